@@ -1,0 +1,11 @@
+from . import datasets as datasets
+from . import io as io
+from . import metrics as metrics
+from . import pp as pp
+from . import schema as schema
+from . import simulate as simulate
+from . import testing as testing
+from . import tl as tl
+from .model import HPVADE as HPVADE
+
+__version__: str

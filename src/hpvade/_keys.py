@@ -1,0 +1,21 @@
+"""Names of the AnnData slots that hpvade reads and writes: the only place with such strings."""
+
+from __future__ import annotations
+
+from typing import Final
+
+COUNTS: Final = "counts"  # layers: raw counts, cells × genes
+CELL_TYPE: Final = "cell_type"  # obs: the default label column
+SPLIT: Final = "split"  # obs: "train" or "heldout"
+SELECTED: Final = "selected"  # var: gene is in the model's panel
+TOTAL_COUNTS: Final = "total_counts"  # obs: counts of a cell over all genes of the reference
+SOURCE: Final = "source"  # obs: reference and donor of a cell, where references were put together
+
+FRACTIONS: Final = "fractions"  # obsm: cell fractions p, samples × cell types, rows sum to 1
+RNA_FRACTIONS: Final = "rna_fractions"  # obsm: RNA fractions r, samples × cell types, rows sum to 1
+RECONSTRUCTION_R: Final = "reconstruction_r"  # obs: Pearson r of S·r with the sample, log space
+
+UNS: Final = "hpvade"  # uns: settings and provenance
+
+TRAIN: Final = "train"
+HELDOUT: Final = "heldout"

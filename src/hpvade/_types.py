@@ -1,0 +1,16 @@
+"""Names of choices and kinds of arrays that several packages share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+BulkUnit = Literal["auto", "counts", "tpm", "cpm", "fpkm", "log2", "microarray"]
+Preset = Literal["default", "fast", "seed"]
+Space = Literal["log", "cpm"]
+Split = Literal["train", "heldout"]
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+    Array = TypeVar("Array", NDArray[Any], torch.Tensor)

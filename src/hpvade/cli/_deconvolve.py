@@ -1,0 +1,37 @@
+"""``hpvade deconvolve``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpvade.cli import _options as o
+from hpvade.cli._terminal import Terminal
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Example: hpvade deconvolve model bulk.tsv.gz -o results")(deconvolve)
+
+
+def deconvolve(
+    model: Annotated[Path, typer.Argument(help="Folder that hpvade train or run wrote.")],
+    bulk: Annotated[Path, typer.Argument(help="Table of bulk samples.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")],
+    config: o.Config = None,
+    bulk_unit: o.BulkUnit = "auto",
+    as_json: o.Json = False,
+    seed: o.Seed = 0,
+    threads: o.Threads = None,
+    quiet: o.Quiet = False,
+    force: o.Force = False,
+) -> None:
+    """Estimate the fractions of new bulk samples with a trained model."""
+    terminal = Terminal(quiet=quiet)
+    from hpvade.workflow import deconvolve_files, set_threads
+
+    set_threads(threads)
+    result = deconvolve_files(model, bulk, output, bulk_unit=bulk_unit, force=force, on_stage=terminal.stage)
+    terminal.fractions(result, output, as_json=as_json)

@@ -1,0 +1,55 @@
+"""``hpvade demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpvade.cli import _options as o
+from hpvade.cli._terminal import Terminal
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Example: hpvade demo -o demo-results")(demo)
+
+
+def demo(
+    context: typer.Context,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")],
+    config: o.Config = None,
+    preset: o.Preset = "default",
+    max_epochs: o.MaxEpochs = None,
+    as_json: o.Json = False,
+    seed: o.Seed = 0,
+    threads: o.Threads = None,
+    quiet: o.Quiet = False,
+    force: o.Force = False,
+) -> None:
+    """Run the main job on embedded data: 700 PBMC, and bulk simulated from held-out cells."""
+    terminal = Terminal(quiet=quiet)
+    from hpvade.workflow import TrainOptions, demo_files, set_threads
+
+    set_threads(threads)
+    changes = o.setting_changes(context, train__max_epochs=max_epochs)
+    with terminal.training() as on_epoch:
+        accuracy = demo_files(
+            output,
+            train=TrainOptions(preset, changes, on_epoch=on_epoch),
+            seed=seed,
+            force=force,
+            on_stage=terminal.stage,
+        )
+    if accuracy is None:
+        terminal.note(f"Interrupted. The best model so far is in {output}.")
+        raise typer.Exit(130)
+    text = (
+        "Accuracy on bulk simulated, with platform effects, from cells that are not in the reference:\n\n"
+        f"{accuracy.round(3).to_string(na_rep='undefined')}\n\n"
+        f"The fractions are in {output / 'fractions.tsv'}."
+    )
+    # JSON has no NaN: an undefined metric is null.
+    values = accuracy.astype(object).where(accuracy.notna(), None).T.to_dict()
+    terminal.result(text, values, as_json=as_json)

@@ -1,0 +1,94 @@
+"""Options that commands share, and how they become settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from hpvade import _types
+from hpvade._errors import FileFormatError, InputError, suggest
+
+SECTIONS = ("preprocess", "simulate", "network", "loss", "train")
+
+
+def read_config(context: typer.Context, path: Path | None) -> Path | None:
+    """Take the values of ``--config`` as defaults of the command's options.
+
+    A key is an option of the command, or a section of the model's settings.
+    """
+    if path is None:
+        return None
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        msg = f"The settings file {path} cannot be read: {error}."
+        raise FileFormatError(msg) from error
+    if not isinstance(content, dict):
+        msg = f"The settings file {path} must hold 'name: value' lines."
+        raise FileFormatError(msg)
+    settings = {str(key).replace("-", "_"): value for key, value in content.items()}
+    known = [p.name for p in context.command.params if p.name] + list(SECTIONS)
+    for key in settings:
+        if key not in known:
+            msg = f"The settings file {path} has the unknown name '{key}'.{suggest(key, known)}"
+            raise InputError(msg)
+    context.obj = {key: value for key, value in settings.items() if key in SECTIONS}
+    context.default_map = {key: value for key, value in settings.items() if key not in SECTIONS}
+    return path
+
+
+def setting_changes(context: typer.Context, **options: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401
+    """Merge the sections of ``--config`` with the options that were given.
+
+    Parameters
+    ----------
+    context
+        The command's context, with the sections of ``--config``.
+    options
+        ``section__setting`` → value; None leaves the setting to the preset.
+    """
+    changes: dict[str, dict[str, Any]] = {key: dict(value) for key, value in (context.obj or {}).items()}
+    for name, value in options.items():
+        if value is not None:
+            section, setting = name.split("__")
+            changes.setdefault(section, {})[setting] = value
+    return changes
+
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", callback=read_config, is_eager=True, help="YAML file; any option can be set there."
+    ),
+]
+LabelsKey = Annotated[str, typer.Option("--labels-key", help="Column of obs with the cell type.")]
+DonorKey = Annotated[
+    str | None, typer.Option("--donor-key", help="Column of obs with the donor; whole donors are held out.")
+]
+Layer = Annotated[
+    str | None, typer.Option("--layer", help="Where the counts are: a layer, X or raw. Default: search.")
+]
+LabelMap = Annotated[
+    Path | None,
+    typer.Option("--label-map", help="TSV with columns label, cell_type[, reference] to rename labels."),
+]
+BulkUnit = Annotated[_types.BulkUnit, typer.Option("--bulk-unit", help="Unit of the bulk table.")]
+Preset = Annotated[
+    _types.Preset, typer.Option("--preset", help="Settings to start from; seed is the witness that fails.")
+]
+NGenes = Annotated[
+    int | None, typer.Option("--n-genes", min=0, help="Highly variable genes, beside the markers.")
+]
+Members = Annotated[int | None, typer.Option("--members", min=1, help="Networks in the ensemble.")]
+MaxEpochs = Annotated[int | None, typer.Option("--max-epochs", min=1, help="Most epochs.")]
+MinCells = Annotated[int | None, typer.Option("--min-cells", min=2, help="Fewest cells of a type.")]
+Accelerator = Annotated[str, typer.Option("--accelerator", help="auto, cpu or gpu.")]
+Devices = Annotated[str, typer.Option("--devices", help="Number of devices, or auto.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Processor threads. Default: all.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]

@@ -1,0 +1,52 @@
+"""``hpvade preprocess``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpvade.cli import _options as o
+from hpvade.cli._terminal import Terminal
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Example: hpvade preprocess reference.h5ad -o prepared.h5ad --donor-key donor")(
+        preprocess
+    )
+
+
+def preprocess(
+    context: typer.Context,
+    reference: Annotated[list[Path], typer.Argument(help="h5ad, zarr, or 10x mtx folder; one or more.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The prepared reference, h5ad.")],
+    config: o.Config = None,
+    labels_key: o.LabelsKey = "cell_type",
+    donor_key: o.DonorKey = None,
+    layer: o.Layer = None,
+    label_map: o.LabelMap = None,
+    n_genes: o.NGenes = None,
+    min_cells: o.MinCells = None,
+    preset: o.Preset = "default",
+    seed: o.Seed = 0,
+    threads: o.Threads = None,
+    quiet: o.Quiet = False,
+    force: o.Force = False,
+) -> None:
+    """Find and check the counts, choose the genes, split the cells."""
+    terminal = Terminal(quiet=quiet)
+    from hpvade.io import output_file
+    from hpvade.workflow import ReferenceOptions, load_references, prepare_reference
+
+    changes = o.setting_changes(context, preprocess__n_genes=n_genes, preprocess__min_cells=min_cells)
+    with output_file(output, force=force) as partial:
+        cells = load_references(reference, options=ReferenceOptions(labels_key, donor_key, layer, label_map))
+        prepared = prepare_reference(cells, preset=preset, changes=changes, seed=seed)
+        prepared.write_h5ad(partial)
+    heldout = int((prepared.obs["split"] == "heldout").sum())
+    terminal.note(
+        f"{prepared.n_obs} cells ({heldout} held out), {int(prepared.var['selected'].sum())} of "
+        f"{prepared.n_vars} genes selected → {output}"
+    )

@@ -1,0 +1,78 @@
+"""``hpvade run``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpvade.cli import _options as o
+from hpvade.cli._terminal import Terminal
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Example: hpvade run reference.h5ad bulk.tsv.gz -o results")(run)
+
+
+def run(
+    context: typer.Context,
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(metavar="REFERENCE... BULK", help="One or more references, then the bulk table."),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")],
+    config: o.Config = None,
+    preset: o.Preset = "default",
+    labels_key: o.LabelsKey = "cell_type",
+    donor_key: o.DonorKey = None,
+    layer: o.Layer = None,
+    label_map: o.LabelMap = None,
+    bulk_unit: o.BulkUnit = "auto",
+    n_genes: o.NGenes = None,
+    members: o.Members = None,
+    max_epochs: o.MaxEpochs = None,
+    min_cells: o.MinCells = None,
+    accelerator: o.Accelerator = "auto",
+    devices: o.Devices = "auto",
+    as_json: o.Json = False,
+    seed: o.Seed = 0,
+    threads: o.Threads = None,
+    quiet: o.Quiet = False,
+    force: o.Force = False,
+) -> None:
+    """Validate, train and deconvolve in one go."""
+    if len(inputs) < 2:
+        msg = "Give at least one reference and, last, the bulk table."
+        raise typer.BadParameter(msg)
+    terminal = Terminal(quiet=quiet)
+    from hpvade.workflow import ReferenceOptions, TrainOptions, run_files, set_threads
+
+    set_threads(threads)
+    changes = o.setting_changes(
+        context,
+        preprocess__n_genes=n_genes,
+        preprocess__min_cells=min_cells,
+        network__members=members,
+        train__max_epochs=max_epochs,
+    )
+    with terminal.training() as on_epoch:
+        result = run_files(
+            inputs[:-1],
+            inputs[-1],
+            output,
+            bulk_unit=bulk_unit,
+            options=ReferenceOptions(labels_key, donor_key, layer, label_map),
+            train=TrainOptions(preset, changes, accelerator, devices, on_epoch),
+            seed=seed,
+            force=force,
+            on_stage=terminal.stage,
+        )
+    if result is None:
+        terminal.note(
+            f"Interrupted. The best model so far is in {output}; "
+            f"hpvade deconvolve {output} {inputs[-1]} -o FOLDER uses it as it is."
+        )
+        raise typer.Exit(130)
+    terminal.fractions(result, output, as_json=as_json)

@@ -1,0 +1,47 @@
+"""``hpvade simulate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpvade._types import Split
+from hpvade.cli import _options as o
+from hpvade.cli._terminal import Terminal
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Example: hpvade simulate prepared.h5ad -o mixtures.h5ad --n-mixtures 500")(simulate)
+
+
+def simulate(
+    context: typer.Context,
+    prepared: Annotated[Path, typer.Argument(help="What hpvade preprocess wrote.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The mixtures, h5ad.")],
+    config: o.Config = None,
+    n_mixtures: Annotated[int | None, typer.Option("--n-mixtures", min=1, help="Mixtures to draw.")] = None,
+    n_cells: Annotated[int | None, typer.Option("--n-cells", min=1, help="Cells per mixture.")] = None,
+    split: Annotated[Split, typer.Option("--split", help="Cells to draw from.")] = "heldout",
+    effects: Annotated[bool, typer.Option(help="Add platform effects and sequencing noise.")] = True,
+    preset: o.Preset = "default",
+    seed: o.Seed = 0,
+    threads: o.Threads = None,
+    quiet: o.Quiet = False,
+    force: o.Force = False,
+) -> None:
+    """Simulate bulk samples with known fractions (obsm['fractions'])."""
+    terminal = Terminal(quiet=quiet)
+    from hpvade.io import output_file
+    from hpvade.workflow import simulate_mixtures
+
+    number = "simulate__n_heldout" if split == "heldout" else "simulate__n_mixtures"
+    changes = o.setting_changes(context, simulate__n_cells=n_cells, **{number: n_mixtures})
+    with output_file(output, force=force) as partial:
+        mixtures = simulate_mixtures(
+            prepared, preset=preset, changes=changes, split=split, effects=effects, seed=seed
+        )
+        mixtures.write_h5ad(partial)
+    terminal.note(f"{mixtures.n_obs} mixtures of {mixtures.n_vars} genes → {output}")

@@ -1,0 +1,96 @@
+"""What a command says while it works: notes and progress on stderr, results on stdout."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from hpvade._warnings import HPVADEWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from hpvade.tl import Deconvolution
+    from hpvade.train import Row
+
+
+class Terminal:
+    """Notes, warnings and results of one command.
+
+    Parameters
+    ----------
+    quiet
+        Whether notes and warnings are left out.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet
+        self.console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
+        warnings.simplefilter("always", HPVADEWarning)
+        warnings.showwarning = self._show_warning  # type: ignore[assignment]
+
+    def note(self, text: str) -> None:
+        """Say what is going on."""
+        self.console.print(text, markup=False)
+
+    def result(self, text: str, values: Any, *, as_json: bool) -> None:  # noqa: ANN401
+        """Print the result on stdout: text for people (unless quiet), or JSON for programs."""
+        if as_json:
+            print(json.dumps(values, indent=1, allow_nan=False))
+        elif not self.quiet:
+            print(text)
+
+    def stage(self, name: str) -> None:
+        """Say which stage begins."""
+        self.note(f"{name} …")
+
+    def fractions(self, result: Deconvolution, output: Path, *, as_json: bool) -> None:
+        """Print the mean fraction of each type, flags, and where the files are."""
+        mean = result.fractions.mean().sort_values(ascending=False)
+        flagged = result.qc.index[result.qc["flags"] != ""]
+        lines = [f"{len(result.fractions)} samples, mean fractions:"]
+        lines += [f"  {cell_type:<24} {value:6.1%}" for cell_type, value in mean.items()]
+        if len(flagged):
+            lines.append(f"{len(flagged)} sample(s) flagged, see qc.tsv: {', '.join(map(str, flagged[:5]))}")
+        lines.append(f"Results → {output}")
+        self.result("\n".join(lines), result.fractions.T.to_dict(), as_json=as_json)
+
+    def epoch_line(self, row: Row, last: int) -> None:
+        """Print both losses of one epoch as a line."""
+        self.note(f"epoch {int(row['epoch']) + 1}/{last}  {_losses(row)}")
+
+    @contextmanager
+    def training(self) -> Iterator[Callable[[Row, int], None]]:
+        """Yield what to call after each epoch: a progress bar on a terminal, plain lines elsewhere."""
+        if not self.console.is_terminal or self.quiet:
+            yield self.epoch_line
+            return
+        columns = ("Training", BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[losses]}"))
+        with Progress(*columns, TimeElapsedColumn(), console=self.console) as progress:
+            task = progress.add_task("train", total=None, losses="")
+            yield lambda row, last: progress.update(
+                task, total=last, completed=int(row["epoch"]) + 1, losses=_losses(row)
+            )
+
+    def _show_warning(self, message: Warning | str, category: type[Warning], *_args: object) -> None:
+        if issubclass(category, HPVADEWarning):
+            self.note(f"Note: {message}")
+
+
+def _losses(row: Row) -> str:
+    names = ("train_loss", "val_loss", "val_r_type")
+    return "  ".join(f"{name} {row[name]:.4g}" for name in names if not math.isnan(row[name]))
+
+
+def fail(message: str, code: int) -> None:
+    """Say what went wrong on stderr and exit."""
+    print(f"Error: {message}", file=sys.stderr)
+    sys.exit(code)

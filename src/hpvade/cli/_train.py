@@ -1,0 +1,77 @@
+"""``hpvade train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpvade.cli import _options as o
+from hpvade.cli._terminal import Terminal
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Example: hpvade train reference.h5ad -o model --bulk bulk.tsv.gz")(train)
+
+
+def train(
+    context: typer.Context,
+    reference: Annotated[list[Path], typer.Argument(help="h5ad, zarr, or 10x mtx folder; one or more.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for model, history and signature.")],
+    bulk: Annotated[
+        Path | None, typer.Option("--bulk", help="Bulk samples that will be deconvolved; fixes the genes.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the model in the output folder.")
+    ] = False,
+    config: o.Config = None,
+    preset: o.Preset = "default",
+    labels_key: o.LabelsKey = "cell_type",
+    donor_key: o.DonorKey = None,
+    layer: o.Layer = None,
+    label_map: o.LabelMap = None,
+    bulk_unit: o.BulkUnit = "auto",
+    n_genes: o.NGenes = None,
+    members: o.Members = None,
+    max_epochs: o.MaxEpochs = None,
+    min_cells: o.MinCells = None,
+    accelerator: o.Accelerator = "auto",
+    devices: o.Devices = "auto",
+    seed: o.Seed = 0,
+    threads: o.Threads = None,
+    quiet: o.Quiet = False,
+    force: o.Force = False,
+) -> None:
+    """Train a model on one or more references."""
+    terminal = Terminal(quiet=quiet)
+    from hpvade.workflow import ReferenceOptions, TrainOptions, set_threads, train_files
+
+    set_threads(threads)
+    changes = o.setting_changes(
+        context,
+        preprocess__n_genes=n_genes,
+        preprocess__min_cells=min_cells,
+        network__members=members,
+        train__max_epochs=max_epochs,
+    )
+    with terminal.training() as on_epoch:
+        finished = train_files(
+            reference,
+            output,
+            bulk=bulk,
+            bulk_unit=bulk_unit,
+            options=ReferenceOptions(labels_key, donor_key, layer, label_map),
+            train=TrainOptions(preset, changes, accelerator, devices, on_epoch),
+            seed=seed,
+            resume=resume,
+            force=force,
+            on_stage=terminal.stage,
+        )
+    if not finished:
+        terminal.note(
+            f"Interrupted. The best model so far is in {output}; go on with the same command and --resume."
+        )
+        raise typer.Exit(130)
+    terminal.note(f"Model → {output}")

@@ -1,0 +1,51 @@
+"""``train_hp_vade.py``: train on the embedded data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpvade.cli import _options as o
+from hpvade.cli._terminal import Terminal
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Example: python train_hp_vade.py -y")(train_embedded)
+
+
+def train_embedded(
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for model and history.")] = Path(
+        "hp_vade_training"
+    ),
+    preset: o.Preset = "default",
+    max_epochs: o.MaxEpochs = None,
+    seed: o.Seed = 0,
+    threads: o.Threads = None,
+    quiet: o.Quiet = False,
+    force: o.Force = False,
+) -> None:
+    """Train on the embedded reference of 700 PBMC."""
+    terminal = Terminal(quiet=quiet)
+    from hpvade.workflow import TrainOptions, set_threads, settings_text, train_embedded
+
+    set_threads(threads)
+    changes = {} if max_epochs is None else {"train": {"max_epochs": max_epochs}}
+    if not yes:
+        typer.echo(settings_text(preset, changes))
+        if not typer.confirm(f"Train on the embedded data and write {output}?"):
+            raise typer.Exit
+    finished = train_embedded(
+        output,
+        train=TrainOptions(preset, changes, on_epoch=terminal.epoch_line),
+        seed=seed,
+        force=force,
+        on_stage=terminal.stage,
+    )
+    if not finished:
+        terminal.note(f"Interrupted. The best model so far is in {output}.")
+        raise typer.Exit(130)
+    terminal.note(f"Model → {output}")

@@ -1,0 +1,46 @@
+"""``hpvade validate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpvade.cli import _options as o
+from hpvade.cli._terminal import Terminal
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Example: hpvade validate reference.h5ad --bulk bulk.tsv.gz")(validate)
+
+
+def validate(
+    reference: Annotated[Path, typer.Argument(help="h5ad, zarr, or 10x mtx folder.")],
+    bulk: Annotated[Path | None, typer.Option("--bulk", help="Table of bulk samples.")] = None,
+    config: o.Config = None,
+    labels_key: o.LabelsKey = "cell_type",
+    donor_key: o.DonorKey = None,
+    layer: o.Layer = None,
+    min_cells: o.MinCells = 10,
+    bulk_unit: o.BulkUnit = "auto",
+    as_json: o.Json = False,
+    quiet: o.Quiet = False,
+    threads: o.Threads = None,
+    seed: o.Seed = 0,
+) -> None:
+    """Say what the files hold, and every problem at once."""
+    terminal = Terminal(quiet=quiet)
+    from hpvade.workflow import ReferenceOptions, validate_files
+
+    report = validate_files(
+        reference,
+        bulk,
+        options=ReferenceOptions(labels_key, donor_key, layer),
+        bulk_unit=bulk_unit,
+        min_cells=min_cells or 10,
+    )
+    terminal.result(report.to_text(), report.to_dict(), as_json=as_json)
+    if not report.ok:
+        raise typer.Exit(2)

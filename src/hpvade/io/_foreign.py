@@ -1,0 +1,93 @@
+"""The border to other people's readers: whatever they raise becomes one clear FileFormatError."""
+
+from __future__ import annotations
+
+import gzip
+import warnings
+import zlib
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING
+
+import anndata as ad
+
+from hpvade._errors import FileFormatError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from anndata import AnnData
+
+# What h5py, zarr, anndata, pandas, gzip and scipy.io raise on files that are truncated or not theirs.
+_FOREIGN_ERRORS = (OSError, EOFError, KeyError, IndexError, ValueError, TypeError, AttributeError, zlib.error)
+
+_ZARR_MARKERS = ("zarr.json", ".zgroup", ".zattrs")
+
+
+@contextmanager
+def quiet_about_old_or_repeated_names() -> Iterator[None]:
+    """Silence two warnings of anndata: older files are fine, and repeated names are told by our own code."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*names are not unique")
+        warnings.filterwarnings("ignore", category=ad.OldFormatWarning)
+        yield
+
+
+@contextmanager
+def foreign_reader(path: Path, *, expected: str) -> Iterator[None]:
+    """Run a reader of another library; what it raises becomes a `FileFormatError` about ``path``.
+
+    Parameters
+    ----------
+    path
+        What is being read; must exist.
+    expected
+        What it should have been, for instance ``"an h5ad file"``.
+
+    Raises
+    ------
+    FileFormatError
+        If ``path`` does not exist, or the reader gave up.
+    """
+    if not path.exists():
+        msg = f"{path} does not exist; expected {expected}. Check the path."
+        raise FileFormatError(msg)
+    try:
+        with quiet_about_old_or_repeated_names():
+            yield
+    except InputError:
+        raise
+    except _FOREIGN_ERRORS as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        msg = (
+            f"{path} cannot be read as {expected} ({reason}): it is truncated or in another format; "
+            "fetch or export it again."
+        )
+        raise FileFormatError(msg) from error
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether the folder ``path`` is a zarr store."""
+    return path.is_dir() and any((path / marker).exists() for marker in _ZARR_MARKERS)
+
+
+def read_anndata(path: Path) -> AnnData:
+    """Read an h5ad file or a zarr folder."""
+    if is_zarr(path):
+        with foreign_reader(path, expected="an AnnData zarr folder"):
+            return ad.read_zarr(path)
+    with foreign_reader(path, expected="an h5ad file"):
+        return ad.read_h5ad(path)
+
+
+def is_gzip(path: Path) -> bool:
+    """Whether the file begins as gzip files do, whatever its name."""
+    with path.open("rb") as handle:
+        return handle.read(2).startswith(b"\x1f\x8b")
+
+
+def open_text(path: Path) -> IO[str]:
+    """Open a text file, compressed or not; a byte-order mark is skipped."""
+    if is_gzip(path):
+        return gzip.open(path, "rt", encoding="utf-8-sig")
+    return path.open(encoding="utf-8-sig")

@@ -1,0 +1,116 @@
+"""Gene names: versions, repeats, and the mapping between a bulk table's and a reference's names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from scipy import sparse
+
+from hpvade import _keys as keys
+from hpvade._warnings import DataWarning, warn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# GENCODE marks the second copy of a pseudoautosomal gene with _PAR_Y; it is the same gene.
+_ENSEMBL_VERSION = r"^(ENS[A-Z]*G\d+)\.\d+(?:_PAR_Y)?$"
+
+ALIAS_COLUMNS = (
+    "gene_ids", "gene_id", "ensembl_id", "feature_name", "gene_name", "gene_symbols", "gene_symbol",
+    "feature_id",
+)  # fmt: skip
+
+
+def strip_ensembl_version(names: Iterable[str]) -> pd.Index:
+    """Strip the version off Ensembl gene ids; other names stay as they are.
+
+    Examples
+    --------
+    >>> list(strip_ensembl_version(["ENSG00000167286.10", "CD3D", "AC004.1"]))
+    ['ENSG00000167286', 'CD3D', 'AC004.1']
+    """
+    return pd.Index(list(names), dtype=object).astype(str).str.replace(_ENSEMBL_VERSION, r"\1", regex=True)
+
+
+def group_columns(names: pd.Index) -> sparse.csr_matrix[np.float32]:
+    """Return the 0/1 matrix, shape (names, distinct names), that sums columns with one name.
+
+    The distinct names are in the order of their first occurrence.
+    """
+    groups, distinct = pd.factorize(names)
+    ones = np.ones(len(names), dtype=np.float32)
+    return sparse.csr_matrix((ones, (np.arange(len(names)), groups)), shape=(len(names), len(distinct)))
+
+
+def tell_repeats(names: pd.Index) -> str:
+    """Say how many names occur more than once, with an example."""
+    repeated = names[names.duplicated()].unique()
+    return f"{len(repeated)} gene names occur more than once (for instance '{repeated[0]}')"
+
+
+def match_genes(bulk: AnnData, reference_var: pd.DataFrame) -> AnnData:
+    """Rename the bulk's genes to the reference's names.
+
+    Tries the bulk's names and its ``var["gene_name"]`` against the reference's names and each column of
+    aliases, Ensembl versions stripped on both sides, and takes the pair that shares most genes. Genes
+    that fall onto one name are summed; genes the reference does not know keep their name.
+
+    Parameters
+    ----------
+    bulk
+        Samples × genes, linear values.
+    reference_var
+        The reference's genes: names in the index, aliases in columns such as ``gene_ids``.
+
+    Returns
+    -------
+    A new AnnData, samples × genes; ``uns["hpvade"]["gene_mapping"]`` says which pair was taken. Unchanged
+    if no pair shares any gene.
+    """
+    sources = {"names": bulk.var_names}
+    if "gene_name" in bulk.var:
+        sources["gene_name"] = pd.Index(bulk.var["gene_name"])
+    targets = {"names": reference_var.index}
+    targets |= {key: pd.Index(reference_var[key]) for key in ALIAS_COLUMNS if key in reference_var}
+
+    best: tuple[int, str, list[str]] = (0, "", [])
+    for source, bulk_names in sources.items():
+        stripped = strip_ensembl_version(bulk_names)
+        for target, aliases in targets.items():
+            known = _alias_to_name(aliases, reference_var.index)
+            n_shared = stripped.unique().isin(list(known)).sum()
+            if n_shared > best[0]:
+                names = [known.get(s, own) for s, own in zip(stripped, bulk.var_names, strict=True)]
+                best = (n_shared, f"bulk {source} = reference {target}", names)
+    n_shared, mapping, names = best
+    return _rename(bulk, pd.Index(names), mapping=mapping, n_shared=n_shared) if names else bulk.copy()
+
+
+def _alias_to_name(aliases: pd.Index, names: pd.Index) -> dict[str, str]:
+    """Map each alias to the reference's name; of several with one alias the first is taken."""
+    there = aliases.notna() & (aliases != "")
+    pairs = zip(strip_ensembl_version(aliases[there]), names[there].astype(str), strict=True)
+    return dict(reversed(list(pairs)))
+
+
+def _rename(bulk: AnnData, names: pd.Index, *, mapping: str, n_shared: int) -> AnnData:
+    var = bulk.var.set_index(names)
+    renamed = AnnData(
+        X=bulk.X @ group_columns(names) if names.has_duplicates else bulk.X.copy(),
+        obs=bulk.obs.copy(),
+        var=var[~names.duplicated()],
+        obsm={key: value.copy() for key, value in bulk.obsm.items()},
+        uns=bulk.uns.copy(),
+    )
+    told = dict(bulk.uns.get(keys.UNS, {}))
+    notes = [str(note) for note in told.get("notes", [])]
+    if not names.equals(bulk.var_names):
+        notes.append(f"Genes were renamed to the reference's names: {mapping}, {n_shared} shared.")
+    if names.has_duplicates:
+        notes.append(f"{tell_repeats(names)} after renaming; they were summed.")
+        warn(notes[-1], DataWarning, stacklevel=3)
+    renamed.uns[keys.UNS] = {**told, "gene_mapping": mapping, "notes": notes}
+    return renamed

@@ -1,0 +1,45 @@
+"""Columns of ``obs`` that carry names: cell types and donors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hpvade._errors import LabelError, suggest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+# What a missing label turns into when someone calls .astype(str) on the column.
+_WRITTEN_OUT_MISSING = ("", "nan", "NaN", "NA", "<NA>", "None")
+
+
+def is_missing_label(labels: pd.Series) -> pd.Series:
+    """Say for each label whether it is missing: NaN, an empty string, or a written-out NaN.
+
+    Parameters
+    ----------
+    labels
+        Labels, shape (n_cells,).
+
+    Returns
+    -------
+    Booleans, shape (n_cells,), with the same index.
+    """
+    return labels.isna() | labels.astype(str).str.strip().isin(_WRITTEN_OUT_MISSING)
+
+
+def as_categories(labels: pd.Series) -> pd.Series:
+    """Turn labels into categories that are strings; missing ones become NaN."""
+    text = labels.astype(object).where(~is_missing_label(labels))
+    return text.map(str, na_action="ignore").astype("category")
+
+
+def require_column(obs: pd.DataFrame, key: str, *, option: str, path: Path) -> None:
+    """Raise `LabelError` if ``obs`` has no column ``key``; ``option`` is how the user named it."""
+    if key in obs.columns:
+        return
+    columns = ", ".join(map(str, obs.columns)) or "none at all"
+    msg = f"{option}='{key}' is not in the obs of {path}. Columns: {columns}.{suggest(key, obs.columns)}"
+    raise LabelError(msg)

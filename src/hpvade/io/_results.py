@@ -1,0 +1,47 @@
+"""Result tables: samples × cell types as TSV, signature as gzipped TSV."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from hpvade._errors import FileFormatError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write_fractions(fractions: pd.DataFrame, path: Path) -> None:
+    """Write samples × cell types; first column ``sample``, nine decimals, so rows sum to 1 within 1e-8."""
+    fractions.to_csv(path, sep="\t", index_label="sample", float_format="%.9f")
+
+
+def read_fractions(path: Path) -> pd.DataFrame:
+    """Read a table of fractions: first column the sample, then one column per cell type.
+
+    Raises
+    ------
+    FileFormatError
+        The file is missing, is not such a table, or holds something that is not a number.
+    """
+    try:
+        table = pd.read_csv(path, sep="\t", index_col=0)
+    except FileNotFoundError as error:
+        msg = f"{path} does not exist."
+        raise FileFormatError(msg) from error
+    except (OSError, ValueError) as error:
+        msg = f"{path} is not a tab-separated table of fractions ({error})."
+        raise FileFormatError(msg) from error
+    text = [str(name) for name, kind in table.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)]
+    if text or table.empty:
+        found = f"column '{text[0]}' holds text" if text else "it has no cell-type columns or no samples"
+        msg = f"{path} is not a tab-separated table of fractions (one row per sample): {found}."
+        raise FileFormatError(msg)
+    table.index = table.index.astype(str)
+    return table
+
+
+def write_signature(signature: pd.DataFrame, path: Path) -> None:
+    """Write genes × cell types, CPM, gzipped; the same values give the same bytes."""
+    signature.to_csv(path, sep="\t", float_format="%.6g", compression={"method": "gzip", "mtime": 0})

@@ -1,0 +1,9 @@
+"""Agreement of estimated and measured cell fractions: pure functions, and tables made of them."""
+
+from __future__ import annotations
+
+from hpvade.metrics._functions import bias, ccc, mae, pearson, rmse
+from hpvade.metrics._r_type import r_type
+from hpvade.metrics._tables import Evaluation, evaluate
+
+__all__ = ["Evaluation", "bias", "ccc", "evaluate", "mae", "pearson", "r_type", "rmse"]

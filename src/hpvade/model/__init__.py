@@ -1,0 +1,17 @@
+"""The user's class, its presets and its folder on disk."""
+
+from hpvade.model._checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from hpvade.model._config import PRESETS, HPVADEConfig, preset_config
+from hpvade.model._hpvade import HPVADE
+from hpvade.model._provenance import versions
+
+__all__ = [
+    "HPVADE",
+    "PRESETS",
+    "Checkpoint",
+    "HPVADEConfig",
+    "load_checkpoint",
+    "preset_config",
+    "save_checkpoint",
+    "versions",
+]

@@ -1,0 +1,128 @@
+"""A model as a folder: weights, settings, genes, provenance. No pickle anywhere."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from hpvade._errors import FileFormatError
+from hpvade.model._config import HPVADEConfig
+from hpvade.nn import HPVADENetwork
+from hpvade.pp import Signature
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FORMAT_VERSION = 1
+_DATA_PREFIX = "data."  # the data's S and m, beside the network's own weights
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a model folder holds.
+
+    Attributes
+    ----------
+    network
+        The trained network.
+    signature
+        The data's S and m, before training.
+    genes
+        The model's genes with the other names they go by, one row per gene.
+    config
+        All settings.
+    settings
+        What the reference was read with: label and donor column, seed, preset.
+    provenance
+        Versions, inputs, timings.
+    """
+
+    network: HPVADENetwork
+    signature: Signature
+    genes: pd.DataFrame
+    config: HPVADEConfig
+    settings: dict[str, Any]
+    provenance: dict[str, Any]
+
+
+def build_network(signature: Signature, config: HPVADEConfig) -> HPVADENetwork:
+    """Make an untrained network around a signature; its input is centred when training begins."""
+    return HPVADENetwork(
+        torch.from_numpy(signature.cpm).float(),
+        rna_content=torch.from_numpy(signature.rna_content).float(),
+        mean_log=torch.zeros(len(signature.genes)),
+        config=config.network,
+    )
+
+
+def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
+    """Write ``weights.safetensors``, ``config.json``, ``genes.tsv`` and ``provenance.json`` into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    signature = checkpoint.signature
+    tensors = {name: tensor.contiguous() for name, tensor in checkpoint.network.state_dict().items()}
+    for name in ("cpm", "rna_content", "rna_content_all"):
+        tensors[_DATA_PREFIX + name] = torch.from_numpy(np.ascontiguousarray(getattr(signature, name)))
+    save_file(tensors, folder / "weights.safetensors")
+    config = {
+        "format_version": FORMAT_VERSION,
+        "cell_types": list(signature.cell_types),
+        "settings": checkpoint.settings,
+        "config": checkpoint.config.model_dump(mode="json"),
+    }
+    (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+    checkpoint.genes.to_csv(folder / "genes.tsv", sep="\t", index_label="gene")
+    (folder / "provenance.json").write_text(json.dumps(checkpoint.provenance, indent=1) + "\n")
+
+
+def load_checkpoint(folder: Path) -> Checkpoint:
+    """Read a model folder, or an output folder with a model in it.
+
+    Raises
+    ------
+    FileFormatError
+        A file is missing, damaged, or was written by a later format.
+    """
+    if (folder / "model").is_dir():
+        folder = folder / "model"
+    try:
+        stored = json.loads((folder / "config.json").read_text())
+        if stored["format_version"] > FORMAT_VERSION:
+            msg = (
+                f"{folder} was written by a later hpvade (format {stored['format_version']}). Upgrade hpvade."
+            )
+            raise FileFormatError(msg)
+        config = HPVADEConfig.model_validate(stored["config"])
+        genes = pd.read_csv(
+            folder / "genes.tsv", sep="\t", index_col="gene", keep_default_na=False, dtype=str
+        )
+        tensors = load_file(folder / "weights.safetensors")
+        provenance = json.loads((folder / "provenance.json").read_text())
+        arrays = {
+            name: tensors.pop(_DATA_PREFIX + name).numpy()
+            for name in ("cpm", "rna_content", "rna_content_all")
+        }
+        signature = Signature(tuple(genes.index), tuple(stored["cell_types"]), **arrays)
+        network = build_network(signature, config)
+        network.load_state_dict(tensors)
+        settings = stored["settings"]
+    except FileNotFoundError as error:
+        msg = (
+            f"{folder} is not a model: {error.filename} is missing. Give the folder that hpvade train wrote."
+        )
+        raise FileFormatError(msg) from error
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, ValidationError) as error:
+        if isinstance(error, FileFormatError):
+            raise
+        reason = str(error).splitlines()[0]
+        msg = f"The model in {folder} is damaged ({reason}). Train it again, or restore the folder."
+        raise FileFormatError(msg) from error
+    network.eval()
+    return Checkpoint(network, signature, genes, config, settings, provenance)

@@ -1,0 +1,276 @@
+"""The user's class: setup_anndata · train · deconvolve · save · load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pandas as pd
+import torch
+
+from hpvade import _keys
+from hpvade._errors import HPVADEError, LabelError, suggest
+from hpvade.io import ALIAS_COLUMNS, match_genes
+from hpvade.model._checkpoint import Checkpoint, build_network, load_checkpoint, save_checkpoint
+from hpvade.model._config import HPVADEConfig, preset_config
+from hpvade.model._provenance import versions
+from hpvade.pp import Signature, prepared_signature, preprocess
+from hpvade.schema import check_bulk, check_overlap, check_reference
+from hpvade.tl import Deconvolution, deconvolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from anndata import AnnData
+
+    from hpvade._types import Preset
+    from hpvade.train import Row
+
+
+class HPVADE:
+    """Hierarchical prototype VAE for deconvolution.
+
+    Parameters
+    ----------
+    reference
+        Cells × genes with raw counts in ``layers["counts"]``, after `setup_anndata`.
+    preset
+        Settings to start from: ``"default"``, ``"fast"``, or the witness ``"seed"``.
+    config
+        Changes to the preset, section → setting → value, or a whole configuration.
+    bulk
+        Bulk samples that will be deconvolved. The model then reads only genes that they have.
+    seed
+        Seed of everything random: the same seed gives the same model.
+
+    Raises
+    ------
+    InputError
+        Labels, counts or genes cannot be used; the message names the remedy.
+
+    Examples
+    --------
+    >>> import hpvade
+    >>> reference = hpvade.testing.tiny_reference()
+    >>> hpvade.HPVADE.setup_anndata(reference, labels_key="cell_type")
+    >>> model = hpvade.HPVADE(reference, preset="fast")
+    >>> model.signature.sum().round().tolist()
+    [1000000.0, 1000000.0, 1000000.0]
+    """
+
+    def __init__(
+        self,
+        reference: AnnData,
+        *,
+        preset: Preset = "default",
+        config: HPVADEConfig | dict[str, dict[str, Any]] | None = None,
+        bulk: AnnData | None = None,
+        seed: int = 0,
+    ) -> None:
+        if not isinstance(config, HPVADEConfig):
+            config = preset_config(preset).updated(config or {})
+        setup = reference.uns.get(_keys.UNS, {})
+        self.config = config
+        self.settings: dict[str, Any] = {
+            "labels_key": setup.get("labels_key", _keys.CELL_TYPE),
+            "donor_key": setup.get("donor_key", ""),
+            "preset": preset,
+            "seed": seed,
+        }
+        self._prepared: AnnData | None = self._prepare(reference, bulk)
+        self._data_signature = prepared_signature(self._prepared)
+        selected = self._prepared.var.loc[list(self._data_signature.genes)]
+        self._genes = selected[[name for name in ALIAS_COLUMNS if name in selected]].astype(str)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.network = build_network(self._data_signature, config)
+        self.history = pd.DataFrame()
+        self.training_fractions = np.empty((0, len(self.cell_types)), np.float32)
+        self.provenance: dict[str, Any] = {"versions": versions()}
+
+    @staticmethod
+    def setup_anndata(
+        reference: AnnData, *, labels_key: str = _keys.CELL_TYPE, donor_key: str | None = None
+    ) -> None:
+        """Say which columns of ``reference.obs`` hold cell types and donors.
+
+        Writes ``reference.uns["hpvade"]``.
+
+        Raises
+        ------
+        LabelError
+            A column does not exist; the nearest one is suggested.
+        """
+        for name, key in (("labels_key", labels_key), ("donor_key", donor_key)):
+            if key is not None and key not in reference.obs:
+                columns = [str(c) for c in reference.obs.columns]
+                msg = (
+                    f"{name}='{key}' is not in reference.obs. Columns: {', '.join(columns)}."
+                    f"{suggest(key, columns)}"
+                )
+                raise LabelError(msg)
+        setup = {"labels_key": labels_key, "donor_key": donor_key or ""}
+        reference.uns[_keys.UNS] = dict(reference.uns.get(_keys.UNS, {})) | setup
+
+    def _prepare(self, reference: AnnData, bulk: AnnData | None) -> AnnData:
+        """Check the reference and prepare it, unless `preprocess` has done so already."""
+        if _keys.SELECTED in reference.var and bulk is None:
+            return reference
+        labels_key, donor_key = self.settings["labels_key"], self.settings["donor_key"] or None
+        check_reference(
+            reference,
+            labels_key=labels_key,
+            donor_key=donor_key,
+            min_cells=self.config.preprocess.min_cells,
+        ).raise_if_errors()
+        genes = None
+        if bulk is not None:
+            bulk = match_genes(bulk, reference.var)
+            check_overlap(bulk, reference.var_names).raise_if_errors()
+            genes = set(bulk.var_names)
+        return preprocess(
+            reference,
+            labels_key=labels_key,
+            donor_key=donor_key,
+            genes=genes,
+            config=self.config.preprocess,
+            seed=self.settings["seed"],
+        )
+
+    def train(
+        self,
+        *,
+        max_epochs: int | None = None,
+        accelerator: str = "auto",
+        devices: str | int = "auto",
+        on_epoch: Callable[[Row], None] | None = None,
+    ) -> bool:
+        """Simulate mixtures and train; a second call goes on from where the first ended.
+
+        Parameters
+        ----------
+        max_epochs
+            Most epochs. Default: as configured.
+        accelerator, devices
+            As Lightning understands them.
+        on_epoch
+            Called with each new row of `history`.
+
+        Returns
+        -------
+        Whether training ran to its end; False after Ctrl-C. The best weights are kept either way.
+
+        Raises
+        ------
+        NonFiniteLossError
+            A loss became NaN or infinite.
+        """
+        from hpvade.train import MixtureData, SplitData, fit  # noqa: PLC0415 - Lightning takes seconds to import
+
+        prepared = self._prepared
+        if prepared is None:
+            msg = (
+                "A loaded model has no reference to train on. Load it with HPVADE.load(folder, reference=…)."
+            )
+            raise HPVADEError(msg)
+        seed, simulation = self.settings["seed"], self.config.simulate
+        config = self.config.train
+        if max_epochs is not None:
+            config = config.model_copy(update={"max_epochs": max_epochs})
+        training = SplitData.draw(prepared, split=_keys.TRAIN, config=simulation, seed=seed)
+        heldout = SplitData.draw(prepared, split=_keys.HELDOUT, config=simulation, seed=seed)
+        self.training_fractions = training.fractions
+        self.network.deconvolution.center.copy_(torch.from_numpy(training.mean_log()))
+        result = fit(
+            self.network,
+            MixtureData(training, heldout, effects=simulation, batch_size=config.batch_size, seed=seed),
+            config=config,
+            weights=self.config.loss,
+            seed=seed,
+            accelerator=accelerator,
+            devices=devices,
+            first_epoch=len(self.history),
+            on_epoch=on_epoch,
+        )
+        self.history = pd.concat([self.history, result.history], ignore_index=True)
+        return not result.interrupted
+
+    def deconvolve(self, bulk: AnnData) -> Deconvolution:
+        """Estimate fractions of bulk samples.
+
+        Writes ``obsm["fractions"]``, ``obsm["rna_fractions"]`` (samples × cell types, rows sum to 1),
+        ``obs["reconstruction_r"]`` and ``uns["hpvade"]``.
+
+        Parameters
+        ----------
+        bulk
+            Samples × genes, linear expression, as `hpvade.io.read_bulk` returns it.
+
+        Raises
+        ------
+        GeneOverlapError
+            Too few of the model's genes are in ``bulk``.
+        """
+        matched = match_genes(bulk, self._genes)
+        (check_bulk(matched) + check_overlap(matched, self._genes.index)).raise_if_errors()
+        result = deconvolve(self.network, matched, signature=self._data_signature)
+        bulk.obsm[_keys.FRACTIONS] = result.fractions
+        bulk.obsm[_keys.RNA_FRACTIONS] = result.rna_fractions
+        bulk.obs[_keys.RECONSTRUCTION_R] = result.qc["reconstruction_r"]
+        bulk.uns[_keys.UNS] = dict(bulk.uns.get(_keys.UNS, {})) | {"model": self.settings}
+        return result
+
+    def gene_names(self) -> set[str]:
+        """All names that the model's genes go by, to tell genes from samples in a bulk table."""
+        return set(self._genes.index) | {name for column in self._genes for name in self._genes[column]}
+
+    @property
+    def cell_types(self) -> list[str]:
+        """Cell types in the order of all outputs."""
+        return list(self._data_signature.cell_types)
+
+    @property
+    def data_signature(self) -> Signature:
+        """S and m as measured in the reference, before training."""
+        return self._data_signature
+
+    @property
+    def prepared(self) -> AnnData | None:
+        """The prepared reference, or None for a model that was loaded without one."""
+        return self._prepared
+
+    @property
+    def signature(self) -> pd.DataFrame:
+        """Learned S, genes × cell types, CPM; columns sum to 1e6."""
+        cpm = self.network.signature.cpm().detach().double().numpy()
+        index = pd.Index(self._data_signature.genes, name="gene")
+        return pd.DataFrame(cpm / cpm.sum(0) * 1e6, index=index, columns=self.cell_types)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model folder; see `load`."""
+        checkpoint = Checkpoint(
+            self.network, self._data_signature, self._genes, self.config, self.settings, self.provenance
+        )
+        save_checkpoint(checkpoint, Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path, *, reference: AnnData | None = None) -> Self:
+        """Read a model folder; with its reference, training can go on.
+
+        Raises
+        ------
+        FileFormatError
+            The folder is not a model, or is damaged.
+        """
+        stored = load_checkpoint(Path(folder))
+        model = cls.__new__(cls)
+        model.config, model.settings, model.provenance = stored.config, stored.settings, stored.provenance
+        model.network, model._data_signature, model._genes = stored.network, stored.signature, stored.genes
+        model.history = pd.DataFrame()
+        model.training_fractions = np.empty((0, len(model.cell_types)), np.float32)
+        model._prepared = None
+        if reference is not None:
+            model._prepared = model._prepare(reference, None)
+            model._prepared.var[_keys.SELECTED] = model._prepared.var_names.isin(stored.genes.index)
+        return model

@@ -1,0 +1,90 @@
+"""Every term of the loss as a pure function, and the one sum that training and validation share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import mse_loss
+
+from hpvade.pp import cpm_to_log
+
+if TYPE_CHECKING:
+    from hpvade._types import Space
+    from hpvade.nn._config import LossWeights
+    from hpvade.nn._network import Batch, NetworkOutput
+
+SMALLEST_FRACTION = 1e-10
+_KL_WEIGHT = 0.1
+
+
+class LossTerms(NamedTuple):
+    """The terms of one batch, unweighted, and their weighted total; each a scalar."""
+
+    loss: Tensor
+    loss_recon: Tensor
+    loss_kl: Tensor
+    loss_proto: Tensor
+    loss_prop: Tensor
+    loss_bulk_recon: Tensor
+
+
+def clamp_fractions(fractions: Tensor) -> Tensor:
+    """Clamp fractions to at least 1e-10 and let the last axis sum to 1 again, so the logarithm is finite."""
+    clamped = fractions.clamp_min(SMALLEST_FRACTION)
+    return clamped / clamped.sum(-1, keepdim=True)
+
+
+def latent_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL(q(z|x) ‖ N(0, 1)) = −½ Σ(1 + log σ² − μ² − σ²), mean over cells; inputs (n_cells, n_latent)."""
+    return (-0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum(-1)).mean()
+
+
+def proportion_loss(fractions: Tensor, truth: Tensor) -> Tensor:
+    """MSE(p̃, p̃*) + 0.1 · KL(p̃* ‖ p̃), both clamped, mean over the batch; inputs (..., n_types)."""
+    estimate, target = clamp_fractions(fractions), clamp_fractions(truth).expand_as(fractions)
+    kl = (target * (target.log() - estimate.log())).sum(-1).mean()
+    return mse_loss(estimate, target) + _KL_WEIGHT * kl
+
+
+def bulk_reconstruction_loss(reconstructed_cpm: Tensor, mixture_cpm: Tensor, *, space: Space) -> Tensor:
+    """MSE between S·r(p) and the mixture, both given in CPM, compared in ``space``."""
+    target = mixture_cpm.expand_as(reconstructed_cpm)
+    if space == "cpm":
+        return mse_loss(reconstructed_cpm, target)
+    return mse_loss(cpm_to_log(reconstructed_cpm), cpm_to_log(target))
+
+
+def loss_terms(output: NetworkOutput, batch: Batch, *, weights: LossWeights, bulk_space: Space) -> LossTerms:
+    """Compute all terms of one batch. Training and validation both call this, and nothing else.
+
+    Parameters
+    ----------
+    output, batch
+        As `HPVADENetwork` makes and reads them; each field states its space.
+    weights
+        Weights of the sum.
+    bulk_space
+        Space of the bulk comparison: ``"log"``, or ``"cpm"`` in the ``seed`` preset.
+    """
+    recon = mse_loss(output.reconstruction, batch.cells)
+    kl = latent_kl(output.mean, output.log_variance)
+    proto = mse_loss(output.reconstruction, output.prototype)
+    prop = proportion_loss(output.fractions, batch.fractions)
+    bulk_recon = bulk_reconstruction_loss(output.reconstructed_bulk, batch.mixture, space=bulk_space)
+    total = (
+        recon
+        + weights.kl * kl
+        + weights.proto * proto
+        + weights.bulk * (prop + weights.bulk_recon * bulk_recon)
+    )
+    return LossTerms(total, recon, kl, proto, prop, bulk_recon)
+
+
+def describe_range(name: str, values: Tensor) -> str:
+    """Say the range of a tensor in words, NaN and Inf included."""
+    finite = values[torch.isfinite(values)]
+    n_bad = values.numel() - finite.numel()
+    span = f"{finite.min():.4g} … {finite.max():.4g}" if finite.numel() else "nothing finite"
+    return f"{name}: {span}" + (f", {n_bad} of {values.numel()} not finite" if n_bad else "")

@@ -1,0 +1,106 @@
+"""The whole network: VAE, deconvolution network and the signature that joins them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from hpvade.nn._deconvolution import DeconvolutionNetwork
+from hpvade.nn._signature import LearnableSignature
+from hpvade.nn._vae import Decoder, Encoder, sample_latent
+
+if TYPE_CHECKING:
+    from hpvade.nn._config import NetworkConfig
+
+
+class Batch(NamedTuple):
+    """What one step of training or validation sees.
+
+    Attributes
+    ----------
+    cells
+        Single cells, shape (n_cells, n_genes), log space.
+    cell_type
+        Type of each cell, shape (n_cells,), 0 … n_types-1.
+    bulk
+        Mixtures as a platform would measure them, shape (n_mixtures, n_genes), CPM: the network's input.
+    mixture
+        The same mixtures on the reference's own platform, CPM: what S·r is to reconstruct.
+    fractions
+        True cell fractions p*, shape (n_mixtures, n_types).
+    """
+
+    cells: Tensor
+    cell_type: Tensor
+    bulk: Tensor
+    mixture: Tensor
+    fractions: Tensor
+
+
+class NetworkOutput(NamedTuple):
+    """What the network makes of a batch.
+
+    Attributes
+    ----------
+    reconstruction
+        x̂, shape (n_cells, n_genes), log space.
+    mean, log_variance
+        μ and log σ² of q(z|x), shape (n_cells, n_latent).
+    prototype
+        Column of S of each cell's type, shape (n_cells, n_genes), log space.
+    fractions
+        p of every member, shape (members, n_mixtures, n_types); straight from the softmax, not clamped.
+    reconstructed_bulk
+        S·r(p) of every member, shape (members, n_mixtures, n_genes), CPM.
+    """
+
+    reconstruction: Tensor
+    mean: Tensor
+    log_variance: Tensor
+    prototype: Tensor
+    fractions: Tensor
+    reconstructed_bulk: Tensor
+
+
+class HPVADENetwork(nn.Module):
+    """Encoder, decoder, deconvolution network and signature.
+
+    Parameters
+    ----------
+    signature_cpm
+        The data's S, shape (n_genes, n_types), CPM.
+    rna_content
+        m over the same genes, shape (n_types,).
+    mean_log
+        Mean of each gene over training mixtures, log space, shape (n_genes,).
+    config
+        Sizes and spaces.
+    """
+
+    def __init__(
+        self, signature_cpm: Tensor, *, rna_content: Tensor, mean_log: Tensor, config: NetworkConfig
+    ) -> None:
+        super().__init__()
+        n_genes, n_types = signature_cpm.shape
+        self.config = config
+        self.encoder = Encoder(n_genes, n_latent=config.n_latent, n_hidden=config.vae_hidden)
+        self.decoder = Decoder(n_genes, n_latent=config.n_latent, n_hidden=config.vae_hidden)
+        self.deconvolution = DeconvolutionNetwork(n_genes, n_types, config=config, mean_log=mean_log)
+        content = rna_content if config.use_rna_content else torch.ones_like(rna_content)
+        self.signature = LearnableSignature(signature_cpm, rna_content=content)
+
+    def forward(self, batch: Batch) -> NetworkOutput:
+        """Run both paths on one batch; the latent is sampled in training and is μ otherwise."""
+        mean, log_variance = self.encoder(batch.cells)
+        latent = sample_latent(mean, log_variance) if self.training else mean
+        fractions = self.deconvolution(batch.bulk)
+        return NetworkOutput(
+            reconstruction=self.decoder(latent),
+            mean=mean,
+            log_variance=log_variance,
+            prototype=self.signature.prototypes()[batch.cell_type],
+            fractions=fractions,
+            reconstructed_bulk=self.signature.mix(fractions),
+        )

@@ -1,0 +1,47 @@
+"""The learnable signature S, shared by both paths of the model."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from hpvade.pp import cpm_to_log, rna_fractions
+from hpvade.pp._spaces import CPM_TOTAL
+
+
+class LearnableSignature(nn.Module):
+    """S = data's S · exp(δ), each column scaled to 1e6, with δ = 0 at the start.
+
+    Non-negative by construction, exactly the data's S before training, and column k can only ever be a
+    reweighting of type k's own profile, so columns keep their meaning: a gene that a type does not express
+    stays at zero for it.
+
+    Parameters
+    ----------
+    cpm
+        The data's S, shape (n_genes, n_types), CPM, columns sum to 1e6.
+    rna_content
+        m over the same genes, shape (n_types,).
+    """
+
+    base: Tensor
+    rna_content: Tensor
+
+    def __init__(self, cpm: Tensor, *, rna_content: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("base", cpm)
+        self.register_buffer("rna_content", rna_content)
+        self.log_change = nn.Parameter(torch.zeros_like(cpm))
+
+    def cpm(self) -> Tensor:
+        """Return S, shape (n_genes, n_types), CPM; columns sum to 1e6."""
+        changed = self.base * torch.exp(self.log_change)
+        return changed / changed.sum(0) * CPM_TOTAL
+
+    def prototypes(self) -> Tensor:
+        """Return the columns of S in log space, shape (n_types, n_genes)."""
+        return cpm_to_log(self.cpm().T)
+
+    def mix(self, fractions: Tensor) -> Tensor:
+        """Return S·r, shape (..., n_genes), CPM, for cell fractions p of shape (..., n_types)."""
+        return rna_fractions(fractions, self.rna_content) @ self.cpm().T

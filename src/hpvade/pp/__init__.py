@@ -1,0 +1,5 @@
+"""Preparation: the three spaces, genes, split, signature and RNA content."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

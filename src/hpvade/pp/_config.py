@@ -1,0 +1,31 @@
+"""Settings of the preparation stage."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class PreprocessConfig(BaseModel):
+    """How a reference is prepared: genes and split.
+
+    Attributes
+    ----------
+    n_genes
+        Highly variable genes (``seurat_v3`` on counts) to take. 0 takes none.
+    n_markers
+        Marker genes to take per cell type, beside the highly variable ones.
+    drop_ribosomal_mitochondrial
+        Leave out ribosomal and mitochondrial genes: their level follows the protocol more than the type.
+    heldout
+        Share of cells that are held out for validation.
+    min_cells
+        Fewest cells of a type.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n_genes: int = Field(default=1000, ge=0)
+    n_markers: int = Field(default=400, ge=0)
+    drop_ribosomal_mitochondrial: bool = True
+    heldout: float = Field(default=0.2, gt=0, lt=1)
+    min_cells: int = Field(default=10, ge=2)

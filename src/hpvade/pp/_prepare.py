@@ -1,0 +1,125 @@
+"""Reference → prepared reference: log space, model genes, training and held-out cells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.sparse as sp
+from anndata import AnnData
+
+from hpvade import _keys
+from hpvade._errors import GeneOverlapError, LabelError
+from hpvade._random import child_rng
+from hpvade.pp._aggregate import Signature, signature
+from hpvade.pp._config import PreprocessConfig
+from hpvade.pp._genes import select_genes
+from hpvade.pp._spaces import counts_to_log
+from hpvade.pp._split import split_cells
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_FEWEST_GENES = 10
+
+
+def preprocess(
+    reference: AnnData,
+    *,
+    labels_key: str = _keys.CELL_TYPE,
+    donor_key: str | None = None,
+    genes: Collection[str] | None = None,
+    config: PreprocessConfig | None = None,
+    seed: int = 0,
+) -> AnnData:
+    """Prepare a reference for simulation and training.
+
+    Parameters
+    ----------
+    reference
+        Cells × genes with raw counts in ``layers["counts"]`` and labels in ``obs``. It is left untouched.
+    labels_key
+        Column of ``obs`` with the cell type.
+    donor_key
+        Column of ``obs`` with the donor; held-out cells then come from held-out donors.
+    genes
+        Genes that may be chosen, for instance those of the bulk samples. Default: all.
+    config
+        How many genes, which share is held out.
+    seed
+        Seed of the split.
+
+    Returns
+    -------
+    A new AnnData, genes in sorted order: ``X`` log space (CSR; expm1 of a cell sums to 1e4 over all genes),
+    ``layers["counts"]`` raw counts, ``obs["split"]``, ``obs["total_counts"]``, ``var["selected"]``, and the
+    settings in ``uns["hpvade"]``.
+
+    Raises
+    ------
+    GeneOverlapError
+        Fewer than 10 genes are left to choose.
+    """
+    config = config or PreprocessConfig()
+    if labels_key not in reference.obs:
+        msg = (
+            f"labels_key='{labels_key}' is not in reference.obs. Columns: {', '.join(reference.obs.columns)}."
+        )
+        raise LabelError(msg)
+    # A fixed order of genes: the answer must not depend on the order in a file.
+    order = np.argsort(reference.var_names.to_numpy().astype(str))
+    counts = sp.csr_matrix(reference.layers[_keys.COUNTS])[:, order].astype(np.float32)
+    columns = [labels_key] if donor_key is None else [labels_key, donor_key]
+    obs = reference.obs[columns].astype(str).astype("category")
+    prepared = AnnData(counts_to_log(counts), obs=obs, var=reference.var.iloc[order].copy())
+    prepared.layers[_keys.COUNTS] = counts
+    prepared.obs[_keys.TOTAL_COUNTS] = np.asarray(counts.sum(1), dtype=np.float64).ravel()
+    prepared.obs[_keys.SPLIT] = split_cells(
+        prepared.obs[labels_key].to_numpy(),
+        heldout=config.heldout,
+        rng=child_rng(seed, "split"),
+        donor=None if donor_key is None else prepared.obs[donor_key].to_numpy(),
+    )
+    allowed = np.ones(prepared.n_vars, bool) if genes is None else prepared.var_names.isin(list(genes))
+    chosen = np.zeros(prepared.n_vars, bool)
+    in_training = (prepared.obs[_keys.SPLIT] == _keys.TRAIN).to_numpy()
+    chosen[allowed] = select_genes(prepared[in_training, allowed], labels_key=labels_key, config=config)
+    if chosen.sum() < _FEWEST_GENES:
+        msg = (
+            f"Only {chosen.sum()} of {prepared.n_vars} genes could be chosen. "
+            "Raise --n-genes, or check that reference and bulk name genes alike."
+        )
+        raise GeneOverlapError(msg)
+    prepared.var[_keys.SELECTED] = chosen
+    prepared.uns[_keys.UNS] = {
+        "labels_key": labels_key,
+        "donor_key": donor_key or "",
+        "seed": seed,
+        "preprocess": config.model_dump(),
+    }
+    return prepared
+
+
+def model_genes(prepared: AnnData) -> AnnData:
+    """Restrict a prepared reference to the model's genes, a view cells × selected genes.
+
+    Raises
+    ------
+    LabelError
+        The AnnData did not come from `preprocess`.
+    """
+    if _keys.SELECTED not in prepared.var or _keys.UNS not in prepared.uns:
+        msg = "This reference is not prepared: run hpvade.pp.preprocess (hpvade preprocess) on it first."
+        raise LabelError(msg)
+    return prepared[:, prepared.var[_keys.SELECTED].to_numpy()]
+
+
+def prepared_signature(prepared: AnnData) -> Signature:
+    """Make S and m of the model's genes from all cells of a prepared reference."""
+    panel = model_genes(prepared)
+    return signature(
+        panel.layers[_keys.COUNTS],
+        panel.obs[prepared.uns[_keys.UNS]["labels_key"]],
+        genes=list(panel.var_names),
+        total_counts=panel.obs[_keys.TOTAL_COUNTS].to_numpy(),
+    )

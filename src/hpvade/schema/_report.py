@@ -1,0 +1,84 @@
+"""The report of a validation: every problem at once, and what the data hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hpvade._errors import InputError
+    from hpvade._warnings import DataWarning
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong or doubtful.
+
+    ``kind`` is the class to raise, or `DataWarning`; ``message`` says what, where, and the remedy.
+    """
+
+    kind: type[InputError | DataWarning]
+    message: str
+
+
+@dataclass(frozen=True)
+class ValidationReport:
+    """Errors, warnings, and facts (JSON-able values by name); reports add up with ``+``."""
+
+    errors: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    facts: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error; warnings do not count."""
+        return not self.errors
+
+    def __add__(self, other: ValidationReport) -> ValidationReport:
+        return ValidationReport(
+            self.errors + other.errors, self.warnings + other.warnings, {**self.facts, **other.facts}
+        )
+
+    def raise_if_errors(self) -> None:
+        """Raise the first error's class with the messages of all errors.
+
+        Raises
+        ------
+        InputError
+            If there is any error; a single message stands as it is, several in a numbered list.
+        """
+        if self.ok:
+            return
+        messages = [problem.message for problem in self.errors]
+        msg = messages[0]
+        if len(messages) > 1:
+            msg = "\n".join(
+                [f"{len(messages)} problems:", *(f"{i}. {text}" for i, text in enumerate(messages, start=1))]
+            )
+        raise self.errors[0].kind(msg)
+
+    def to_text(self) -> str:
+        """Return the report as lines of plain text: facts, warnings, errors, verdict."""
+        return "\n".join(
+            [
+                *(f"{name.replace('_', ' ')}: {_fact_as_text(fact)}" for name, fact in self.facts.items()),
+                *(f"Warning: {problem.message}" for problem in self.warnings),
+                *(f"Error: {problem.message}" for problem in self.errors),
+                "No problem found." if self.ok else f"Problems to mend: {len(self.errors)}.",
+            ]
+        )
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the report as nested plain values, ready for JSON."""
+        return {
+            "ok": self.ok,
+            "errors": [{"kind": p.kind.__name__, "message": p.message} for p in self.errors],
+            "warnings": [{"kind": p.kind.__name__, "message": p.message} for p in self.warnings],
+            "facts": self.facts,
+        }
+
+
+def _fact_as_text(fact: object) -> str:
+    if isinstance(fact, dict):
+        return ", ".join(f"{name} ({value})" for name, value in fact.items())
+    return "none" if fact is None else str(fact)

@@ -1,0 +1,5 @@
+"""Training: the only package that imports Lightning, and only when something of it is used."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

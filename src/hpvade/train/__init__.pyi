@@ -1,0 +1,10 @@
+from ._callbacks import HISTORY_COLUMNS as HISTORY_COLUMNS
+from ._callbacks import Row as Row
+from ._config import TrainConfig as TrainConfig
+from ._data import Batches as Batches
+from ._data import MixtureData as MixtureData
+from ._data import SplitData as SplitData
+from ._fit import TrainingResult as TrainingResult
+from ._fit import fit as fit
+from ._plan import TrainingPlan as TrainingPlan
+from ._plan import check_finite as check_finite

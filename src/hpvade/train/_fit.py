@@ -1,0 +1,139 @@
+"""Run the trainer and return what happened."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import lightning
+import pandas as pd
+import torch
+from lightning.pytorch.callbacks import EarlyStopping
+
+from hpvade.train._callbacks import HISTORY_COLUMNS, MONITOR, BestWeights, HistoryCallback, Row, StopOnRequest
+from hpvade.train._plan import TrainingPlan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from hpvade.nn import HPVADENetwork, LossWeights
+    from hpvade.train._config import TrainConfig
+    from hpvade.train._data import MixtureData
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """What a training run leaves behind, beside the trained network.
+
+    Attributes
+    ----------
+    history
+        One row per epoch with all losses and `val_r_type`.
+    interrupted
+        Whether the user stopped it early.
+    """
+
+    history: pd.DataFrame
+    interrupted: bool
+
+
+def fit(
+    network: HPVADENetwork,
+    data: MixtureData,
+    *,
+    config: TrainConfig,
+    weights: LossWeights,
+    seed: int,
+    accelerator: str = "auto",
+    devices: str | int = "auto",
+    first_epoch: int = 0,
+    on_epoch: Callable[[Row], None] | None = None,
+) -> TrainingResult:
+    """Train a network in place and leave it with the best weights seen on held-out mixtures.
+
+    Ctrl-C ends training after the current batch; a second Ctrl-C ends it at once.
+
+    Parameters
+    ----------
+    network
+        The network; changed in place.
+    data
+        Training and held-out batches.
+    config, weights
+        Settings.
+    seed
+        Seed of dropout and latent samples. The global random state is left as it was.
+    accelerator, devices
+        As Lightning understands them.
+    first_epoch
+        Number of the first epoch in the history.
+    on_epoch
+        Called with each row of the history.
+
+    Raises
+    ------
+    NonFiniteLossError
+        A loss term became NaN or infinite.
+    """
+    history = HistoryCallback(first_epoch=first_epoch, on_epoch=on_epoch)
+    best = BestWeights()
+    stop = StopOnRequest()
+    early = EarlyStopping(MONITOR, patience=config.patience, mode="min")
+    with _quiet_lightning(), _first_interrupt_sets(stop), torch.random.fork_rng():
+        torch.manual_seed(seed)
+        trainer = lightning.Trainer(
+            max_epochs=config.max_epochs,
+            accelerator=accelerator,
+            devices=devices,
+            callbacks=[history, best, early, stop],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            reload_dataloaders_every_n_epochs=1,
+        )
+        trainer.fit(TrainingPlan(network, config=config, weights=weights), datamodule=data)
+    network.cpu()
+    if best.state:
+        network.load_state_dict(best.state)
+    network.eval()
+    return TrainingResult(pd.DataFrame(history.rows, columns=list(HISTORY_COLUMNS)), stop.requested)
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Silence Lightning's notices on devices and data loaders: they do not concern a user of hpvade."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="lightning")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextmanager
+def _first_interrupt_sets(stop: StopOnRequest) -> Iterator[None]:
+    """Turn the first Ctrl-C into a request; the handler can only be set from the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.getsignal(signal.SIGINT)
+
+    def request(_signum: int, _frame: object) -> None:
+        stop.requested = True
+        signal.signal(signal.SIGINT, previous)
+
+    signal.signal(signal.SIGINT, request)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)

@@ -1,0 +1,101 @@
+"""One step for training and validation alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import lightning
+import torch
+
+from hpvade._errors import NonFiniteLossError
+from hpvade.metrics import r_type
+from hpvade.nn import Batch, HPVADENetwork, LossTerms, LossWeights, NetworkOutput, describe_range, loss_terms
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from hpvade.train._config import TrainConfig
+
+Phase = Literal["train", "val"]
+
+
+class TrainingPlan(lightning.LightningModule):
+    """Optimiser, schedule and the shared step around a network.
+
+    Parameters
+    ----------
+    network
+        The network to train.
+    config
+        Learning rate and the like.
+    weights
+        Weights of the loss.
+    """
+
+    def __init__(self, network: HPVADENetwork, *, config: TrainConfig, weights: LossWeights) -> None:
+        super().__init__()
+        self.network = network
+        self.config = config
+        self.weights = weights
+        self._estimates: list[Tensor] = []
+        self._truths: list[Tensor] = []
+
+    def shared_step(self, batch: Batch, batch_index: int, *, phase: Phase) -> tuple[LossTerms, NetworkOutput]:
+        """Run the network, compute the loss, check it, log it: the only step there is."""
+        output = self.network(batch)
+        terms = loss_terms(
+            output, batch, weights=self.weights, bulk_space=self.network.config.reconstruction_space
+        )
+        check_finite(terms, batch, output, where=f"{phase} batch {batch_index} of epoch {self.current_epoch}")
+        named = {f"{phase}_{name}": value.detach() for name, value in terms._asdict().items()}
+        size = len(batch.fractions)
+        self.log_dict(named, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
+        return terms, output
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the total loss of a training batch."""
+        terms, _ = self.shared_step(batch, batch_idx, phase="train")
+        return terms.loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Log the loss of a held-out batch and keep its fractions for `val_r_type`."""
+        _, output = self.shared_step(batch, batch_idx, phase="val")
+        self._estimates.append(output.fractions.mean(0).cpu())
+        self._truths.append(batch.fractions.cpu())
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the mean per-type correlation: the number that mean collapse cannot hide from."""
+        value = r_type(torch.cat(self._estimates).double().numpy(), torch.cat(self._truths).double().numpy())
+        self.log("val_r_type", float(value))
+        self._estimates.clear()
+        self._truths.clear()
+
+    def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's own union of ten types
+        """AdamW with a one-cycle schedule (Smith & Topin, 2019) over all steps."""
+        optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer,
+            max_lr=self.config.learning_rate,
+            total_steps=int(self.trainer.estimated_stepping_batches),
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def check_finite(terms: LossTerms, batch: Batch, output: NetworkOutput, *, where: str) -> None:
+    """Stop the run at the first NaN or Inf.
+
+    Raises
+    ------
+    NonFiniteLossError
+        Names the terms, the batch, and the range of every tensor that went into them.
+    """
+    bad = [name for name, value in terms._asdict().items() if not torch.isfinite(value)]
+    if not bad:
+        return
+    tensors = {**batch._asdict(), **output._asdict()}
+    del tensors["cell_type"]
+    ranges = "; ".join(describe_range(name, values.detach()) for name, values in tensors.items())
+    msg = f"{', '.join(bad)} is not finite in {where}. Ranges: {ranges}."
+    raise NonFiniteLossError(msg)

@@ -1,0 +1,34 @@
+"""Bulk → fractions, and the files they are written to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hpvade import _keys
+from hpvade.io import write_fractions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from anndata import AnnData
+
+    from hpvade.model import HPVADE
+    from hpvade.tl import Deconvolution
+    from hpvade.workflow._record import RunRecord
+
+
+def deconvolve_bulk(model: HPVADE, bulk: AnnData, *, record: RunRecord) -> Deconvolution:
+    """Deconvolve bulk samples and note what was decided about them."""
+    with record.stage("deconvolve"):
+        result = model.deconvolve(bulk)
+    decisions = bulk.uns[_keys.UNS]
+    record.decisions["bulk"] = {key: value for key, value in decisions.items() if key != "model"}
+    record.decisions["genes_used"] = int(result.qc["genes_used"].iloc[0])
+    return result
+
+
+def write_deconvolution(result: Deconvolution, folder: Path) -> None:
+    """Write ``fractions.tsv``, ``rna_fractions.tsv`` and ``qc.tsv`` into a folder."""
+    write_fractions(result.fractions, folder / "fractions.tsv")
+    write_fractions(result.rna_fractions, folder / "rna_fractions.tsv")
+    result.qc.to_csv(folder / "qc.tsv", sep="\t", index_label="sample", float_format="%.4f")

@@ -1,0 +1,69 @@
+"""Reference files → one checked reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hpvade import _keys
+from hpvade._errors import InputError
+from hpvade.io import read_reference
+from hpvade.model import HPVADE
+from hpvade.pp import apply_label_map, combine_references, read_label_map
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from anndata import AnnData
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceOptions:
+    """Where labels, donors and counts are in a reference.
+
+    Attributes
+    ----------
+    labels_key, donor_key
+        Columns of ``obs``.
+    layer
+        Where the counts are; None searches.
+    label_map
+        Table that renames, merges and drops labels.
+    """
+
+    labels_key: str = _keys.CELL_TYPE
+    donor_key: str | None = None
+    layer: str | None = None
+    label_map: Path | None = None
+
+
+def load_references(paths: Sequence[Path], *, options: ReferenceOptions) -> AnnData:
+    """Read references, apply the label map, put them together, and set them up for `HPVADE`.
+
+    Raises
+    ------
+    InputError
+        A file or its labels cannot be used, or two references have the same name.
+    """
+    label_map = None if options.label_map is None else read_label_map(options.label_map)
+    references: dict[str, AnnData] = {}
+    for path in paths:
+        name = Path(path).name.split(".")[0]
+        if name in references:
+            msg = f"Two references are named '{name}'. Rename one of the files."
+            raise InputError(msg)
+        # Of several references, one may not know its donors.
+        reference = read_reference(
+            path,
+            labels_key=options.labels_key,
+            donor_key=options.donor_key if len(paths) == 1 else None,
+            layer=options.layer,
+        )
+        if label_map is not None:
+            reference = apply_label_map(reference, label_map, labels_key=options.labels_key, name=name)
+        references[name] = reference
+    combined = combine_references(references, labels_key=options.labels_key, donor_key=options.donor_key)
+    donor_key = _keys.SOURCE if len(references) > 1 else options.donor_key
+    HPVADE.setup_anndata(combined, labels_key=options.labels_key, donor_key=donor_key)
+    return combined

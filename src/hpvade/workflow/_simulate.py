@@ -1,0 +1,59 @@
+"""Reference → prepared reference → mixtures, as files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anndata
+
+from hpvade import _keys
+from hpvade._errors import FileFormatError
+from hpvade.model import preset_config
+from hpvade.pp import preprocess
+from hpvade.schema import check_reference
+from hpvade.simulate import simulate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from anndata import AnnData
+
+    from hpvade._types import Preset, Split
+
+
+def prepare_reference(
+    reference: AnnData, *, preset: Preset, changes: dict[str, dict[str, Any]], seed: int
+) -> AnnData:
+    """Check a reference that `load_references` returned and prepare it."""
+    config = preset_config(preset).updated(changes).preprocess
+    setup = reference.uns[_keys.UNS]
+    labels_key, donor_key = setup["labels_key"], setup["donor_key"] or None
+    check_reference(
+        reference, labels_key=labels_key, donor_key=donor_key, min_cells=config.min_cells
+    ).raise_if_errors()
+    return preprocess(reference, labels_key=labels_key, donor_key=donor_key, config=config, seed=seed)
+
+
+def simulate_mixtures(
+    prepared: Path,
+    *,
+    preset: Preset,
+    changes: dict[str, dict[str, Any]],
+    split: Split,
+    effects: bool,
+    seed: int,
+) -> AnnData:
+    """Read a prepared reference and simulate mixtures from one split.
+
+    Raises
+    ------
+    InputError
+        The file is not a prepared reference.
+    """
+    try:
+        reference = anndata.read_h5ad(prepared)
+    except (OSError, KeyError, ValueError) as error:
+        msg = f"{prepared} cannot be read as h5ad: {error}. Give the file that hpvade preprocess wrote."
+        raise FileFormatError(msg) from error
+    config = preset_config(preset).updated(changes).simulate
+    return simulate(reference, config=config, split=split, effects=effects, seed=seed)

@@ -1,0 +1,164 @@
+"""Reference → model, and the files a model leaves behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import yaml
+
+from hpvade._errors import FileFormatError
+from hpvade.io import output_dir, read_bulk, write_signature
+from hpvade.model import HPVADE, preset_config
+from hpvade.workflow._record import RunRecord
+from hpvade.workflow._reference import ReferenceOptions, load_references
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from anndata import AnnData
+
+    from hpvade._types import BulkUnit, Preset
+    from hpvade.train import Row
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """How to train.
+
+    Attributes
+    ----------
+    preset
+        Settings to start from.
+    changes
+        Changes to the preset, section → setting → value.
+    accelerator, devices
+        As Lightning understands them.
+    on_epoch
+        Called with each new row of the history and the number of epochs at most.
+    """
+
+    preset: Preset = "default"
+    changes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    accelerator: str = "auto"
+    devices: str | int = "auto"
+    on_epoch: Callable[[Row, int], None] | None = None
+
+
+def settings_text(preset: str, changes: dict[str, dict[str, Any]]) -> str:
+    """Return all settings of a preset with changes as YAML."""
+    return yaml.safe_dump(preset_config(preset).updated(changes).model_dump(mode="json"), sort_keys=False)
+
+
+def train_model(
+    reference: AnnData,
+    *,
+    bulk: AnnData | None,
+    options: TrainOptions,
+    record: RunRecord,
+    resume_from: Path | None = None,
+) -> tuple[HPVADE, bool]:
+    """Prepare the reference and train a model on it.
+
+    Parameters
+    ----------
+    reference
+        As `load_references` returns it.
+    bulk
+        Samples that will be deconvolved, to restrict the genes to theirs.
+    options
+        Preset, settings, hardware.
+    record
+        Takes timings and decisions.
+    resume_from
+        Folder of an earlier `train`, to go on from.
+
+    Returns
+    -------
+    The model, and whether training ran to its end (False after Ctrl-C).
+    """
+    with record.stage("prepare"):
+        if resume_from is None:
+            model = HPVADE(
+                reference, preset=options.preset, config=options.changes, bulk=bulk, seed=record.seed
+            )
+        else:
+            model = HPVADE.load(resume_from, reference=reference)
+            model.history = read_history(resume_from / "history.csv")
+    record.decisions["model_genes"] = len(model.data_signature.genes)
+    record.decisions["cell_types"] = model.cell_types
+    last_epoch = len(model.history) + model.config.train.max_epochs
+    show = options.on_epoch
+    with record.stage("train"):
+        finished = model.train(
+            accelerator=options.accelerator,
+            devices=options.devices,
+            on_epoch=None if show is None else lambda row: show(row, last_epoch),
+        )
+    model.provenance["inputs_sha256"] = dict(record.inputs)
+    return model, finished
+
+
+def read_history(path: Path) -> pd.DataFrame:
+    """Read ``history.csv`` of an earlier run.
+
+    Raises
+    ------
+    FileFormatError
+        It is not there.
+    """
+    try:
+        return pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        msg = f"{path} cannot be read, so there is nothing to go on from. Train without --resume."
+        raise FileFormatError(msg) from error
+
+
+def write_model(model: HPVADE, folder: Path) -> None:
+    """Write ``model/``, ``history.csv`` and ``signature.tsv.gz`` into a folder."""
+    model.save(folder / "model")
+    model.history.to_csv(folder / "history.csv", index=False)
+    write_signature(model.signature, folder / "signature.tsv.gz")
+
+
+def train_files(
+    references: Sequence[Path],
+    output: Path,
+    *,
+    bulk: Path | None = None,
+    bulk_unit: BulkUnit = "auto",
+    options: ReferenceOptions | None = None,
+    train: TrainOptions | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    force: bool = False,
+    on_stage: Callable[[str], None] = lambda _name: None,
+) -> bool:
+    """Train a model on reference files and write it: the job of ``hpvade train``.
+
+    With ``resume`` the model in ``output`` is trained further and replaced.
+
+    Returns
+    -------
+    Whether training ran to its end; after Ctrl-C the best model so far is written all the same.
+    """
+    record = RunRecord(seed, on_stage)
+    with output_dir(output, force=force or resume) as folder:
+        with record.stage("read"):
+            reference = load_references(references, options=options or ReferenceOptions())
+            samples = None if bulk is None else read_bulk(bulk, unit=bulk_unit, genes=reference.var_names)
+        with record.stage("checksums"):
+            for path in [*references, *([] if bulk is None else [bulk])]:
+                record.add_input(path)
+        model, finished = train_model(
+            reference,
+            bulk=samples,
+            options=train or TrainOptions(),
+            record=record,
+            resume_from=output if resume else None,
+        )
+        write_model(model, folder)
+        record.write(folder / "run.json")
+    return finished

@@ -1,0 +1,15 @@
+"""Reading files must not cost the import of a deep-learning framework."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+
+def test_io_imports_neither_scanpy_nor_torch_nor_lightning():
+    code = (
+        "import sys, hpvade.io, hpvade.schema; "
+        "print([m for m in ('scanpy', 'torch', 'lightning') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,346 @@
+"""Reading references: where counts are found, what is refused, and what is told."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tracemalloc
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from anndata import AnnData
+from scipy import io as scipy_io
+from scipy import sparse
+
+from hpvade._errors import CountsError, FileFormatError, LabelError
+from hpvade._warnings import DataWarning
+from hpvade.io import read_reference
+
+SHARED = Path(__file__).parents[2] / ".." / "shared" / "data"
+
+COUNTS = np.array([[0, 3, 1, 0], [2, 0, 0, 5], [1, 1, 7, 0]], dtype=np.float32)
+LOGGED = np.log1p(COUNTS / COUNTS.sum(1, keepdims=True) * 1e4)
+
+
+def make(x=COUNTS, *, layers=None, var_names=("CD3E", "CD19", "ACTB", "LYZ"), **obs):
+    obs = {"cell_type": ["T", "B", "Mono"], "donor": ["d1", "d2", "d1"], **obs}
+    return AnnData(
+        X=None if x is None else sparse.csr_matrix(x),
+        obs=pd.DataFrame(obs, index=["c0", "c1", "c2"]),
+        var=pd.DataFrame(index=list(var_names)),
+        layers=layers,
+    )
+
+
+@pytest.fixture
+def saved(tmp_path):
+    def save(adata: AnnData, name: str = "reference.h5ad") -> Path:
+        adata.write_h5ad(tmp_path / name)
+        return tmp_path / name
+
+    return save
+
+
+def counts_of(reference: AnnData) -> np.ndarray:
+    counts = reference.layers["counts"]
+    assert counts.format == "csr"
+    assert counts.dtype == np.float32
+    return counts.toarray()
+
+
+@pytest.mark.parametrize("matrix", [COUNTS, sparse.csr_matrix(COUNTS), sparse.csc_matrix(COUNTS.astype(int))])
+@pytest.mark.parametrize("place", ["X", "layers['counts']", "layers['umi']", "raw.X"])
+def test_finds_counts_wherever_they_are(saved, matrix, place):
+    adata = make(LOGGED)
+    if place == "X":
+        adata.X = matrix
+    elif place == "raw.X":
+        adata.raw = AnnData(matrix, obs=adata.obs, var=adata.var)
+    else:
+        adata.layers[place[8:-2]] = matrix
+    reference = read_reference(saved(adata), donor_key="donor")
+    np.testing.assert_array_equal(counts_of(reference), COUNTS)
+    assert reference.uns["hpvade"]["counts_found_in"] == place
+    assert list(reference.obs["cell_type"]) == ["T", "B", "Mono"]
+    assert list(reference.obs["donor"].cat.categories) == ["d1", "d2"]
+
+
+def test_counts_layer_goes_before_x_and_x_is_left_alone(saved):
+    other = COUNTS + 1
+    reference = read_reference(saved(make(other, layers={"counts": sparse.csr_matrix(COUNTS)})))
+    np.testing.assert_array_equal(counts_of(reference), COUNTS)
+    np.testing.assert_array_equal(reference.X.toarray(), other)
+
+
+def test_layer_option_decides(saved):
+    path = saved(make(COUNTS, layers={"counts": COUNTS, "spliced": COUNTS * 2}))
+    reference = read_reference(path, layer="spliced")
+    np.testing.assert_array_equal(counts_of(reference), COUNTS * 2)
+    assert read_reference(path, layer="X").uns["hpvade"]["counts_found_in"] == "X"
+    with pytest.raises(CountsError, match=r"layer='splice' is not in .*Did you mean 'spliced'"):
+        read_reference(path, layer="splice")
+
+
+def test_layer_option_does_not_search_elsewhere(saved):
+    with pytest.raises(CountsError, match="not integers"):
+        read_reference(saved(make(LOGGED, layers={"counts": COUNTS})), layer="X")
+
+
+def test_x_and_counts_never_share_memory(saved):
+    reference = read_reference(saved(make()))
+    reference.layers["counts"].data[:] = 99
+    np.testing.assert_array_equal(reference.X.toarray(), COUNTS)
+
+
+def test_raw_with_other_genes_brings_its_genes(saved):
+    adata = make()
+    adata.raw = adata.copy()
+    adata = adata[:, ["CD19", "LYZ"]].copy()
+    adata.X = sparse.csr_matrix(LOGGED[:, [1, 3]])
+    reference = read_reference(saved(adata))
+    assert list(reference.var_names) == ["CD3E", "CD19", "ACTB", "LYZ"]
+    np.testing.assert_array_equal(counts_of(reference), COUNTS)
+    np.testing.assert_array_equal(reference.X.toarray(), COUNTS)
+    assert not np.shares_memory(reference.X.data, reference.layers["counts"].data)
+
+
+def test_no_counts_anywhere_tells_every_place(saved):
+    adata = make(LOGGED, layers={"binary": (COUNTS > 0).astype(np.float32), "scaled": LOGGED - 1})
+    with pytest.raises(CountsError) as caught:
+        read_reference(saved(adata))
+    text = str(caught.value)
+    assert f"X: 0 … {LOGGED.max():.4g}, not integers (looks log-normalised)" in text
+    assert "layers['binary']: 0 … 1, nothing above 1" in text
+    assert "layers['scaled']: -1 … " in text
+    assert "negative value -1.0 in cell 'c0', gene 'CD3E'" in text
+    assert "--layer" in text
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1.0])
+@pytest.mark.parametrize("container", [sparse.csr_matrix, sparse.csc_matrix, np.asarray])
+def test_bad_value_names_cell_and_gene(saved, value, container):
+    spoilt = COUNTS.copy()
+    spoilt[1, 3] = value
+    adata = make()
+    adata.X = container(spoilt)
+    with pytest.raises(CountsError, match=rf"{value} in cell 'c1', gene 'LYZ'"):
+        read_reference(saved(adata))
+
+
+def test_spoilt_counts_layer_is_told(saved):
+    spoilt = COUNTS.copy()
+    spoilt[0, 1] = np.nan
+    with pytest.warns(
+        DataWarning, match=r"layers\['counts'\] does not hold counts .*'c0', gene 'CD19'.*took X"
+    ):
+        reference = read_reference(saved(make(layers={"counts": sparse.csr_matrix(spoilt)})))
+    np.testing.assert_array_equal(counts_of(reference), COUNTS)
+
+
+def test_missing_labels_key_suggests_the_nearest(saved):
+    with pytest.raises(LabelError, match=r"Columns: cell_type, donor\. Did you mean 'cell_type'\?"):
+        read_reference(saved(make()), labels_key="celltype")
+    with pytest.raises(LabelError, match=r"donor_key='donr'.*Did you mean 'donor'"):
+        read_reference(saved(make()), donor_key="donr")
+
+
+def test_missing_labels_stay_and_are_nan(saved):
+    reference = read_reference(saved(make(cell_type=["T", "", "nan"], cluster=[0, 1, 1])))
+    assert list(reference.obs["cell_type"].isna()) == [False, True, True]
+    assert list(reference.obs["cell_type"].cat.categories) == ["T"]
+
+
+def test_numeric_labels_become_strings(saved):
+    reference = read_reference(saved(make(cluster=[0, 1, 1])), labels_key="cluster")
+    assert list(reference.obs["cluster"]) == ["0", "1", "1"]
+
+
+def test_repeated_genes_are_summed_and_told(saved):
+    with pytest.warns(UserWarning, match="names are not unique"):
+        path = saved(make(var_names=["CD3E", "CD19", "CD3E", "LYZ"]))
+    with pytest.warns(DataWarning, match=r"1 gene names occur more than once \(for instance 'CD3E'\)"):
+        reference = read_reference(path)
+    assert list(reference.var_names) == ["CD3E", "CD19", "LYZ"]
+    np.testing.assert_array_equal(counts_of(reference), [[1, 3, 0], [2, 0, 5], [8, 1, 0]])
+
+
+def test_repeated_cells_become_unique(saved):
+    adata = make()
+    adata.obs_names = ["c", "c", "c-1"]
+    reference = read_reference(saved(adata))
+    assert reference.obs_names.is_unique
+    np.testing.assert_array_equal(counts_of(reference), COUNTS)
+
+
+def test_dense_x_in_many_blocks(saved, monkeypatch):
+    monkeypatch.setattr("hpvade.io._counts._BLOCK_VALUES", 5)  # one row of four genes at a time
+    adata = make()
+    adata.X = COUNTS
+    np.testing.assert_array_equal(counts_of(read_reference(saved(adata))), COUNTS)
+
+
+def test_peak_memory_is_a_small_multiple_of_the_sparse_matrix(saved):
+    rng = np.random.default_rng(0)
+    n_cells, n_genes, n_counts = 3000, 20_000, 200_000
+    where = (rng.integers(n_cells, size=n_counts), rng.integers(n_genes, size=n_counts))
+    counts = sparse.csr_matrix((np.full(n_counts, 2.0, np.float32), where), shape=(n_cells, n_genes))
+    path = saved(AnnData(counts, obs=pd.DataFrame({"cell_type": "T"}, [f"c{i}" for i in range(n_cells)])))
+    tracemalloc.start()
+    read_reference(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    sparse_size = counts.data.nbytes + counts.indices.nbytes + counts.indptr.nbytes
+    assert peak < 10 * sparse_size  # the dense matrix is 150 times as large
+
+
+def test_missing_file():
+    with pytest.raises(FileFormatError, match=r"nowhere\.h5ad does not exist; expected an h5ad file"):
+        read_reference("nowhere.h5ad")
+
+
+@pytest.mark.parametrize("kept", [0, 100, 0.5])
+def test_truncated_h5ad(saved, kept):
+    path = saved(make())
+    content = path.read_bytes()
+    path.write_bytes(content[: int(kept * len(content)) if isinstance(kept, float) else kept])
+    with pytest.raises(FileFormatError, match=r"reference\.h5ad cannot be read as an h5ad file .*truncated"):
+        read_reference(path)
+
+
+def test_text_file_is_no_reference(tmp_path):
+    (tmp_path / "table.h5ad").write_text("gene\ts1\nCD3E\t1\n")
+    with pytest.raises(FileFormatError, match="another format"):
+        read_reference(tmp_path / "table.h5ad")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(FileFormatError, match="neither an AnnData zarr store nor a 10x folder"):
+        read_reference(tmp_path / "folder")
+
+
+def test_hdf5_that_is_no_anndata(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "other.h5ad", "w") as file:
+        file["something"] = [1, 2, 3]
+    with pytest.raises(FileFormatError, match=r"other\.h5ad"):
+        read_reference(tmp_path / "other.h5ad")
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.filterwarnings("ignore:Writing zarr v2", "ignore:Consolidated metadata")
+def test_zarr(tmp_path, version):
+    with ad.settings.override(zarr_write_format=version, auto_shard_zarr_v3=False):
+        make().write_zarr(tmp_path / "reference.zarr")
+    np.testing.assert_array_equal(counts_of(read_reference(tmp_path / "reference.zarr")), COUNTS)
+
+
+def test_broken_zarr(tmp_path):
+    (tmp_path / "reference.zarr").mkdir()
+    (tmp_path / "reference.zarr" / "zarr.json").write_text(json.dumps({"zarr_format": 3}))
+    with pytest.raises(FileFormatError, match="zarr folder"):
+        read_reference(tmp_path / "reference.zarr")
+
+
+def test_result_can_be_written_and_read_again(saved):
+    first = read_reference(saved(make()), donor_key="donor")
+    again = read_reference(saved(first, "again.h5ad"), donor_key="donor")
+    np.testing.assert_array_equal(counts_of(again), COUNTS)
+    assert list(again.obs["cell_type"]) == list(first.obs["cell_type"])
+
+
+@pytest.mark.parametrize("name", ["pbmc_hao", "pancreas_baron"])
+def test_shared_references(name):
+    folder = SHARED / "reference" / name
+    if not folder.is_dir():
+        pytest.skip(f"the shared data are not at {SHARED}")
+    path = next(folder.glob("*.h5ad"))
+    reference = read_reference(path)
+    expected = ad.read_h5ad(path).layers["counts"]
+    assert (reference.layers["counts"] != expected).nnz == 0
+
+
+# 10x folders
+
+
+def write(path: Path, text: str, *, compressed: bool) -> None:
+    if compressed:
+        with gzip.open(f"{path}.gz", "wt") as handle:
+            handle.write(text)
+    else:
+        path.write_text(text)
+
+
+@pytest.fixture
+def tenx(tmp_path):
+    def build(*, compressed=True, features=True, labels="labels.tsv"):
+        folder = tmp_path / "tenx"
+        folder.mkdir()
+        genes_by_cells = sparse.coo_matrix(np.vstack([COUNTS.T, [[9, 9, 9]]]).astype(int))
+        scipy_io.mmwrite(folder / "matrix.mtx", genes_by_cells)
+        rows = ["ENSG01\tCD3E", "ENSG02\tCD19", "ENSG03\tCD3E", "ENSG04\tLYZ"]
+        if features:
+            rows = [f"{row}\tGene Expression" for row in rows] + ["CD3\tCD3_prot\tAntibody Capture"]
+        else:
+            rows += ["ENSG05\tACTB"]
+        if compressed:
+            content = (folder / "matrix.mtx").read_bytes()
+            (folder / "matrix.mtx").unlink()
+            (folder / "matrix.mtx.gz").write_bytes(gzip.compress(content))
+        name = "features.tsv" if features else "genes.tsv"
+        write(folder / name, "\n".join(rows) + "\n", compressed=compressed)
+        write(folder / "barcodes.tsv", "AAC-1\nGGT-1\nTTA-1\n", compressed=compressed)
+        if labels:
+            sep = "," if labels.endswith("csv") else "\t"
+            lines = [f"barcode{sep}cell_type", f"TTA-1{sep}Mono", f"AAC-1{sep}T"]
+            write(folder / labels, "\n".join(lines) + "\n", compressed=compressed)
+        return folder
+
+    return build
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+@pytest.mark.parametrize("labels", ["labels.tsv", "metadata.csv"])
+def test_tenx_with_antibodies_and_repeated_symbols(tenx, compressed, labels):
+    with pytest.warns(DataWarning, match="'CD3E'"):
+        reference = read_reference(tenx(compressed=compressed, labels=labels))
+    assert list(reference.var_names) == ["CD3E", "CD19", "LYZ"]
+    assert list(reference.var["gene_ids"]) == ["ENSG01", "ENSG02", "ENSG04"]
+    np.testing.assert_array_equal(counts_of(reference), [[1, 3, 0], [2, 0, 5], [8, 1, 0]])
+    assert list(reference.obs["cell_type"].astype(object).fillna("-")) == ["T", "-", "Mono"]
+
+
+def test_tenx_of_the_older_kind(tenx):
+    with pytest.warns(DataWarning, match="'CD3E'"):
+        reference = read_reference(tenx(features=False))
+    assert list(reference.var_names) == ["CD3E", "CD19", "LYZ", "ACTB"]
+
+
+def test_tenx_without_labels_tells_the_remedy(tenx):
+    with pytest.raises(LabelError, match=r"Put a table labels\.tsv in the folder.*'kind'"):
+        read_reference(tenx(labels=None), labels_key="kind")
+
+
+def test_tenx_labels_of_other_cells(tenx):
+    folder = tenx(compressed=False)
+    (folder / "labels.tsv").write_text("barcode\tcell_type\nXXX\tT\n")
+    with pytest.raises(LabelError, match=r"knows none of the cells.*'XXX'.*'AAC-1'"):
+        read_reference(folder)
+
+
+def test_tenx_with_a_file_missing_or_cut(tenx):
+    folder = tenx(compressed=False)
+    (folder / "barcodes.tsv").write_text("AAC-1\n")
+    with pytest.raises(FileFormatError, match="name 5 genes and 1 cells"):
+        read_reference(folder)
+    (folder / "barcodes.tsv").unlink()
+    with pytest.raises(FileFormatError, match=r"has no barcodes\.tsv"):
+        read_reference(folder)
+
+
+def test_tenx_with_a_truncated_matrix(tenx):
+    folder = tenx()
+    content = (folder / "matrix.mtx.gz").read_bytes()
+    (folder / "matrix.mtx.gz").write_bytes(content[:-15])
+    with pytest.raises(FileFormatError, match=r"matrix\.mtx\.gz cannot be read"):
+        read_reference(folder)

@@ -1,0 +1,75 @@
+"""Checks of a bulk table, and of the genes it shares with a reference."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from anndata import AnnData
+
+from hpvade._errors import GeneOverlapError
+from hpvade.io import match_genes, read_bulk
+from hpvade.schema import check_bulk, check_overlap
+
+
+def bulk_with(names) -> AnnData:
+    return AnnData(np.ones((2, len(names))), var=pd.DataFrame(index=list(names)))
+
+
+def genes(n, *, prefix="GENE"):
+    return [f"{prefix}{i}" for i in range(n)]
+
+
+def test_bulk_facts_and_notes(tmp_path):
+    frame = pd.DataFrame({"s1": [1.5, 300], "s2": [2.5, 40]}, index=["ACTB", "CD3E"])
+    frame.to_csv(tmp_path / "bulk.tsv", sep="\t")
+    bulk = read_bulk(tmp_path / "bulk.tsv")
+    bulk.uns["hpvade"]["notes"] = np.array(["something was done"], dtype=object)  # as after a round trip
+    report = check_bulk(bulk)
+    assert report.ok
+    assert report.facts == {
+        "n_samples": 2,
+        "n_bulk_genes": 2,
+        "unit": "linear",
+        "unit_given_or_detected": "detected",
+        "orientation": "genes x samples",
+        "format": "tsv",
+    }
+    assert [problem.message for problem in report.warnings] == ["something was done"]
+
+
+@pytest.mark.parametrize(
+    ("shared", "wanted", "ok"), [(100, 500, True), (99, 100, False), (100, 501, False), (0, 500, False)]
+)
+def test_overlap_needs_a_hundred_genes_and_a_fifth(shared, wanted, ok):
+    report = check_overlap(bulk_with(genes(shared) + genes(50, prefix="OTHER")), genes(wanted))
+    assert report.ok is ok
+    assert report.facts["shared_genes"] == shared
+    assert report.facts["shared_genes_share"] == pytest.approx(shared / wanted)
+
+
+def test_overlap_error_shows_examples_of_both_sides():
+    report = check_overlap(bulk_with(genes(150, prefix="x")), genes(150, prefix="y"))
+    with pytest.raises(
+        GeneOverlapError, match="names like 'x0', 'x1', 'x2', the reference like 'y0', 'y1', 'y2'"
+    ):
+        report.raise_if_errors()
+
+
+def test_overlap_hints_at_ensembl_against_symbols():
+    ids = genes(150, prefix="ENSG0000")
+    (problem,) = check_overlap(bulk_with(ids), genes(150)).errors
+    assert "The bulk seems to have Ensembl ids and the reference symbols" in problem.message
+    (problem,) = check_overlap(bulk_with(genes(150)), ids).errors
+    assert "The reference seems to have Ensembl ids and the bulk symbols" in problem.message
+
+
+def test_overlap_after_mapping_by_the_references_own_column():
+    ids = [f"ENSG0000{i}.{i % 9}" for i in range(150)]
+    var = pd.DataFrame({"gene_ids": [i.split(".")[0] for i in ids]}, index=genes(150))
+    assert check_overlap(match_genes(bulk_with(ids), var), var.index).ok
+
+
+def test_overlap_hints_at_another_species():
+    (problem,) = check_overlap(bulk_with(genes(150, prefix="Gene")), genes(150)).errors
+    assert "if case is ignored" in problem.message
