@@ -19,6 +19,8 @@ from hpvade.metrics import evaluate
 from hpvade.pp import counts_to_cpm
 from hpvade.tl.baselines import mean_fractions, mixture_em, weighted_nnls
 
+POOLED = ("r", "r_lower", "r_upper", "ccc", "ccc_lower", "ccc_upper", "rmse")
+
 
 def coarse(manifest: dict, dataset: str, reference: str) -> dict[str, dict[str, list[str]]]:
     """Columns to sum on both sides, headline types only, as the manifest says."""
@@ -48,7 +50,9 @@ def baselines(model: hpvade.HPVADE, bulk: hpvade.io.AnnData) -> dict[str, np.nda
     }
 
 
-def rows_of(base: Path, manifest: dict, dataset: str, reference: str, seed: int, changes: dict) -> list[dict]:
+def rows_of(
+    base: Path, manifest: dict, *, dataset: str, reference: str, seed: int, changes: dict
+) -> list[dict]:
     """Train on one reference for one set and score all methods."""
     entry, source = manifest["bulk"][dataset], manifest["references"][reference]
     cells = hpvade.io.read_reference(base / source["path"], labels_key=source["labels_key"])
@@ -66,8 +70,8 @@ def rows_of(base: Path, manifest: dict, dataset: str, reference: str, seed: int,
         table = pd.DataFrame(values, index=bulk.obs_names, columns=model.cell_types)
         result = evaluate(table, truth, mapping=coarse(manifest, dataset, reference))
         row = {"dataset": dataset, "reference": reference, "method": method, "seed": seed}
-        row |= {name: result.pooled[name] for name in ("r", "r_lower", "r_upper", "ccc", "ccc_lower", "ccc_upper")}
-        row |= {"rmse": result.pooled["rmse"], "r_type": result.summary["r_type"]}
+        row |= {name: result.pooled[name] for name in POOLED}
+        row["r_type"] = result.summary["r_type"]
         row |= {f"r {name}": value for name, value in result.per_type["r"].items()}
         rows.append(row)
     return rows
@@ -75,7 +79,9 @@ def rows_of(base: Path, manifest: dict, dataset: str, reference: str, seed: int,
 
 def main() -> None:
     """Run what the arguments ask for and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--reference", default="pbmc_hao")
     parser.add_argument("--datasets", nargs="*")
@@ -94,7 +100,14 @@ def main() -> None:
     rows = []
     for dataset in datasets:
         for seed in arguments.seeds:
-            rows += rows_of(arguments.manifest.parent, manifest, dataset, arguments.reference, seed, changes)
+            rows += rows_of(
+                arguments.manifest.parent,
+                manifest,
+                dataset=dataset,
+                reference=arguments.reference,
+                seed=seed,
+                changes=changes,
+            )
     table = pd.DataFrame(rows)
     print(table.round(3).to_string(index=False))
     means = table[table["method"] == "HP-VADE"].groupby("dataset")[["r", "ccc", "rmse", "r_type"]].mean()

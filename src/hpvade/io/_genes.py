@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 # GENCODE marks the second copy of a pseudoautosomal gene with _PAR_Y; it is the same gene.
 _ENSEMBL_VERSION = r"^(ENS[A-Z]*G\d+)\.\d+(?:_PAR_Y)?$"
 
-ALIAS_COLUMNS = (
-    "gene_ids", "gene_id", "ensembl_id", "feature_name", "gene_name", "gene_symbols", "gene_symbol",
-    "feature_id",
-)  # fmt: skip
+SYMBOL_COLUMNS = ("feature_name", "gene_name", "gene_symbols", "gene_symbol")
+ALIAS_COLUMNS = ("gene_ids", "gene_id", "ensembl_id", "feature_id", *SYMBOL_COLUMNS)
 
 
 def strip_ensembl_version(names: Iterable[str]) -> pd.Index:

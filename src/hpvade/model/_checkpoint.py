@@ -56,7 +56,7 @@ class Checkpoint:
 def build_network(signature: Signature, config: HPVADEConfig) -> HPVADENetwork:
     """Make an untrained network around a signature; its input is centred when training begins."""
     return HPVADENetwork(
-        torch.from_numpy(signature.cpm).float(),
+        torch.from_numpy(signature.cpm).float().contiguous(),
         rna_content=torch.from_numpy(signature.rna_content).float(),
         mean_log=torch.zeros(len(signature.genes)),
         config=config.network,
@@ -114,9 +114,8 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         network.load_state_dict(tensors)
         settings = stored["settings"]
     except FileNotFoundError as error:
-        msg = (
-            f"{folder} is not a model: {error.filename} is missing. Give the folder that hpvade train wrote."
-        )
+        missing = error.filename or "weights.safetensors"  # safetensors does not say which file it missed
+        msg = f"{folder} is not a model: {missing} is missing. Give the folder that hpvade train wrote."
         raise FileFormatError(msg) from error
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, ValidationError) as error:
         if isinstance(error, FileFormatError):

@@ -6,14 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scanpy as sc
+from anndata import AnnData
 
 from hpvade import _keys
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from anndata import AnnData
     from numpy.typing import NDArray
 
     from hpvade.pp._config import PreprocessConfig
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 _RIBOSOMAL_MITOCHONDRIAL = re.compile(r"(RP[LS]\d+[AXYL]*\d?|RPSA|RPLP\d|MT-.*|MTRNR.*)", re.IGNORECASE)
 
 
-def is_ribosomal_or_mitochondrial(genes: Sequence[str]) -> NDArray[np.bool_]:
+def is_ribosomal_or_mitochondrial(genes: Iterable[str]) -> NDArray[np.bool_]:
     """Tell by the symbol which genes are ribosomal proteins or mitochondrial, shape (n_genes,).
 
     >>> is_ribosomal_or_mitochondrial(["RPL3", "MT-CO1", "CD3E", "RPS6KA1"]).tolist()
@@ -31,7 +30,11 @@ def is_ribosomal_or_mitochondrial(genes: Sequence[str]) -> NDArray[np.bool_]:
 
 
 def select_genes(
-    cells: AnnData, *, labels_key: str, config: PreprocessConfig, symbols: Sequence[str] | None = None
+    cells: AnnData,
+    *,
+    labels_key: str,
+    config: PreprocessConfig,
+    symbols: Sequence[str] | NDArray[np.str_] | None = None,
 ) -> NDArray[np.bool_]:
     """Choose the model's genes from the cells that it trains on.
 
@@ -63,7 +66,9 @@ def _markers(cells: AnnData, *, labels_key: str, n_markers: int) -> NDArray[np.s
     """Names of the top genes of each type against all other cells (overestimated-variance t-test)."""
     if n_markers == 0:
         return np.array([], dtype=str)
-    ranked = sc.AnnData(cells.X, obs=cells.obs[[labels_key]], var=cells.var[[]])
+    import scanpy as sc  # noqa: PLC0415 - takes seconds, and deconvolving does without
+
+    ranked = AnnData(cells.X, obs=cells.obs[[labels_key]], var=cells.var[[]])
     sc.tl.rank_genes_groups(ranked, labels_key, method="t-test_overestim_var", n_genes=n_markers)
     names = ranked.uns["rank_genes_groups"]["names"]
     return np.concatenate([names[cell_type] for cell_type in names.dtype.names]).astype(str)
@@ -75,6 +80,8 @@ def _highly_variable(cells: AnnData, *, n_genes: int) -> Sequence[str]:
         return []
     if n_genes >= cells.n_vars:
         return list(cells.var_names)
-    counts = sc.AnnData(cells.layers[_keys.COUNTS], var=cells.var[[]])
+    import scanpy as sc  # noqa: PLC0415 - as above
+
+    counts = AnnData(cells.layers[_keys.COUNTS], var=cells.var[[]])
     table = sc.pp.highly_variable_genes(counts, flavor="seurat_v3", n_top_genes=n_genes, inplace=False)
     return list(cells.var_names[table["highly_variable"].to_numpy()])

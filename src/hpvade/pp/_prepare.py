@@ -11,6 +11,7 @@ from anndata import AnnData
 from hpvade import _keys
 from hpvade._errors import GeneOverlapError, LabelError
 from hpvade._random import child_rng
+from hpvade.io import SYMBOL_COLUMNS
 from hpvade.pp._aggregate import Signature, signature
 from hpvade.pp._config import PreprocessConfig
 from hpvade.pp._genes import select_genes
@@ -19,6 +20,8 @@ from hpvade.pp._split import split_cells
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    from numpy.typing import NDArray
 
 _FEWEST_GENES = 10
 
@@ -83,7 +86,12 @@ def preprocess(
     allowed = np.ones(prepared.n_vars, bool) if genes is None else prepared.var_names.isin(list(genes))
     chosen = np.zeros(prepared.n_vars, bool)
     in_training = (prepared.obs[_keys.SPLIT] == _keys.TRAIN).to_numpy()
-    chosen[allowed] = select_genes(prepared[in_training, allowed], labels_key=labels_key, config=config)
+    chosen[allowed] = select_genes(
+        prepared[in_training, allowed],
+        labels_key=labels_key,
+        config=config,
+        symbols=_symbols(prepared)[allowed],
+    )
     if chosen.sum() < _FEWEST_GENES:
         msg = (
             f"Only {chosen.sum()} of {prepared.n_vars} genes could be chosen. "
@@ -98,6 +106,13 @@ def preprocess(
         "preprocess": config.model_dump(),
     }
     return prepared
+
+
+def _symbols(prepared: AnnData) -> NDArray[np.str_]:
+    """Gene symbols: a column of ``var`` that holds them, or the names."""
+    columns = [name for name in SYMBOL_COLUMNS if name in prepared.var]
+    symbols = prepared.var[columns[0]] if columns else prepared.var_names
+    return np.asarray(symbols, dtype=str)
 
 
 def model_genes(prepared: AnnData) -> AnnData:

@@ -46,7 +46,9 @@ class TrainingPlan(lightning.LightningModule):
         terms = loss_terms(
             output, batch, weights=self.weights, bulk_space=self.network.config.reconstruction_space
         )
-        check_finite(terms, batch, output, where=f"{phase} batch {batch_index} of epoch {self.current_epoch}")
+        check_finite(
+            terms, batch, output=output, where=f"{phase} batch {batch_index} of epoch {self.current_epoch}"
+        )
         named = {f"{phase}_{name}": value.detach() for name, value in terms._asdict().items()}
         size = len(batch.fractions)
         self.log_dict(named, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
@@ -83,7 +85,7 @@ class TrainingPlan(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def check_finite(terms: LossTerms, batch: Batch, output: NetworkOutput, *, where: str) -> None:
+def check_finite(terms: LossTerms, batch: Batch, *, output: NetworkOutput, where: str) -> None:
     """Stop the run at the first NaN or Inf.
 
     Raises
@@ -94,8 +96,11 @@ def check_finite(terms: LossTerms, batch: Batch, output: NetworkOutput, *, where
     bad = [name for name, value in terms._asdict().items() if not torch.isfinite(value)]
     if not bad:
         return
-    tensors = {**batch._asdict(), **output._asdict()}
-    del tensors["cell_type"]
-    ranges = "; ".join(describe_range(name, values.detach()) for name, values in tensors.items())
+    ranges = "; ".join(
+        describe_range(f"{side} {name}", values.detach())
+        for side, tensors in (("batch", batch), ("output", output))
+        for name, values in tensors._asdict().items()
+        if name != "cell_type"
+    )
     msg = f"{', '.join(bad)} is not finite in {where}. Ranges: {ranges}."
     raise NonFiniteLossError(msg)

@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+
+import hpvade
+
+HISTORY = [
+    "epoch", "train_loss", "val_loss",
+    "train_loss_recon", "train_loss_kl", "train_loss_proto", "train_loss_prop", "train_loss_bulk_recon",
+    "val_loss_recon", "val_loss_kl", "val_loss_proto", "val_loss_prop", "val_loss_bulk_recon", "val_r_type",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def ran(files):
+    """One ``hpvade run``, in a process of its own."""
+    out = files.folder / "ran"
+    command = [sys.executable, "-m", "hpvade", "run", files.reference, files.bulk, "-o", out]
+    done = subprocess.run(
+        [*map(str, command), "--config", str(files.quick)], check=True, capture_output=True, text=True
+    )
+    return out, done
+
+
+class TestRun:
+    def test_files_of_the_contract(self, ran):
+        out, _ = ran
+        assert {path.name for path in out.iterdir()} == {
+            "fractions.tsv", "rna_fractions.tsv", "qc.tsv", "signature.tsv.gz", "history.csv", "model",
+            "run.json",
+        }  # fmt: skip
+        fractions = pd.read_csv(out / "fractions.tsv", sep="\t")
+        assert list(fractions.columns) == ["sample", "B", "Monocyte", "T"]
+        np.testing.assert_allclose(fractions.iloc[:, 1:].sum(1), 1, atol=1e-6)
+        qc = pd.read_csv(out / "qc.tsv", sep="\t")
+        assert list(qc.columns) == [
+            "sample", "genes_used", "gene_overlap", "unit_detected", "reconstruction_r", "flags",
+        ]  # fmt: skip
+        assert list(pd.read_csv(out / "history.csv").columns) == HISTORY
+        signature = pd.read_csv(out / "signature.tsv.gz", sep="\t", index_col=0)
+        np.testing.assert_allclose(signature.sum(), 1e6, rtol=1e-4)
+
+    def test_record(self, ran, files):
+        record = json.loads((ran[0] / "run.json").read_text())
+        assert record["seed"] == 0
+        assert record["inputs_sha256"][str(files.bulk)] == hpvade.io.sha256(files.bulk)
+        assert record["decisions"]["bulk"]["unit"] == "tpm/cpm"
+        assert set(record["seconds"]) == {"read", "checksums", "prepare", "train", "deconvolve"}
+        assert record["peak_memory_mb"] > 100
+
+    def test_plain_lines_with_both_losses_when_not_a_terminal(self, ran):
+        lines = [line for line in ran[1].stderr.splitlines() if line.startswith("epoch")]
+        assert len(lines) == 2
+        assert all(name in lines[0] for name in ("train_loss", "val_loss", "val_r_type"))
+
+    def test_same_seed_same_bytes(self, ran, files, hpv):
+        again = files.folder / "again"
+        arguments = (files.reference, files.bulk, "--config", files.quick)
+        assert hpv("run", *arguments, "-o", again, "--quiet").code == 0
+        assert (again / "fractions.tsv").read_bytes() == (ran[0] / "fractions.tsv").read_bytes()
+
+    def test_model_applied_to_the_same_bulk_gives_the_same_bytes(self, ran, files, hpv):
+        result = hpv("deconvolve", ran[0], files.bulk, "-o", files.folder / "applied", "--json")
+        assert result.code == 0
+        ours, first = files.folder / "applied" / "fractions.tsv", ran[0] / "fractions.tsv"
+        assert ours.read_bytes() == first.read_bytes()
+        shown = json.loads(result.out)
+        assert shown["sample_1"].keys() == {"B", "Monocyte", "T"}
+
+    def test_genes_the_bulk_lacks_are_reported(self, ran, files, hpv):
+        table = pd.read_csv(files.bulk, sep="\t", index_col=0).iloc[::2]
+        table.to_csv(files.folder / "half.tsv", sep="\t")
+        result = hpv("deconvolve", ran[0] / "model", files.folder / "half.tsv", "-o", files.folder / "half")
+        assert result.code == 0, result.err
+        qc = pd.read_csv(files.folder / "half" / "qc.tsv", sep="\t")
+        assert qc["gene_overlap"].max() < 0.6
+
+    def test_single_sample(self, ran, files, hpv):
+        pd.read_csv(files.bulk, sep="\t", index_col=0).iloc[:, [2]].to_csv(files.folder / "one.tsv", sep="\t")
+        assert hpv("deconvolve", ran[0], files.folder / "one.tsv", "-o", files.folder / "one").code == 0
+        one = pd.read_csv(files.folder / "one" / "fractions.tsv", sep="\t", index_col=0)
+        many = pd.read_csv(ran[0] / "fractions.tsv", sep="\t", index_col=0)
+        np.testing.assert_allclose(one.loc["sample_3"], many.loc["sample_3"], atol=1e-6)
+
+    def test_two_references(self, files, hpv):
+        other = hpvade.testing.tiny_reference(n_genes=200, seed=5)
+        other.write_h5ad(files.folder / "other.h5ad")
+        out = files.folder / "two"
+        result = hpv(
+            "run",
+            files.reference,
+            files.folder / "other.h5ad",
+            files.bulk,
+            "-o",
+            out,
+            "--config",
+            files.quick,
+        )
+        assert result.code == 0, result.err
+        assert len(json.loads((out / "run.json").read_text())["inputs_sha256"]) == 3
+
+
+class TestSteps:
+    def test_validate(self, files, hpv):
+        result = hpv("validate", files.reference, "--bulk", files.bulk, "--json")
+        assert result.code == 0
+        facts = json.loads(result.out)["facts"]
+        assert facts["n_cells"] == 120
+        assert facts["n_samples"] == 6
+        assert facts["shared_genes"] > 150
+
+    def test_validate_tells_every_problem_at_once(self, files, hpv):
+        result = hpv(
+            "validate", files.reference, "--bulk", files.folder / "none.tsv", "--labels-key", "celltype"
+        )
+        assert result.code == 2
+        assert "Did you mean 'cell_type'" in result.out
+        assert "none.tsv" in result.out
+
+    def test_preprocess_then_simulate(self, files, hpv, tmp_path):
+        assert hpv("preprocess", files.reference, "-o", tmp_path / "p.h5ad", "--donor-key", "donor").code == 0
+        prepared = anndata.read_h5ad(tmp_path / "p.h5ad")
+        assert {"selected"} <= set(prepared.var)
+        held = prepared.obs.groupby("donor", observed=True)["split"].nunique()
+        assert (held == 1).all()
+        result = hpv("simulate", tmp_path / "p.h5ad", "-o", tmp_path / "m.h5ad", "--n-mixtures", 7)
+        assert result.code == 0, result.err
+        mixtures = anndata.read_h5ad(tmp_path / "m.h5ad")
+        assert mixtures.n_obs == 7
+        np.testing.assert_allclose(mixtures.obsm["fractions"].sum(1), 1)
+
+    def test_train_then_resume(self, files, hpv, tmp_path):
+        arguments = ("train", files.reference, "-o", tmp_path / "model", "--config", files.quick)
+        assert hpv(*arguments).code == 0
+        assert hpv(*arguments, "--resume").code == 0
+        history = pd.read_csv(tmp_path / "model" / "history.csv")
+        assert history["epoch"].tolist() == [0, 1, 2, 3]
+
+    def test_options_of_the_settings_file_can_be_overridden(self, files, hpv, tmp_path):
+        result = hpv(
+            "train", files.reference, "-o", tmp_path / "m", "--config", files.quick,
+            "--max-epochs", 1, "--members", 2, "--seed", 8,
+        )  # fmt: skip
+        assert result.code == 0
+        config = json.loads((tmp_path / "m" / "model" / "config.json").read_text())
+        assert config["config"]["train"]["max_epochs"] == 1
+        assert config["config"]["network"]["members"] == 2
+        assert config["settings"]["preset"] == "fast"
+        assert config["settings"]["seed"] == 8
+
+    def test_evaluate(self, files, hpv, ran, tmp_path):
+        result = hpv("evaluate", ran[0] / "fractions.tsv", files.truth, "-o", tmp_path / "m.json")
+        assert result.code == 0
+        assert "pooled over all pairs" in result.out
+        metrics = json.loads((tmp_path / "m.json").read_text())
+        assert metrics["summary"]["n_samples"] == 6
+
+    def test_evaluate_with_a_map(self, files, hpv, ran, tmp_path):
+        (tmp_path / "map.json").write_text('{"B": ["B"], "T": ["T"]}')
+        result = hpv(
+            "evaluate", ran[0] / "fractions.tsv", files.truth, "--map", tmp_path / "map.json", "--json"
+        )
+        assert set(json.loads(result.out)["per_type"]) == {"B", "T"}
+
+
+def test_quiet_says_nothing(files, hpv, tmp_path):
+    result = hpv("run", files.reference, files.bulk, "-o", tmp_path / "q", "--config", files.quick, "-q")
+    assert (result.code, result.out, result.err) == (0, "", "")
+
+
+def test_interrupt_keeps_the_best_model_and_says_how_to_go_on(files, tmp_path):
+    command = [sys.executable, "-m", "hpvade", "train", files.reference, "-o", tmp_path / "m"]
+    command += ["--preset", "fast", "--max-epochs", "2000"]
+    with subprocess.Popen([str(part) for part in command], stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr:
+            if line.startswith("epoch 2/"):
+                os.kill(process.pid, signal.SIGINT)
+                break
+        rest = process.stderr.read()
+        assert process.wait(60) == 130
+    assert "--resume" in rest
+    assert len(pd.read_csv(tmp_path / "m" / "history.csv")) >= 2
+    assert hpvade.HPVADE.load(tmp_path / "m").cell_types == ["B", "Monocyte", "T"]
+
+
+def test_help_is_quick():
+    """At most 0.6 s above a bare interpreter, the best of three each."""
+
+    def best(*arguments):
+        times = []
+        for _ in range(3):
+            start = time.perf_counter()
+            subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    assert best("-m", "hpvade", "--help") - best("-c", "pass") < 0.6
+
+
+def test_import_is_quick_and_light():
+    code = (
+        "import sys, hpvade;"
+        "heavy = {'torch', 'lightning', 'scanpy', 'anndata', 'pandas'} & set(sys.modules);"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    "command", ["run", "validate", "preprocess", "simulate", "train", "deconvolve", "evaluate", "demo"]
+)
+def test_every_command_has_help_with_an_example(hpv, command):
+    result = hpv(command, "--help")
+    assert result.code == 0
+    assert f"Example: hpvade {command}" in result.out
+
+
+def test_version(hpv):
+    assert hpv("--version").out == f"hpvade {hpvade.__version__}\n"

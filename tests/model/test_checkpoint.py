@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from hpvade._errors import FileFormatError
+from hpvade.model import HPVADE
+
+
+@pytest.fixture
+def folder(trained, tmp_path):
+    model, _ = trained
+    model.save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_output_folder_with_a_model_in_it(folder):
+    assert HPVADE.load(folder.parent).cell_types == ["B", "Monocyte", "T"]
+
+
+def test_folder_that_is_no_model(tmp_path):
+    with pytest.raises(FileFormatError, match=r"is not a model: .*config.json is missing"):
+        HPVADE.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "config.json", "genes.tsv", "provenance.json"])
+def test_missing_file(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(FileFormatError, match=name):
+        HPVADE.load(folder)
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "config.json", "genes.tsv", "provenance.json"])
+def test_truncated_file(folder, name):
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(FileFormatError, match="is damaged"):
+        HPVADE.load(folder)
+
+
+def test_later_format(folder):
+    config = json.loads((folder / "config.json").read_text())
+    config["format_version"] = 99
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(FileFormatError, match="later hpvade"):
+        HPVADE.load(folder)
+
+
+def test_all_settings_survive(folder, trained):
+    model, _ = trained
+    loaded = HPVADE.load(folder)
+    assert loaded.config == model.config
+    assert loaded.settings == model.settings
+    assert loaded.provenance == model.provenance
+    assert loaded.signature.equals(model.signature)

@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import hpvade
+from hpvade._errors import GeneOverlapError, HPVADEError, InputError, LabelError
+from hpvade.model import HPVADE, HPVADEConfig
+
+FAST = {"train": {"max_epochs": 2}, "simulate": {"n_mixtures": 200, "n_heldout": 50, "n_cells": 50}}
+
+
+def fractions_of(model, bulk):
+    return model.deconvolve(bulk.copy()).fractions
+
+
+class TestInvariance:
+    """What must not matter to a sample's answer, within 1e-6."""
+
+    def test_order_of_samples(self, trained):
+        model, bulk = trained
+        order = [3, 0, 5, 1, 4, 2]
+        shuffled = fractions_of(model, bulk[order].copy())
+        pd.testing.assert_frame_equal(shuffled, fractions_of(model, bulk).iloc[order], atol=1e-6, rtol=0)
+
+    def test_order_of_genes(self, trained):
+        model, bulk = trained
+        genes = np.random.default_rng(0).permutation(bulk.n_vars)
+        shuffled = fractions_of(model, bulk[:, genes].copy())
+        pd.testing.assert_frame_equal(shuffled, fractions_of(model, bulk), atol=1e-6, rtol=0)
+
+    def test_scale_of_a_sample(self, trained):
+        model, bulk = trained
+        scaled = bulk.copy()
+        scaled.X[2] *= 7
+        pd.testing.assert_frame_equal(
+            fractions_of(model, scaled), fractions_of(model, bulk), atol=1e-6, rtol=0
+        )
+
+    def test_neighbours(self, trained):
+        model, bulk = trained
+        alone = pd.concat([fractions_of(model, bulk[[i]].copy()) for i in range(bulk.n_obs)])
+        pd.testing.assert_frame_equal(alone, fractions_of(model, bulk), atol=1e-6, rtol=0)
+
+    def test_order_of_genes_in_the_reference(self, reference):
+        shuffled = reference[:, np.random.default_rng(0).permutation(reference.n_vars)].copy()
+        bulk = hpvade.testing.tiny_bulk(reference)
+        answers = []
+        for cells in (reference, shuffled):
+            model = HPVADE(cells, preset="fast", config=FAST)
+            model.train()
+            answers.append(fractions_of(model, bulk))
+        pd.testing.assert_frame_equal(*answers, atol=1e-6, rtol=0)
+
+
+class TestAnswer:
+    def test_slots_and_sums(self, trained):
+        model, bulk = trained
+        bulk = bulk.copy()
+        result = model.deconvolve(bulk)
+        for key in ("fractions", "rna_fractions"):
+            assert list(bulk.obsm[key].columns) == ["B", "Monocyte", "T"]
+            np.testing.assert_allclose(bulk.obsm[key].sum(1), 1, atol=1e-9)
+        assert bulk.obs["reconstruction_r"].between(0.9, 1).all()
+        assert bulk.uns["hpvade"]["model"]["seed"] == 3
+        expected = bulk.obsm["fractions"] * model.data_signature.rna_content_all
+        pd.testing.assert_frame_equal(result.rna_fractions, expected.div(expected.sum(1), axis=0))
+
+    def test_finds_the_composition_of_clean_mixtures(self, trained):
+        model, bulk = trained
+        error = (fractions_of(model, bulk) - bulk.obsm["fractions"]).abs().to_numpy()
+        assert error.mean() < 0.08
+
+    def test_genes_that_the_bulk_lacks_count_as_not_measured(self, trained):
+        model, bulk = trained
+        part = bulk[:, ::2].copy()
+        result = model.deconvolve(part)
+        assert result.qc["gene_overlap"].iloc[0] < 0.6
+        error = (result.fractions - bulk.obsm["fractions"]).abs().to_numpy()
+        assert error.mean() < 0.12
+
+    def test_few_genes_are_flagged(self, trained):
+        model, bulk = trained
+        result = model.deconvolve(bulk[:, : bulk.n_vars * 45 // 100].copy())
+        assert (result.qc["flags"].str.contains("few_genes")).all()
+
+    def test_poor_fit_is_flagged(self, trained):
+        model, bulk = trained
+        noise = bulk.copy()
+        noise.X = np.random.default_rng(0).permutation(noise.X.T).T
+        assert (model.deconvolve(noise).qc["flags"] == "poor_fit").any()
+
+    def test_ensembl_ids_are_mapped_by_the_reference(self, trained):
+        model, bulk = trained
+        renamed = bulk.copy()
+        renamed.var_names = [f"ENSG{int(name[4:]):011d}.3" for name in bulk.var_names]
+        pd.testing.assert_frame_equal(fractions_of(model, renamed), fractions_of(model, bulk))
+
+    def test_too_few_shared_genes(self, trained):
+        model, bulk = trained
+        with pytest.raises(GeneOverlapError):
+            model.deconvolve(bulk[:, :20].copy())
+
+    def test_sample_without_expression(self, trained):
+        model, bulk = trained
+        empty = bulk.copy()
+        empty.X[1] = 0
+        with pytest.raises(InputError, match="sample_2"):
+            model.deconvolve(empty)
+
+
+class TestSeed:
+    def test_same_seed_same_answer(self, reference):
+        bulk = hpvade.testing.tiny_bulk(reference)
+        tables = []
+        for seed in (1, 1, 2):
+            model = HPVADE(reference, preset="fast", config=FAST, seed=seed)
+            model.train()
+            tables.append(fractions_of(model, bulk))
+        pd.testing.assert_frame_equal(tables[0], tables[1], check_exact=True)
+        assert not tables[0].equals(tables[2])
+
+
+class TestFolder:
+    def test_new_process_gives_identical_bytes(self, trained, tmp_path):
+        model, bulk = trained
+        model.save(tmp_path / "model")
+        bulk.write_h5ad(tmp_path / "bulk.h5ad")
+        hpvade.io.write_fractions(fractions_of(model, bulk), tmp_path / "here.tsv")
+        code = (
+            "import sys, anndata, hpvade; model = hpvade.HPVADE.load(sys.argv[1]);"
+            "answer = model.deconvolve(anndata.read_h5ad(sys.argv[2]));"
+            "hpvade.io.write_fractions(answer.fractions, sys.argv[3]);"
+            "assert 'lightning' not in sys.modules and 'scanpy' not in sys.modules"
+        )
+        arguments = [tmp_path / "model", tmp_path / "bulk.h5ad", tmp_path / "there.tsv"]
+        subprocess.run([sys.executable, "-c", code, *map(str, arguments)], check=True)
+        assert (tmp_path / "here.tsv").read_bytes() == (tmp_path / "there.tsv").read_bytes()
+
+    def test_files_hold_no_pickle(self, trained, tmp_path):
+        model, _ = trained
+        model.save(tmp_path / "model")
+        names = {path.name for path in (tmp_path / "model").iterdir()}
+        assert names == {"weights.safetensors", "config.json", "genes.tsv", "provenance.json"}
+
+    def test_loaded_model_needs_its_reference_to_train(self, trained, tmp_path):
+        model, _ = trained
+        model.save(tmp_path)
+        with pytest.raises(HPVADEError, match="no reference to train on"):
+            HPVADE.load(tmp_path).train()
+
+    def test_training_goes_on_from_a_folder(self, reference, tmp_path):
+        bulk = hpvade.testing.tiny_bulk(reference)[:, :120].copy()
+        model = HPVADE(reference, preset="fast", config=FAST, bulk=bulk)
+        model.train()
+        model.save(tmp_path)
+        again = HPVADE.load(tmp_path, reference=reference)
+        again.history = model.history
+        assert again.train(max_epochs=1)
+        assert again.history["epoch"].tolist() == [0, 1, 2]
+        assert again.data_signature.genes == model.data_signature.genes
+
+
+class TestReference:
+    def test_setup_suggests_the_nearest_column(self, reference):
+        with pytest.raises(LabelError, match="Did you mean 'cell_type'"):
+            HPVADE.setup_anndata(reference, labels_key="celltype")
+        with pytest.raises(LabelError, match="donor_key='doner'"):
+            HPVADE.setup_anndata(reference, donor_key="doner")
+
+    def test_problems_are_collected(self, reference):
+        labels = reference.obs["cell_type"].astype(object)
+        labels.iloc[:3] = np.nan
+        labels.iloc[80:117] = "B"
+        reference.obs["cell_type"] = labels
+        with pytest.raises(LabelError, match="2 problems"):
+            HPVADE(reference)
+
+    def test_bulk_restricts_the_genes(self, reference):
+        bulk = hpvade.testing.tiny_bulk(reference)[:, :120].copy()
+        model = HPVADE(reference, preset="fast", bulk=bulk)
+        assert set(model.data_signature.genes) <= set(bulk.var_names)
+
+    def test_signature_starts_at_the_data(self, reference):
+        model = HPVADE(reference, preset="fast")
+        np.testing.assert_allclose(model.signature, model.data_signature.cpm, rtol=1e-5)
+        np.testing.assert_allclose(model.signature.sum(), 1e6)
+
+
+class TestConfig:
+    def test_changes_are_checked(self):
+        with pytest.raises(InputError, match=r"Setting 'train.max_epoch'"):
+            HPVADEConfig().updated({"train": {"max_epoch": 3}})
+        with pytest.raises(InputError, match=r"Setting 'network.members'.*Got 0"):
+            HPVADEConfig().updated({"network": {"members": 0}})
+        with pytest.raises(InputError, match="Setting 'nonsense'"):
+            HPVADEConfig().updated({"nonsense": {"members": 0}})
+
+    def test_unknown_preset(self, reference):
+        with pytest.raises(InputError, match=r"no preset 'best'\. Presets: default, seed, fast"):
+            HPVADE(reference, preset="best")

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+import hpvade
+from hpvade._errors import FileFormatError, LabelError
+from hpvade.pp import apply_label_map, combine_references, read_label_map
+
+
+@pytest.fixture
+def two():
+    one = hpvade.testing.tiny_reference(n_cells=10)
+    other = hpvade.testing.tiny_reference(n_cells=12, seed=2)[:, 20:].copy()
+    return {"one": one, "other": other}
+
+
+def test_shared_genes_and_sources(two):
+    combined = combine_references(two, labels_key="cell_type", donor_key="donor")
+    assert combined.shape == (66, 130)
+    assert set(combined.obs["source"].str.split("/").str[0]) == {"one", "other"}
+    cell = combined["other:cell_3"]
+    expected = two["other"]["cell_3", combined.var_names].layers["counts"]
+    assert (cell.layers["counts"] != expected).nnz == 0
+    assert "gene_ids" in combined.var
+
+
+def test_one_reference_is_left_as_it_is(two):
+    assert combine_references({"one": two["one"]}, labels_key="cell_type", donor_key=None) is two["one"]
+
+
+def test_different_labels_are_named(two):
+    two["other"].obs["cell_type"] = two["other"].obs["cell_type"].cat.rename_categories({"T": "T cell"})
+    with pytest.raises(LabelError, match=r"'T' of 'one' is not in all of one, other. Give --label-map"):
+        combine_references(two, labels_key="cell_type", donor_key=None)
+
+
+def test_label_map_renames_merges_and_drops(two):
+    table = pd.DataFrame(
+        {"label": ["B", "T", "Monocyte", "Monocyte"], "cell_type": ["Lymphocyte", "Lymphocyte", "", "Mono"]}
+    ).assign(reference=["", "", "one", "other"])
+    mapped = apply_label_map(two["one"], table, labels_key="cell_type", name="one")
+    assert mapped.obs["cell_type"].value_counts().to_dict() == {"Lymphocyte": 20}
+    other = apply_label_map(two["other"], table, labels_key="cell_type", name="other")
+    assert set(other.obs["cell_type"]) == {"Lymphocyte", "Mono"}
+
+
+def test_label_that_is_not_in_the_map(two):
+    table = pd.DataFrame({"label": ["B"], "cell_type": ["B"]})
+    with pytest.raises(LabelError, match="'Monocyte', 'T' of reference 'one' are not in the label map"):
+        apply_label_map(two["one"], table, labels_key="cell_type", name="one")
+
+
+def test_label_map_file(tmp_path):
+    path = tmp_path / "map.tsv"
+    path.write_text("label\tcell_type\nB\tB cell\n")
+    assert read_label_map(path)["cell_type"].tolist() == ["B cell"]
+    path.write_text("name\tcell_type\nB\tB cell\n")
+    with pytest.raises(FileFormatError, match="lacks the column 'label'"):
+        read_label_map(path)
+    with pytest.raises(FileFormatError, match="cannot be read"):
+        read_label_map(tmp_path / "none.tsv")

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import hpvade
+from hpvade._errors import GeneOverlapError, LabelError
+from hpvade.pp import PreprocessConfig, model_genes, prepared_signature, preprocess
+
+
+def test_every_cell_sums_to_ten_thousand_and_counts_are_untouched(reference):
+    before = reference.layers["counts"].copy()
+    prepared = preprocess(reference)
+    np.testing.assert_allclose(np.expm1(prepared.X.toarray().astype(float)).sum(1), 1e4, rtol=1e-4)
+    assert (reference.layers["counts"] != before).nnz == 0
+    stored = prepared[:, reference.var_names].layers["counts"]
+    assert (stored != before).nnz == 0
+
+
+def test_order_of_genes_in_the_file_does_not_matter(reference):
+    shuffled = reference[:, np.random.default_rng(0).permutation(reference.n_vars)].copy()
+    one, other = preprocess(reference), preprocess(shuffled)
+    assert list(one.var_names) == list(other.var_names)
+    assert (one.var["selected"] == other.var["selected"]).all()
+    assert (one.obs["split"] == other.obs["split"]).all()
+
+
+def test_only_allowed_genes_are_selected(reference):
+    allowed = set(reference.var_names[:80])
+    prepared = preprocess(reference, genes=allowed)
+    assert set(prepared.var_names[prepared.var["selected"]]) <= allowed
+    assert prepared.n_vars == reference.n_vars
+
+
+def test_markers_of_every_type_are_selected(reference):
+    prepared = preprocess(reference, config=PreprocessConfig(n_genes=0, n_markers=5))
+    chosen = set(prepared.var_names[prepared.var["selected"]])
+    for k in range(3):  # the builder gives type k the genes k, k+4, k+8, …
+        assert len(chosen & {f"GENE{i}" for i in range(k, 150, 4)}) >= 4
+
+
+def test_ribosomal_and_mitochondrial_genes_are_left_out(reference):
+    names = reference.var_names.to_list()
+    names[:3] = ["RPL3", "MT-CO1", "RPS6KA1"]
+    reference.var_names = names
+    prepared = preprocess(reference)
+    assert prepared.var["selected"][["RPL3", "MT-CO1", "RPS6KA1"]].tolist() == [False, False, True]
+
+
+def test_ribosomal_genes_are_known_by_their_symbol_when_names_are_ids(reference):
+    reference.var["feature_name"] = ["RPL3", *reference.var_names[1:]]
+    assert not preprocess(reference).var["selected"]["GENE0"]
+
+
+def test_rna_content_is_measured_before_gene_selection(reference):
+    prepared = preprocess(reference, genes=set(reference.var_names[:60]))
+    totals = np.asarray(reference.layers["counts"].sum(1)).ravel()
+    signature = prepared_signature(prepared)
+    expected = [totals[(reference.obs["cell_type"] == t).to_numpy()].mean() for t in signature.cell_types]
+    np.testing.assert_allclose(signature.rna_content_all, expected)
+    assert (signature.rna_content < signature.rna_content_all).all()
+
+
+def test_too_few_genes(reference):
+    with pytest.raises(GeneOverlapError, match="Only 3 of"):
+        preprocess(reference, genes=set(reference.var_names[:3]))
+
+
+def test_no_such_label_column(reference):
+    with pytest.raises(LabelError, match=r"labels_key='celltype' is not in reference\.obs"):
+        preprocess(reference, labels_key="celltype")
+
+
+def test_unprepared_reference_is_refused():
+    with pytest.raises(LabelError, match="not prepared"):
+        model_genes(hpvade.testing.tiny_reference())

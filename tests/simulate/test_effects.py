@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import numpy as np
+
+from hpvade.simulate import SimulateConfig, add_depth_noise, add_effects, add_platform_effect
+
+CPM = np.full((400, 500), 2000.0)
+
+
+def test_platform_effect_is_log_normal_with_its_own_width_per_mixture():
+    changed = add_platform_effect(CPM, 1.0, rng=np.random.default_rng(0))
+    np.testing.assert_allclose(changed.sum(1), 1e6, rtol=1e-4)
+    widths = np.log(changed).std(1)
+    assert widths.min() < 0.05
+    assert 0.9 < widths.max() < 1.1
+    assert abs(widths.mean() - 0.5) < 0.05
+
+
+def test_depth_noise_is_poisson():
+    reads = 1e5
+    noisy = add_depth_noise(CPM, (reads, reads), rng=np.random.default_rng(0))
+    counts = noisy * reads / 1e6
+    np.testing.assert_allclose(counts.mean(), 200, rtol=0.01)
+    np.testing.assert_allclose(counts.var() / counts.mean(), 1, rtol=0.05)
+
+
+def test_nothing_is_added_that_was_not_asked_for():
+    config = SimulateConfig(platform_width=0, depth=None)
+    assert add_effects(CPM, config, rng=np.random.default_rng(0)) is CPM

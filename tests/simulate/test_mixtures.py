@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import hpvade
+from hpvade.pp import counts_to_cpm, prepared_signature, rna_fractions
+from hpvade.simulate import SimulateConfig, draw_mixtures, simulate
+
+
+def test_label_is_what_was_drawn():
+    # Each type has a gene of its own with one count per cell, so the sums tell how many cells were drawn.
+    counts = sp.csr_matrix(np.repeat(np.eye(3, dtype=np.float32), 5, axis=0))
+    types = np.repeat([0, 1, 2], 5)
+    wanted = np.array([[0.004, 0.5, 0.496], [1, 0, 0]])
+    sums, realised = draw_mixtures(counts, types, fractions=wanted, n_cells=10, rng=np.random.default_rng(0))
+    np.testing.assert_array_equal(sums, np.round(10 * realised))
+    np.testing.assert_allclose(realised.sum(1), 1)
+    assert realised[0, 0] != wanted[0, 0]
+    np.testing.assert_array_equal(realised[1], [1, 0, 0])
+
+
+def test_counts_are_of_cells_of_the_right_type():
+    rng = np.random.default_rng(1)
+    counts = rng.integers(0, 50, (30, 4)).astype(np.float32)
+    types = rng.permutation(np.repeat([0, 1, 2], 10))
+    sums, _ = draw_mixtures(
+        sp.csr_matrix(counts), types, fractions=np.array([[0.0, 1.0, 0.0]] * 20), n_cells=1, rng=rng
+    )
+    assert all(any((row == cell).all() for cell in counts[types == 1]) for row in sums)
+
+
+def test_type_without_cells_is_left_out():
+    counts = sp.csr_matrix(np.ones((4, 2), dtype=np.float32))
+    fractions = np.array([[0.5, 0.5], [0.0, 1.0]])
+    _, realised = draw_mixtures(
+        counts, np.zeros(4, int), fractions=fractions, n_cells=8, rng=np.random.default_rng(0)
+    )
+    np.testing.assert_array_equal(realised, [[1, 0], [1, 0]])
+
+
+def test_each_type_of_a_mixture_comes_from_one_source():
+    # Gene 2·type + source marks both, so a mixture shows which sources it drew from.
+    types, source = np.repeat([0, 1], 20), np.tile([0, 1], 20)
+    counts = sp.csr_matrix(np.eye(4, dtype=np.float32)[2 * types + source])
+    sums, _ = draw_mixtures(
+        counts,
+        types,
+        fractions=np.full((200, 2), 0.5),
+        n_cells=30,
+        rng=np.random.default_rng(0),
+        source=source,
+    )
+    used = (sums.reshape(200, 2, 2) > 0).sum(2)
+    assert (used == 1).all()
+    first = sums.reshape(200, 2, 2)[:, 0].argmax(1)
+    assert 60 < first.sum() < 140
+
+
+def test_many_cells_approach_signature_times_rna_fractions(reference):
+    prepared = hpvade.pp.preprocess(reference)
+    prepared.obs["split"] = "train"
+    config = SimulateConfig(n_mixtures=30, n_cells=20_000, sparse=0)
+    mixtures = simulate(prepared, config=config, split="train", effects=False)
+    signature = prepared_signature(prepared)
+    p = mixtures.obsm["fractions"].to_numpy()
+    expected = rna_fractions(p, signature.rna_content) @ signature.cpm.T
+    without_content = p @ signature.cpm.T
+    error = np.abs(mixtures.X - expected).sum(1) / 1e6
+    assert error.max() < 0.02
+    assert (np.abs(mixtures.X - without_content).sum(1) / 1e6).max() > 5 * error.max()
+
+
+def test_mixtures_are_cpm_and_never_logged(prepared):
+    mixtures = simulate(prepared, config=SimulateConfig(n_heldout=20, depth=(1e4, 1e5)))
+    np.testing.assert_allclose(mixtures.X.sum(1), 1e6, rtol=1e-5)
+    assert mixtures.X.max() > 1e3
+    np.testing.assert_allclose(mixtures.obsm["fractions"].sum(1), 1)
+
+
+def test_mixtures_of_a_split_use_its_cells_only(prepared):
+    # A gene that only held-out cells express shows up in held-out mixtures only.
+    counts = prepared.layers["counts"].tolil()
+    gene = int(np.flatnonzero(prepared.var["selected"])[0])
+    counts[:, gene] = 0
+    counts[np.flatnonzero(prepared.obs["split"] == "heldout"), gene] = 50
+    prepared.layers["counts"] = counts.tocsr()
+    config = SimulateConfig(n_mixtures=10, n_heldout=10, platform_width=0)
+    name = prepared.var_names[gene]
+    assert simulate(prepared, config=config, split="train")[:, name].X.max() == 0
+    assert simulate(prepared, config=config, split="heldout")[:, name].X.min() > 0
+
+
+def test_same_seed_same_mixtures(prepared):
+    config = SimulateConfig(n_heldout=5)
+    one, same = (simulate(prepared, config=config, seed=4) for _ in range(2))
+    other = simulate(prepared, config=config, seed=5)
+    np.testing.assert_array_equal(one.X, same.X)
+    assert not np.array_equal(one.X, other.X)
+
+
+@pytest.mark.parametrize("n_mixtures", [499, 500, 1001])
+def test_blocks_of_the_product_fit_together(n_mixtures):
+    counts = sp.csr_matrix(np.random.default_rng(0).poisson(1, (20, 5)).astype(np.float32))
+    sums, _ = draw_mixtures(
+        counts,
+        np.zeros(20, int),
+        fractions=np.ones((n_mixtures, 1)),
+        n_cells=20,
+        rng=np.random.default_rng(0),
+    )
+    np.testing.assert_allclose(counts_to_cpm(sums).sum(1), 1e6, rtol=1e-5)
+    assert sums.sum() == pytest.approx(counts.sum() * n_mixtures, rel=0.05)
