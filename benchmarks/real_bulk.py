@@ -10,14 +10,12 @@ import json
 import warnings
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import yaml
 
 import hpvade
 from hpvade.metrics import evaluate
-from hpvade.pp import counts_to_cpm
-from hpvade.tl.baselines import mean_fractions, mixture_em, weighted_nnls
+from hpvade.workflow import baseline_fractions
 
 POOLED = ("r", "r_lower", "r_upper", "ccc", "ccc_lower", "ccc_upper", "rmse")
 
@@ -35,21 +33,6 @@ def coarse(manifest: dict, dataset: str, reference: str) -> dict[str, dict[str, 
     }
 
 
-def baselines(model: hpvade.HPVADE, bulk: hpvade.io.AnnData) -> dict[str, np.ndarray]:
-    """Fractions of the mean predictor, weighted NNLS and the EM on the model's genes."""
-    signature = model.data_signature
-    genes = pd.Index(signature.genes)
-    genes = genes[genes.isin(bulk.var_names)]
-    rows = pd.Index(signature.genes).get_indexer(genes)
-    profile, content = counts_to_cpm(signature.cpm[rows].T).T, signature.rna_content
-    cpm = counts_to_cpm(np.asarray(bulk[:, genes].X, dtype=float))
-    return {
-        "mean training fraction": mean_fractions(model.training_fractions, len(cpm)),
-        "weighted NNLS": weighted_nnls(cpm, profile, rna_content=content).fractions,
-        "multinomial EM": mixture_em(cpm, profile, rna_content=content).fractions,
-    }
-
-
 def rows_of(
     base: Path, manifest: dict, *, dataset: str, reference: str, seed: int, changes: dict
 ) -> list[dict]:
@@ -61,13 +44,12 @@ def rows_of(
     bulk = hpvade.io.read_bulk(base / entry["path"], unit=entry["unit"], genes=cells.var_names)
     model = hpvade.HPVADE(cells, bulk=bulk, config=changes, seed=seed)
     model.train()
-    estimates = {"HP-VADE": model.deconvolve(bulk).fractions.to_numpy()}
+    estimates = {"HP-VADE": model.deconvolve(bulk).fractions}
     if seed == 0:
-        estimates |= baselines(model, bulk)
+        estimates |= baseline_fractions(model, bulk)
     truth = pd.read_csv(base / entry["truth"], sep="\t", index_col=0)
     rows = []
-    for method, values in estimates.items():
-        table = pd.DataFrame(values, index=bulk.obs_names, columns=model.cell_types)
+    for method, table in estimates.items():
         result = evaluate(table, truth, mapping=coarse(manifest, dataset, reference))
         row = {"dataset": dataset, "reference": reference, "method": method, "seed": seed}
         row |= {name: result.pooled[name] for name in POOLED}

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import hpvade
 from hpvade import _keys
-from hpvade.metrics import evaluate, pearson
-from hpvade.pp import counts_to_cpm
+from hpvade.metrics import pearson
 from hpvade.simulate import SimulateConfig, simulate
-from hpvade.tl.baselines import mean_fractions, weighted_nnls
-from hpvade.workflow import demo_data
+from hpvade.workflow import compare_with_baselines, demo_data
 
 pytestmark = pytest.mark.slow
 
@@ -62,28 +59,14 @@ def test_both_presets_are_finite_on_pbmc3k_and_the_seed_does_not_learn(pbmc3k):
     assert abs(np.mean(per_sample)) < 0.3
 
 
-@pytest.mark.filterwarnings("ignore::hpvade._warnings.DegenerateMetricWarning")
 def test_default_beats_the_mean_and_weighted_nnls_on_cells_it_has_not_seen():
     """Bulk of the demo: platform effects and depth noise on cells that the reference does not hold."""
     data = demo_data(seed=0)
     model = hpvade.HPVADE(data.reference, bulk=data.bulk)
     model.train(max_epochs=15)
-    truth = data.bulk.obsm["truth"]
-    signature = model.data_signature
-    cpm = counts_to_cpm(np.asarray(data.bulk[:, list(signature.genes)].X, dtype=float))
-    nnls = weighted_nnls(cpm, signature.cpm, rna_content=signature.rna_content).fractions
-    estimates = {
-        "ours": model.deconvolve(data.bulk.copy()).fractions.to_numpy(),
-        "nnls": nnls,
-        "mean": mean_fractions(model.training_fractions, len(cpm)),
-    }
-    scores = {
-        name: evaluate(pd.DataFrame(values, truth.index, truth.columns), truth, n_bootstrap=0)
-        for name, values in estimates.items()
-    }
-    r_type = {name: score.summary["r_type"] for name, score in scores.items()}
-    ccc = {name: score.pooled["ccc"] for name, score in scores.items()}
-    assert r_type["ours"] > r_type["nnls"] > 0.3
-    assert np.isnan(r_type["mean"])
-    assert ccc["ours"] > ccc["nnls"]
-    assert ccc["ours"] > ccc["mean"]
+    ours = model.deconvolve(data.bulk.copy()).fractions
+    scores = compare_with_baselines(ours, data.bulk.obsm["truth"], model=model, bulk=data.bulk)
+    ours, nnls, mean = (scores.loc[name] for name in ("HP-VADE", "weighted NNLS", "mean training fraction"))
+    assert ours["r_type"] > nnls["r_type"] > 0.3
+    assert np.isnan(mean["r_type"])
+    assert ours["ccc"] > nnls["ccc"] > mean["ccc"]

@@ -24,8 +24,8 @@ class PreprocessConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    n_genes: int = Field(default=1000, ge=0)
-    n_markers: int = Field(default=400, ge=0)
+    n_genes: int = Field(default=0, ge=0)
+    n_markers: int = Field(default=200, ge=0)
     drop_ribosomal_mitochondrial: bool = True
     heldout: float = Field(default=0.2, gt=0, lt=1)
     min_cells: int = Field(default=10, ge=2)

@@ -1,6 +1,6 @@
 """Whole jobs over files: what the commands do."""
 
-from hpvade.workflow._compare import compare_with_baselines
+from hpvade.workflow._compare import baseline_fractions, compare_with_baselines
 from hpvade.workflow._demo import DemoData, demo_data, demo_files, train_embedded
 from hpvade.workflow._evaluate import evaluate_files
 from hpvade.workflow._record import RunRecord, peak_memory_mb, set_threads
@@ -15,6 +15,7 @@ __all__ = [
     "ReferenceOptions",
     "RunRecord",
     "TrainOptions",
+    "baseline_fractions",
     "compare_with_baselines",
     "deconvolve_files",
     "demo_data",

@@ -1,4 +1,4 @@
-"""Our fractions beside the baselines, where the truth is known."""
+"""The baselines on a bulk table, and our fractions beside them where the truth is known."""
 
 from __future__ import annotations
 
@@ -15,20 +15,46 @@ from hpvade.tl.baselines import METHODS, mean_fractions, mixture_em, weighted_nn
 
 if TYPE_CHECKING:
     from anndata import AnnData
-    from numpy.typing import NDArray
 
-    from hpvade.pp import Signature
+    from hpvade.model import HPVADE
+
+
+def baseline_fractions(model: HPVADE, bulk: AnnData) -> dict[str, pd.DataFrame]:
+    """Let every baseline answer with the data's S and m of a trained model.
+
+    Parameters
+    ----------
+    model
+        A model that was trained in this process: the mean predictor needs its training fractions.
+    bulk
+        Samples × genes, linear expression, genes named as the model names them.
+
+    Returns
+    -------
+    Name of the method → cell fractions, samples × cell types.
+    """
+    signature = model.data_signature
+    genes = pd.Index(signature.genes)
+    measured = genes.isin(bulk.var_names)
+    cpm = counts_to_cpm(np.asarray(bulk[:, genes[measured]].X, dtype=np.float64))
+    share = signature.cpm[measured].sum(0) / signature.cpm.sum(0)  # of a cell's counts, in the measured genes
+    inputs = (cpm, counts_to_cpm(signature.cpm[measured].T).T)
+    content = signature.rna_content * share
+    values = {
+        "nnls": weighted_nnls(*inputs, rna_content=content).fractions,
+        "em": mixture_em(*inputs, rna_content=content).fractions,
+        "mean": mean_fractions(model.training_fractions, bulk.n_obs),
+    }
+    return {
+        METHODS[key].name: pd.DataFrame(fractions, index=bulk.obs_names, columns=model.cell_types)
+        for key, fractions in values.items()
+    }
 
 
 def compare_with_baselines(
-    fractions: pd.DataFrame,
-    truth: pd.DataFrame,
-    *,
-    bulk: AnnData,
-    signature: Signature,
-    training_fractions: NDArray[np.floating],
+    fractions: pd.DataFrame, truth: pd.DataFrame, *, model: HPVADE, bulk: AnnData
 ) -> pd.DataFrame:
-    """Score fractions and every baseline on the same samples.
+    """Score our fractions and every baseline's on the same samples.
 
     Parameters
     ----------
@@ -36,32 +62,15 @@ def compare_with_baselines(
         Our estimate, samples × cell types.
     truth
         True cell fractions, samples × cell types.
-    bulk
-        The same samples × genes, linear expression.
-    signature
-        The data's S and m, for the baselines.
-    training_fractions
-        Fractions of the training mixtures, shape (n_mixtures, n_types), for the mean predictor.
+    model, bulk
+        As for `baseline_fractions`.
 
     Returns
     -------
     Methods × `r_type`, `ccc_type`, `r`, `ccc`, `rmse`.
     """
-    genes = pd.Index(signature.genes)
-    measured = genes.isin(bulk.var_names)
-    cpm = counts_to_cpm(np.asarray(bulk[:, genes[measured]].X, dtype=np.float64))
-    profile = signature.cpm[measured]
-    content = signature.rna_content * profile.sum(0) / signature.cpm.sum(0)
-    profile = profile / profile.sum(0) * 1e6
-    estimates = {
-        "HP-VADE": fractions.to_numpy(),
-        METHODS["nnls"].name: weighted_nnls(cpm, profile, rna_content=content).fractions,
-        METHODS["em"].name: mixture_em(cpm, profile, rna_content=content).fractions,
-        METHODS["mean"].name: mean_fractions(training_fractions, len(cpm)),
-    }
     rows = {}
-    for name, values in estimates.items():
-        table = pd.DataFrame(values, index=bulk.obs_names, columns=list(signature.cell_types))
+    for name, table in ({"HP-VADE": fractions} | baseline_fractions(model, bulk)).items():
         with warnings.catch_warnings():
             # The mean predictor has no correlation by nature; the table shows NaN.
             warnings.simplefilter("ignore", DegenerateMetricWarning)

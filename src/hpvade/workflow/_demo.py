@@ -103,14 +103,9 @@ def demo_files(
             return None
         result = deconvolve_bulk(model, data.bulk, record=record)
         write_deconvolution(result, folder)
-        write_fractions(data.bulk.obsm["truth"], folder / "truth.tsv")
-        accuracy = compare_with_baselines(
-            result.fractions,
-            data.bulk.obsm["truth"],
-            bulk=data.bulk,
-            signature=model.data_signature,
-            training_fractions=model.training_fractions,
-        )
+        truth = data.bulk.obsm["truth"]
+        write_fractions(truth, folder / "truth.tsv")
+        accuracy = compare_with_baselines(result.fractions, truth, model=model, bulk=data.bulk)
         accuracy.to_csv(folder / "accuracy.tsv", sep="\t", index_label="method", float_format="%.4f")
         record.write(folder / "run.json")
     return accuracy
