@@ -197,3 +197,16 @@ class TestBatches:
         batch = batch_of(data)
         totals = torch.expm1(batch.cells.double()).sum(1)
         torch.testing.assert_close(totals, torch.full_like(totals, 1e4), rtol=1e-4, atol=0)
+
+
+def test_signature_has_a_rate_of_its_own(model, data):
+    """It starts at the data and is adjusted, not fitted to the training cells."""
+    moved = []
+    for rate in (0.0, 0.01, 1.0):
+        with torch.no_grad():
+            model.network.signature.log_change.zero_()
+        config = TrainConfig(max_epochs=2, signature_rate=rate)
+        fit(model.network, data, config=config, weights=LossWeights(), seed=0)
+        moved.append(model.network.signature.log_change.abs().mean().item())
+    assert moved[0] == 0
+    assert 0 < moved[1] < moved[2] / 10

@@ -66,6 +66,7 @@ PRESETS: dict[str, HPVADEConfig] = {
             reconstruction_space="cpm",
             use_rna_content=False,
         ),
+        train=TrainConfig(signature_rate=1),
     ),
     "fast": HPVADEConfig(
         preprocess=PreprocessConfig(n_markers=100),

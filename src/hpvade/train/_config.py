@@ -18,6 +18,8 @@ class TrainConfig(BaseModel):
         Mixtures, and cells, per step.
     learning_rate
         Peak of the one-cycle schedule.
+    signature_rate
+        Learning rate of the signature over that of everything else.
     weight_decay
         AdamW weight decay.
     """
@@ -28,4 +30,5 @@ class TrainConfig(BaseModel):
     patience: int = Field(default=15, ge=1)
     batch_size: int = Field(default=128, ge=2)
     learning_rate: float = Field(default=3e-3, gt=0)
+    signature_rate: float = Field(default=0.01, ge=0)
     weight_decay: float = Field(default=1e-4, ge=0)

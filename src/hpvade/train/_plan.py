@@ -74,12 +74,18 @@ class TrainingPlan(lightning.LightningModule):
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's own union of ten types
         """AdamW with a one-cycle schedule (Smith & Topin, 2019) over all steps."""
+        rate, signature = self.config.learning_rate, self.network.signature
+        others = [p for p in self.network.parameters() if p is not signature.log_change]
+        # The signature starts at the data; it is to be adjusted, not to be fitted to the training cells.
+        rates = [rate, rate * self.config.signature_rate]
         optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay
+            [{"params": others}, {"params": [signature.log_change]}],
+            lr=rate,
+            weight_decay=self.config.weight_decay,
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer,
-            max_lr=self.config.learning_rate,
+            max_lr=rates,
             total_steps=int(self.trainer.estimated_stepping_batches),
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
