@@ -145,6 +145,11 @@ class TestSteps:
         assert hpv(*arguments, "--resume").code == 0
         history = pd.read_csv(tmp_path / "model" / "history.csv")
         assert history["epoch"].tolist() == [0, 1, 2, 3]
+        assert hpv(*arguments, "--resume", "--max-epochs", 1).code == 0
+        assert len(pd.read_csv(tmp_path / "model" / "history.csv")) == 5
+        refused = hpv(*arguments, "--resume", "--members", 4)
+        assert refused.code == 2
+        assert "only settings of training can change" in refused.err
 
     def test_options_of_the_settings_file_can_be_overridden(self, files, hpv, tmp_path):
         result = hpv(

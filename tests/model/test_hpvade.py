@@ -163,6 +163,24 @@ class TestFolder:
         assert again.train(max_epochs=1)
         assert again.history["epoch"].tolist() == [0, 1, 2]
         assert again.data_signature.genes == model.data_signature.genes
+        best = again.history["val_loss_prop"].min()
+        assert best <= model.history["val_loss_prop"].min()
+
+    def test_going_on_never_makes_it_worse(self, reference, tmp_path):
+        model = HPVADE(reference, preset="fast", config=FAST)
+        model.train(max_epochs=5)
+        before = {name: tensor.clone() for name, tensor in model.network.state_dict().items()}
+        model.config = model.config.updated({"train": {"learning_rate": 0.5}})  # every epoch does harm
+        model.train(max_epochs=2)
+        assert model.history["epoch"].tolist() == [0, 1, 2, 3, 4, 5, 6]
+        assert all(before[name].equal(tensor) for name, tensor in model.network.state_dict().items())
+
+    def test_another_reference_is_refused(self, trained, tmp_path):
+        model, _ = trained
+        model.save(tmp_path)
+        other = hpvade.testing.tiny_reference(n_genes=300, cell_types=("B", "NK", "T"))
+        with pytest.raises(InputError, match="was trained on another reference"):
+            HPVADE.load(tmp_path, reference=other)
 
 
 class TestReference:

@@ -163,6 +163,19 @@ class TestFit:
         assert 2 <= len(result.history) <= 3
         assert signal.getsignal(signal.SIGINT) is before
 
+    def test_interrupt_in_the_first_epoch_leaves_one_whole_epoch(self, model, data, monkeypatch):
+        plan_step = TrainingPlan.training_step
+
+        def interrupted(plan, batch, batch_idx):
+            os.kill(os.getpid(), signal.SIGINT)
+            monkeypatch.setattr(TrainingPlan, "training_step", plan_step)
+            return plan_step(plan, batch, batch_idx)
+
+        monkeypatch.setattr(TrainingPlan, "training_step", interrupted)
+        result = fit(model.network, data, config=TrainConfig(max_epochs=5), weights=LossWeights(), seed=0)
+        assert result.interrupted
+        assert len(result.history) == 1
+
     def test_early_stopping_watches_the_proportion_loss(self, model, data):
         config = TrainConfig(max_epochs=60, patience=1, learning_rate=0.3)
         result = fit(model.network, data, config=config, weights=LossWeights(), seed=0)

@@ -74,11 +74,17 @@ class Terminal:
             yield self.epoch_line
             return
         columns = ("Training", BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[losses]}"))
-        with Progress(*columns, TimeElapsedColumn(), console=self.console) as progress:
-            task = progress.add_task("train", total=None, losses="")
-            yield lambda row, last: progress.update(
-                task, total=last, completed=int(row["epoch"]) + 1, losses=_losses(row)
-            )
+        progress = Progress(*columns, TimeElapsedColumn(), console=self.console)
+        task = progress.add_task("train", total=None, losses="")
+
+        def show(row: Row, last: int) -> None:
+            progress.start()  # only now: reading and preparing may fail, and show lines of their own
+            progress.update(task, total=last, completed=int(row["epoch"]) + 1, losses=_losses(row))
+
+        try:
+            yield show
+        finally:
+            progress.stop()
 
     def _show_warning(self, message: Warning | str, category: type[Warning], *_args: object) -> None:
         if issubclass(category, HPVADEWarning):

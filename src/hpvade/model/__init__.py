@@ -3,6 +3,7 @@
 from hpvade.model._checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from hpvade.model._config import PRESETS, HPVADEConfig, preset_config
 from hpvade.model._hpvade import HPVADE
+from hpvade.model._prepare import check_and_preprocess
 from hpvade.model._provenance import versions
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "PRESETS",
     "Checkpoint",
     "HPVADEConfig",
+    "check_and_preprocess",
     "load_checkpoint",
     "preset_config",
     "save_checkpoint",

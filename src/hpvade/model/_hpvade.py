@@ -10,13 +10,14 @@ import pandas as pd
 import torch
 
 from hpvade import _keys
-from hpvade._errors import HPVADEError, LabelError, suggest
+from hpvade._errors import HPVADEError, InputError, LabelError, suggest
 from hpvade.io import ALIAS_COLUMNS, match_genes
 from hpvade.model._checkpoint import Checkpoint, build_network, load_checkpoint, save_checkpoint
 from hpvade.model._config import HPVADEConfig, preset_config
+from hpvade.model._prepare import check_and_preprocess
 from hpvade.model._provenance import versions
-from hpvade.pp import Signature, prepared_signature, preprocess
-from hpvade.schema import check_bulk, check_overlap, check_reference
+from hpvade.pp import Signature, prepared_signature
+from hpvade.schema import check_bulk, check_overlap
 from hpvade.tl import Deconvolution, deconvolve
 
 if TYPE_CHECKING:
@@ -114,28 +115,16 @@ class HPVADE:
         reference.uns[_keys.UNS] = dict(reference.uns.get(_keys.UNS, {})) | setup
 
     def _prepare(self, reference: AnnData, bulk: AnnData | None) -> AnnData:
-        """Check the reference and prepare it, unless `preprocess` has done so already."""
+        """Prepare the reference, unless `hpvade.pp.preprocess` has done so already."""
         if _keys.SELECTED in reference.var and bulk is None:
             return reference
-        labels_key, donor_key = self.settings["labels_key"], self.settings["donor_key"] or None
-        check_reference(
+        return check_and_preprocess(
             reference,
-            labels_key=labels_key,
-            donor_key=donor_key,
-            min_cells=self.config.preprocess.min_cells,
-        ).raise_if_errors()
-        genes = None
-        if bulk is not None:
-            bulk = match_genes(bulk, reference.var)
-            check_overlap(bulk, reference.var_names).raise_if_errors()
-            genes = set(bulk.var_names)
-        return preprocess(
-            reference,
-            labels_key=labels_key,
-            donor_key=donor_key,
-            genes=genes,
+            labels_key=self.settings["labels_key"],
+            donor_key=self.settings["donor_key"] or None,
             config=self.config.preprocess,
             seed=self.settings["seed"],
+            bulk=bulk,
         )
 
     def train(
@@ -190,10 +179,10 @@ class HPVADE:
             seed=seed,
             accelerator=accelerator,
             devices=devices,
-            first_epoch=len(self.history),
+            earlier=self.history,
             on_epoch=on_epoch,
         )
-        self.history = pd.concat([self.history, result.history], ignore_index=True)
+        self.history = result.history
         return not result.interrupted
 
     def deconvolve(self, bulk: AnnData) -> Deconvolution:
@@ -262,6 +251,8 @@ class HPVADE:
         ------
         FileFormatError
             The folder is not a model, or is damaged.
+        InputError
+            The reference is not the one that the model was trained on.
         """
         stored = load_checkpoint(Path(folder))
         model = cls.__new__(cls)
@@ -273,4 +264,8 @@ class HPVADE:
         if reference is not None:
             model._prepared = model._prepare(reference, None)
             model._prepared.var[_keys.SELECTED] = model._prepared.var_names.isin(stored.genes.index)
+            found = prepared_signature(model._prepared)
+            if (found.genes, found.cell_types) != (stored.signature.genes, stored.signature.cell_types):
+                msg = f"{folder} was trained on another reference: genes or cell types differ."
+                raise InputError(msg)
         return model

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     import torch
 
+    from hpvade.nn import HPVADENetwork
     from hpvade.train._plan import TrainingPlan
 
 MONITOR = "val_loss_prop"
@@ -53,20 +54,30 @@ class HistoryCallback(lightning.Callback):
 
 
 class BestWeights(lightning.Callback):
-    """Keep the weights of the epoch with the best proportion loss on held-out mixtures."""
+    """Keep the weights of the epoch with the best proportion loss on held-out mixtures.
 
-    def __init__(self) -> None:
-        self.best = float("inf")
-        self.state: dict[str, torch.Tensor] = {}
+    Parameters
+    ----------
+    network
+        The network; what it holds now is kept until an epoch does better than ``best``.
+    best
+        The loss to beat.
+    """
+
+    def __init__(self, network: HPVADENetwork, *, best: float) -> None:
+        self.best = best
+        self.state = _copy_of_weights(network)
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: TrainingPlan) -> None:
         """Copy the weights if this epoch is the best so far."""
         value = float(trainer.callback_metrics[MONITOR])
         if value < self.best:
             self.best = value
-            self.state = {
-                name: t.detach().cpu().clone() for name, t in pl_module.network.state_dict().items()
-            }
+            self.state = _copy_of_weights(pl_module.network)
+
+
+def _copy_of_weights(network: HPVADENetwork) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
 
 
 class StopOnRequest(lightning.Callback):

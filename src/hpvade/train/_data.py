@@ -148,6 +148,7 @@ class MixtureData(lightning.LightningDataModule):
         self.effects = effects
         self.batch_size = batch_size
         self.seed = seed
+        self.first_epoch = 0  # above 0 when training goes on, so that effects are not drawn a second time
 
     def train_dataloader(self) -> Batches:
         """Return this epoch's pass; Lightning asks again every epoch."""
@@ -156,7 +157,7 @@ class MixtureData(lightning.LightningDataModule):
             self.train,
             effects=self.effects,
             batch_size=self.batch_size,
-            rng=child_rng(self.seed, "epoch", trainer.current_epoch),
+            rng=child_rng(self.seed, "epoch", self.first_epoch + trainer.current_epoch),
             rank=trainer.global_rank,
             world_size=trainer.world_size,
         )

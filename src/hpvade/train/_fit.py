@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import signal
 import threading
 import warnings
@@ -33,7 +34,7 @@ class TrainingResult:
     Attributes
     ----------
     history
-        One row per epoch with all losses and `val_r_type`.
+        One row per epoch with all losses and `val_r_type`, those of earlier runs first.
     interrupted
         Whether the user stopped it early.
     """
@@ -51,12 +52,13 @@ def fit(
     seed: int,
     accelerator: str = "auto",
     devices: str | int = "auto",
-    first_epoch: int = 0,
+    earlier: pd.DataFrame | None = None,
     on_epoch: Callable[[Row], None] | None = None,
 ) -> TrainingResult:
     """Train a network in place and leave it with the best weights seen on held-out mixtures.
 
-    Ctrl-C ends training after the current batch; a second Ctrl-C ends it at once.
+    Ctrl-C ends training after the current batch, but not before one epoch is over, so that there is
+    something to keep; a second Ctrl-C ends it at once.
 
     Parameters
     ----------
@@ -70,8 +72,9 @@ def fit(
         Seed of dropout and latent samples. The global random state is left as it was.
     accelerator, devices
         As Lightning understands them.
-    first_epoch
-        Number of the first epoch in the history.
+    earlier
+        History of earlier runs, when training goes on: epochs are numbered on from it, and the weights that
+        the network has now stay unless an epoch beats the best of it.
     on_epoch
         Called with each row of the history.
 
@@ -80,8 +83,11 @@ def fit(
     NonFiniteLossError
         A loss term became NaN or infinite.
     """
-    history = HistoryCallback(first_epoch=first_epoch, on_epoch=on_epoch)
-    best = BestWeights()
+    if earlier is None:
+        earlier = pd.DataFrame(columns=list(HISTORY_COLUMNS))
+    data.first_epoch = len(earlier)
+    history = HistoryCallback(first_epoch=len(earlier), on_epoch=on_epoch)
+    best = BestWeights(network, best=float(earlier[MONITOR].min()) if len(earlier) else math.inf)
     stop = StopOnRequest()
     early = EarlyStopping(MONITOR, patience=config.patience, mode="min")
     with _quiet_lightning(), _first_interrupt_sets(stop), torch.random.fork_rng():
@@ -100,10 +106,11 @@ def fit(
         )
         trainer.fit(TrainingPlan(network, config=config, weights=weights), datamodule=data)
     network.cpu()
-    if best.state:
-        network.load_state_dict(best.state)
+    network.load_state_dict(best.state)
     network.eval()
-    return TrainingResult(pd.DataFrame(history.rows, columns=list(HISTORY_COLUMNS)), stop.requested)
+    rows = pd.DataFrame(history.rows, columns=list(HISTORY_COLUMNS))
+    whole = pd.concat([earlier, rows], ignore_index=True) if len(earlier) else rows
+    return TrainingResult(whole, stop.requested)
 
 
 @contextmanager

@@ -8,9 +8,7 @@ import anndata
 
 from hpvade import _keys
 from hpvade._errors import FileFormatError
-from hpvade.model import preset_config
-from hpvade.pp import preprocess
-from hpvade.schema import check_reference
+from hpvade.model import check_and_preprocess, preset_config
 from hpvade.simulate import simulate
 
 if TYPE_CHECKING:
@@ -25,13 +23,14 @@ def prepare_reference(
     reference: AnnData, *, preset: Preset, changes: dict[str, dict[str, Any]], seed: int
 ) -> AnnData:
     """Check a reference that `load_references` returned and prepare it."""
-    config = preset_config(preset).updated(changes).preprocess
     setup = reference.uns[_keys.UNS]
-    labels_key, donor_key = setup["labels_key"], setup["donor_key"] or None
-    check_reference(
-        reference, labels_key=labels_key, donor_key=donor_key, min_cells=config.min_cells
-    ).raise_if_errors()
-    return preprocess(reference, labels_key=labels_key, donor_key=donor_key, config=config, seed=seed)
+    return check_and_preprocess(
+        reference,
+        labels_key=setup["labels_key"],
+        donor_key=setup["donor_key"] or None,
+        config=preset_config(preset).updated(changes).preprocess,
+        seed=seed,
+    )
 
 
 def simulate_mixtures(

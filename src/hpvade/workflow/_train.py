@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import yaml
 
-from hpvade._errors import FileFormatError
+from hpvade._errors import FileFormatError, InputError
 from hpvade.io import output_dir, read_bulk, write_signature
-from hpvade.model import HPVADE, preset_config
+from hpvade.model import HPVADE, HPVADEConfig, preset_config
 from hpvade.workflow._record import RunRecord
 from hpvade.workflow._reference import ReferenceOptions, load_references
 
@@ -87,6 +87,7 @@ def train_model(
         else:
             model = HPVADE.load(resume_from, reference=reference)
             model.history = read_history(resume_from / "history.csv")
+            model.config = _resumed_config(model.config, options.changes)
     record.decisions["model_genes"] = len(model.data_signature.genes)
     record.decisions["cell_types"] = model.cell_types
     last_epoch = len(model.history) + model.config.train.max_epochs
@@ -99,6 +100,15 @@ def train_model(
         )
     model.provenance["inputs_sha256"] = dict(record.inputs)
     return model, finished
+
+
+def _resumed_config(config: HPVADEConfig, changes: dict[str, dict[str, Any]]) -> HPVADEConfig:
+    """Apply changes to a stored configuration; only how to train may change."""
+    updated = config.updated(changes)
+    if updated.model_copy(update={"train": config.train}) != config:
+        msg = "With --resume only settings of training can change (--max-epochs). Train anew for the others."
+        raise InputError(msg)
+    return updated
 
 
 def read_history(path: Path) -> pd.DataFrame:
