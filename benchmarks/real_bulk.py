@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import warnings
 from pathlib import Path
 
@@ -90,6 +91,7 @@ def main() -> None:
                 seed=seed,
                 changes=changes,
             )
+            print(f"{dataset} seed {seed}: r {rows[-1]['r']:.3f}", file=sys.stderr)
     table = pd.DataFrame(rows)
     print(table.round(3).to_string(index=False))
     means = table[table["method"] == "HP-VADE"].groupby("dataset")[["r", "ccc", "rmse", "r_type"]].mean()

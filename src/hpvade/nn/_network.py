@@ -100,7 +100,8 @@ class HPVADENetwork(nn.Module):
             reconstruction=self.decoder(latent),
             mean=mean,
             log_variance=log_variance,
-            prototype=self.signature.prototypes()[batch.cell_type],
+            # index_select, unlike indexing, adds up its gradient in the same order every time
+            prototype=self.signature.prototypes().index_select(0, batch.cell_type),
             fractions=fractions,
             reconstructed_bulk=self.signature.mix(fractions),
         )
