@@ -41,6 +41,13 @@ class NonFiniteLossError(HPVADEError):
     """A loss term became NaN or infinite; training stops at once."""
 
 
+def absent_column(key: str, columns: Iterable[object], *, option: str, place: str) -> str:
+    """Say that a column is not where it was said to be, what is there, and what was perhaps meant."""
+    known = [str(column) for column in columns]
+    there = ", ".join(known) or "none at all"
+    return f"{option}='{key}' is not in {place}. Columns: {there}.{suggest(key, known)}"
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the nearest known name, or an empty string."""
     near = get_close_matches(name, [str(k) for k in known], n=1, cutoff=0.6)

@@ -235,7 +235,7 @@ class TestUsage:
             "run", files.reference, files.bulk, "-o", tmp_path / "out", "--config", tmp_path / "c.yaml"
         )
         assert result.code == 2
-        assert "Did you mean 'labels_key'" in result.err
+        assert "Did you mean 'labels-key'" in result.err
 
     def test_settings_file_that_is_no_yaml(self, hpv, files, tmp_path):
         (tmp_path / "c.yaml").write_text("a: [1\n")
@@ -268,3 +268,65 @@ class TestUsage:
         result = hpv("simulate", files.reference, "-o", tmp_path / "m.h5ad")
         assert result.code == 2
         assert "not prepared" in result.err
+
+    @pytest.mark.parametrize(
+        "content",
+        ["train: 5", "train: [1, 2]", "train:", "network: {hidden: [0]}", "simulate: {depth: [0, 100]}",
+         "simulate: {prior: {B: -5}}", "train: {learning_rate: .inf}", "simulate: {n_heldout: 1}"],
+    )  # fmt: skip
+    def test_settings_that_cannot_be(self, hpv, files, tmp_path, content):
+        (tmp_path / "c.yaml").write_text(content)
+        out = tmp_path / "out"
+        result = hpv("run", files.reference, files.bulk, "-o", out, "--config", tmp_path / "c.yaml")
+        assert result.code == 2, result.err
+        assert not out.exists()
+
+    @pytest.mark.parametrize("options", [("--devices", "0"), ("--devices", "abc"), ("--accelerator", "foo")])
+    def test_hardware_that_is_not_there(self, hpv, files, tmp_path, options):
+        arguments = ("-o", tmp_path / "out", "--config", files.quick, *options)
+        result = hpv("run", files.reference, files.bulk, *arguments)
+        assert result.code == 2
+        assert "--accelerator auto" in result.err
+
+    @pytest.mark.parametrize("content", ["[1, 2]", "5", '{"B": [1]}', "{}", "no json"])
+    def test_map_of_another_form(self, hpv, files, tmp_path, content):
+        (tmp_path / "map.json").write_text(content)
+        result = hpv("evaluate", files.truth, files.truth, "--map", tmp_path / "map.json")
+        assert result.code == 2
+        assert "map.json cannot be read" in result.err
+
+    def test_donor_column_that_no_reference_has(self, hpv, files, tmp_path):
+        hpvade.testing.tiny_reference(n_genes=200).write_h5ad(tmp_path / "other.h5ad")
+        inputs = (files.reference, tmp_path / "other.h5ad", files.bulk)
+        result = hpv("run", *inputs, "-o", tmp_path / "out", "--donor-key", "donr")
+        assert result.code == 2
+        assert "Did you mean 'donor'" in result.err
+
+    def test_output_that_holds_the_model(self, hpv, files, tmp_path):
+        (tmp_path / "out" / "model").mkdir(parents=True)
+        result = hpv("deconvolve", tmp_path / "out", files.bulk, "-o", tmp_path / "out", "--force")
+        assert result.code == 2
+        assert (tmp_path / "out" / "model").exists()
+
+
+class TestNames:
+    """Names are names, whatever they look like."""
+
+    def test_samples_named_like_missing_values_and_numbers(self, hpv, files, tmp_path, table):
+        table.columns = ["NA", "001", "None", "nan", "1e5", "null"]
+        table.T.to_csv(tmp_path / "bulk.csv")
+        arguments = ("-o", tmp_path / "out", "--config", files.quick)
+        assert hpv("run", files.reference, tmp_path / "bulk.csv", *arguments).code == 0
+        fractions = hpvade.io.read_fractions(tmp_path / "out" / "fractions.tsv")
+        assert list(fractions.index) == list(table.columns)
+
+    def test_types_named_twice_are_seen(self, hpv, files, tmp_path):
+        (tmp_path / "f.tsv").write_text("sample\tB\tB\n001\t0.5\t0.5\n002\t0.1\t0.9\n")
+        result = hpv("evaluate", tmp_path / "f.tsv", tmp_path / "f.tsv")
+        assert result.code == 2
+        assert "B" in result.err
+
+    def test_truth_in_percent_is_told(self, hpv, files, tmp_path):
+        truth = hpvade.io.read_fractions(files.truth)
+        hpvade.io.write_fractions(100 * truth, tmp_path / "percent.tsv")
+        assert "percent" in hpv("evaluate", files.truth, tmp_path / "percent.tsv").err

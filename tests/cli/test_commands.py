@@ -147,9 +147,10 @@ class TestSteps:
         assert history["epoch"].tolist() == [0, 1, 2, 3]
         assert hpv(*arguments, "--resume", "--max-epochs", 1).code == 0
         assert len(pd.read_csv(tmp_path / "model" / "history.csv")) == 5
-        refused = hpv(*arguments, "--resume", "--members", 4)
-        assert refused.code == 2
-        assert "only settings of training can change" in refused.err
+        for other in (("--members", 4), ("--seed", 7), ("--preset", "default")):
+            refused = hpv(*arguments, "--resume", *other)
+            assert refused.code == 2
+            assert "only settings of training can change" in refused.err
 
     def test_options_of_the_settings_file_can_be_overridden(self, files, hpv, tmp_path):
         result = hpv(
@@ -196,6 +197,20 @@ def test_interrupt_keeps_the_best_model_and_says_how_to_go_on(files, tmp_path):
     assert "--resume" in rest
     assert len(pd.read_csv(tmp_path / "m" / "history.csv")) >= 2
     assert hpvade.HPVADE.load(tmp_path / "m").cell_types == ["B", "Monocyte", "T"]
+
+
+def test_a_second_interrupt_ends_at_once_and_leaves_nothing(files, tmp_path):
+    command = [sys.executable, "-m", "hpvade", "train", files.reference, "-o", tmp_path / "m"]
+    command += ["--preset", "fast", "--max-epochs", "2000"]
+    with subprocess.Popen([str(part) for part in command], stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr:
+            if line.startswith("epoch 2/"):
+                os.kill(process.pid, signal.SIGINT)
+                time.sleep(0.003)
+                os.kill(process.pid, signal.SIGINT)
+                break
+        process.stderr.read()
+        assert process.wait(60) == 130
 
 
 def test_help_is_quick():

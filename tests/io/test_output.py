@@ -99,7 +99,7 @@ def test_force_replaces_a_file_and_an_earlier_output(tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     (out / "run.json").write_text("old")
-    (out / "stale").write_text("old")
+    (out / "qc.tsv").write_text("old")
     with output_dir(out, force=True) as temporary:
         (temporary / "run.json").write_text("new")
         assert (out / "run.json").read_text() == "old"
@@ -116,7 +116,7 @@ def test_failure_with_force_keeps_the_older_output(tmp_path):
 
 def test_force_never_replaces_a_folder_of_other_things(tmp_path):
     (tmp_path / "thesis.tex").write_text("precious")
-    with pytest.raises(OutputError, match="holds files that hpvade did not write"):  # noqa: SIM117
+    with pytest.raises(OutputError, match=r"holds 'thesis\.tex', which hpvade did not write"):  # noqa: SIM117
         with output_dir(tmp_path, force=True):
             pytest.fail("no work may begin")
     assert everything(tmp_path) == ["thesis.tex"]
@@ -139,3 +139,34 @@ def test_sha256_of_file_and_folder(tmp_path):
     assert first == sha256(tmp_path)
     (tmp_path / "deep" / "b").rename(tmp_path / "deep" / "c")
     assert sha256(tmp_path) != first
+
+
+def test_force_never_replaces_one_foreign_file_among_our_own(tmp_path):
+    (tmp_path / "out" / "model").mkdir(parents=True)
+    (tmp_path / "out" / "run.json").write_text("ours")
+    (tmp_path / "out" / "thesis.tex").write_text("precious")
+    with pytest.raises(OutputError, match=r"thesis\.tex"), output_dir(tmp_path / "out", force=True):
+        pytest.fail("no work may begin")
+    assert (tmp_path / "out" / "thesis.tex").read_text() == "precious"
+
+
+@pytest.mark.parametrize("inside", [".", "model"])
+def test_an_output_that_holds_an_input_is_refused(tmp_path, inside):
+    out = tmp_path / "out"
+    (out / "model").mkdir(parents=True)
+    with (
+        pytest.raises(OutputError, match="holds the input"),
+        output_dir(out, force=True, inputs=[out / inside]),
+    ):
+        pytest.fail("no work may begin")
+    assert (out / "model").is_dir()
+
+
+def test_a_name_that_cannot_be(tmp_path):
+    with pytest.raises(OutputError, match="cannot be written"), output_dir(tmp_path / ("x" * 300)):
+        pytest.fail("no work may begin")
+
+
+def test_a_place_where_no_folder_can_be_made():
+    with pytest.raises(OutputError, match="cannot be written"), output_dir("/proc/hpvade"):
+        pytest.fail("no work may begin")

@@ -6,9 +6,11 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 
 import hpvade
-from hpvade._errors import GeneOverlapError, HPVADEError, InputError, LabelError
+from hpvade._errors import CountsError, GeneOverlapError, HPVADEError, InputError, LabelError
+from hpvade._warnings import DataWarning
 from hpvade.model import HPVADE, HPVADEConfig
 
 FAST = {"train": {"max_epochs": 2}, "simulate": {"n_mixtures": 200, "n_heldout": 50, "n_cells": 50}}
@@ -221,3 +223,52 @@ class TestConfig:
     def test_unknown_preset(self, reference):
         with pytest.raises(InputError, match=r"no preset 'best'\. Presets: default, seed, fast"):
             HPVADE(reference, preset="best")
+
+
+class TestBulkOfTheUser:
+    """An AnnData that did not come from read_bulk is checked like a file."""
+
+    def test_sparse_is_the_same_as_dense(self, trained):
+        model, bulk = trained
+        sparse = bulk.copy()
+        sparse.X = scipy.sparse.csr_matrix(bulk.X)
+        pd.testing.assert_frame_equal(fractions_of(model, sparse), fractions_of(model, bulk))
+
+    @pytest.mark.parametrize("value", [-2.0, np.nan, np.inf])
+    def test_impossible_values_name_sample_and_gene(self, trained, value):
+        model, bulk = trained
+        bad = bulk.copy()
+        bad.X[1, 4] = value
+        with pytest.raises(CountsError, match=rf"sample 'sample_2', gene '{bad.var_names[4]}'"):
+            model.deconvolve(bad)
+
+    def test_no_samples(self, trained):
+        model, bulk = trained
+        with pytest.raises(InputError, match="0 samples"):
+            model.deconvolve(bulk[:0].copy())
+
+    def test_logged_is_told(self, trained):
+        model, bulk = trained
+        logged = bulk.copy()
+        logged.X = np.log2(bulk.X + 1)
+        with pytest.warns(DataWarning, match="looks logged"):
+            model.deconvolve(logged)
+
+
+@pytest.mark.parametrize("spoil", [np.log1p, np.negative])
+def test_reference_whose_counts_are_none(reference, spoil):
+    reference.layers["counts"].data = spoil(reference.layers["counts"].data)
+    with pytest.raises(CountsError, match="does not hold raw counts"):
+        HPVADE(reference)
+
+
+def test_model_of_few_genes_can_be_used(reference):
+    model = HPVADE(reference, preset="fast", config={**FAST, "preprocess": {"n_markers": 8}})
+    assert len(model.data_signature.genes) < 100
+    model.train(max_epochs=1)
+    model.deconvolve(hpvade.testing.tiny_bulk(reference))
+
+
+def test_a_column_named_selected_is_no_preparation(reference):
+    reference.var["selected"] = True
+    assert HPVADE(reference, preset="fast").prepared.obs["split"].nunique() == 2

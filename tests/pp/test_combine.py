@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 import hpvade
-from hpvade._errors import FileFormatError, LabelError
+from hpvade._errors import FileFormatError, GeneOverlapError, LabelError
 from hpvade.pp import apply_label_map, combine_references, read_label_map
 
 
@@ -60,3 +60,57 @@ def test_label_map_file(tmp_path):
         read_label_map(path)
     with pytest.raises(FileFormatError, match="cannot be read"):
         read_label_map(tmp_path / "none.tsv")
+
+
+def test_every_reference_is_on_both_sides_of_the_split(two):
+    combined = combine_references(two, labels_key="cell_type", donor_key=None)
+    prepared = hpvade.pp.preprocess(combined)
+    sides = prepared.obs.groupby("reference", observed=True)["split"].value_counts().unstack()
+    assert (sides > 0).all(axis=None)
+    assert sides.loc["one", "heldout"] == 6
+
+
+def test_donors_are_held_out_within_each_reference(two):
+    combined = combine_references(two, labels_key="cell_type", donor_key="donor")
+    prepared = hpvade.pp.preprocess(combined, donor_key="donor")
+    sides = prepared.obs.groupby("source", observed=True)["split"].nunique()
+    assert (sides == 1).all()
+    held = prepared.obs.loc[prepared.obs["split"] == "heldout", "reference"]
+    assert set(held) == {"one", "other"}
+
+
+def test_references_without_common_genes_are_shown(two):
+    two["other"].var_names = [f"ENSG{i}" for i in range(two["other"].n_vars)]
+    with pytest.raises(GeneOverlapError, match=r"share 0 genes.*one: GENE0.*other: ENSG0"):
+        combine_references(two, labels_key="cell_type", donor_key=None)
+
+
+def test_label_that_has_two_types_in_the_map(two):
+    table = pd.DataFrame({"label": ["B", "B", "T", "Monocyte"], "cell_type": ["B", "T", "T", "M"]})
+    with pytest.raises(LabelError, match="gives 'B' two cell types"):
+        apply_label_map(two["one"], table, labels_key="cell_type", name="one")
+
+
+def test_rows_that_name_the_reference_go_before_general_ones(two):
+    table = pd.DataFrame(
+        {
+            "label": ["B", "B", "T", "Monocyte"],
+            "cell_type": ["special", "general", "T", "M"],
+            "reference": ["one", "", "", ""],
+        }
+    )
+    mapped = apply_label_map(two["one"], table, labels_key="cell_type", name="one")
+    assert set(mapped.obs["cell_type"]) == {"special", "T", "M"}
+    mapped = apply_label_map(two["other"], table, labels_key="cell_type", name="other")
+    assert set(mapped.obs["cell_type"]) == {"general", "T", "M"}
+
+
+def test_cells_without_a_label_can_be_dropped(two):
+    two["one"].obs["cell_type"] = (
+        two["one"].obs["cell_type"].astype(object).where(two["one"].obs_names != "cell_3")
+    )
+    table = pd.DataFrame({"label": ["B", "T", "Monocyte"], "cell_type": ["B", "T", "M"]})
+    with pytest.raises(LabelError, match="'' stands for cells without a label"):
+        apply_label_map(two["one"], table, labels_key="cell_type", name="one")
+    table.loc[3] = ["", ""]
+    assert apply_label_map(two["one"], table, labels_key="cell_type", name="one").n_obs == 29

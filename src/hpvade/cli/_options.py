@@ -17,26 +17,40 @@ SECTIONS = ("preprocess", "simulate", "network", "loss", "train")
 def read_config(context: typer.Context, path: Path | None) -> Path | None:
     """Take the values of ``--config`` as defaults of the command's options.
 
-    A key is an option of the command, or a section of the model's settings.
+    A key is an option of the command without its dashes, or a section of the model's settings.
     """
     if path is None:
         return None
     try:
         content = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         msg = f"The settings file {path} cannot be read: {error}."
         raise FileFormatError(msg) from error
     if not isinstance(content, dict):
         msg = f"The settings file {path} must hold 'name: value' lines."
         raise FileFormatError(msg)
-    settings = {str(key).replace("-", "_"): value for key, value in content.items()}
-    known = [p.name for p in context.command.params if p.name] + list(SECTIONS)
-    for key in settings:
-        if key not in known:
-            msg = f"The settings file {path} has the unknown name '{key}'.{suggest(key, known)}"
+    parameter_of = {
+        option.lstrip("-"): parameter.name
+        for parameter in context.command.params
+        for option in parameter.opts
+        if option.startswith("--") and option not in ("--config", "--help")
+    }
+    defaults: dict[str, Any] = {}
+    sections: dict[str, Any] = {}
+    for key, value in content.items():
+        name = str(key).replace("_", "-")
+        if name in SECTIONS:
+            if not isinstance(value, dict):
+                msg = f"The section '{name}' of {path} must hold 'setting: value' lines. Got {value!r}."
+                raise InputError(msg)
+            sections[name] = value
+        elif name in parameter_of:
+            defaults[parameter_of[name]] = value
+        else:
+            near = suggest(name, [*parameter_of, *SECTIONS])
+            msg = f"The settings file {path} has the unknown name '{key}'.{near}"
             raise InputError(msg)
-    context.obj = {key: value for key, value in settings.items() if key in SECTIONS}
-    context.default_map = {key: value for key, value in settings.items() if key not in SECTIONS}
+    context.obj, context.default_map = sections, defaults
     return path
 
 
@@ -84,7 +98,7 @@ NGenes = Annotated[
 ]
 Members = Annotated[int | None, typer.Option("--members", min=1, help="Networks in the ensemble.")]
 MaxEpochs = Annotated[int | None, typer.Option("--max-epochs", min=1, help="Most epochs.")]
-MinCells = Annotated[int | None, typer.Option("--min-cells", min=2, help="Fewest cells of a type.")]
+MinCells = Annotated[int | None, typer.Option("--min-cells", min=4, help="Fewest cells of a type.")]
 Accelerator = Annotated[str, typer.Option("--accelerator", help="auto, cpu or gpu.")]
 Devices = Annotated[str, typer.Option("--devices", help="Number of devices, or auto.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]

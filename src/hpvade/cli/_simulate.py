@@ -25,7 +25,9 @@ def simulate(
     n_mixtures: Annotated[int | None, typer.Option("--n-mixtures", min=1, help="Mixtures to draw.")] = None,
     n_cells: Annotated[int | None, typer.Option("--n-cells", min=1, help="Cells per mixture.")] = None,
     split: Annotated[Split, typer.Option("--split", help="Cells to draw from.")] = "heldout",
-    effects: Annotated[bool, typer.Option(help="Add platform effects and sequencing noise.")] = True,
+    effects: Annotated[
+        bool, typer.Option(help="Add platform effects, and sequencing noise if --config sets a depth.")
+    ] = True,
     preset: o.Preset = "default",
     seed: o.Seed = 0,
     threads: o.Threads = None,

@@ -23,7 +23,8 @@ def validate(
     labels_key: o.LabelsKey = "cell_type",
     donor_key: o.DonorKey = None,
     layer: o.Layer = None,
-    min_cells: o.MinCells = 10,
+    label_map: o.LabelMap = None,
+    min_cells: Annotated[int, typer.Option("--min-cells", min=4, help="Fewest cells of a type.")] = 10,
     bulk_unit: o.BulkUnit = "auto",
     as_json: o.Json = False,
     quiet: o.Quiet = False,
@@ -37,9 +38,9 @@ def validate(
     report = validate_files(
         reference,
         bulk,
-        options=ReferenceOptions(labels_key, donor_key, layer),
+        options=ReferenceOptions(labels_key, donor_key, layer, label_map),
         bulk_unit=bulk_unit,
-        min_cells=min_cells or 10,
+        min_cells=min_cells,
     )
     terminal.result(report.to_text(), report.to_dict(), as_json=as_json)
     if not report.ok:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from ._bulk import read_bulk
+from ._counts import describe_if_no_counts
 from ._genes import ALIAS_COLUMNS, SYMBOL_COLUMNS, match_genes, strip_ensembl_version
 from ._labels import is_missing_label
 from ._output import output_dir, output_file, sha256
 from ._reference import read_reference
 from ._results import read_fractions, write_fractions, write_signature
+from ._units import detect_unit
 
 __all__ = [
     "ALIAS_COLUMNS",
     "SYMBOL_COLUMNS",
+    "describe_if_no_counts",
+    "detect_unit",
     "is_missing_label",
     "match_genes",
     "output_dir",

@@ -92,6 +92,12 @@ def find_counts(adata: AnnData, *, layer: str | None, path: Path) -> Place:
     raise CountsError(msg)
 
 
+def describe_if_no_counts(matrix: Matrix, *, cells: pd.Index, var: pd.DataFrame) -> str:
+    """Say what the values of a matrix look like if they are no counts; an empty text if they are."""
+    values = _look_at(Place("counts", matrix, var), cells=cells)
+    return "" if values.are_counts else str(values)
+
+
 def to_csr(matrix: Matrix) -> sparse.csr_matrix[np.float32]:
     """Return a copy as CSR float32, shape (cells, genes); a dense matrix is converted by blocks of rows."""
     if _is_sparse(matrix):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hpvade._errors import LabelError, suggest
+from hpvade._errors import LabelError, absent_column
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +40,4 @@ def require_column(obs: pd.DataFrame, key: str, *, option: str, path: Path) -> N
     """Raise `LabelError` if ``obs`` has no column ``key``; ``option`` is how the user named it."""
     if key in obs.columns:
         return
-    columns = ", ".join(map(str, obs.columns)) or "none at all"
-    msg = f"{option}='{key}' is not in the obs of {path}. Columns: {columns}.{suggest(key, obs.columns)}"
-    raise LabelError(msg)
+    raise LabelError(absent_column(key, obs, option=option, place=f"the obs of {path}"))

@@ -14,10 +14,13 @@ from hpvade._errors import OutputError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-# A folder with one of these was written by hpvade, so that --force may replace it.
-_MARKERS = ("run.json", "provenance.json", "config.json", "history.csv", "fractions.tsv")
+# All that hpvade writes into an output folder; --force replaces a folder only if it holds nothing else.
+_OWN_FILES = {
+    "run.json", "history.csv", "model", "signature.tsv.gz", "fractions.tsv", "rna_fractions.tsv", "qc.tsv",
+    "truth.tsv", "accuracy.tsv",
+}  # fmt: skip
 
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space or choose another place",
@@ -44,7 +47,7 @@ def output_file(path: str | os.PathLike[str], *, force: bool = False) -> Iterato
     OutputError
         If ``path`` exists and ``force`` is false, or if it cannot be written. Nothing partial stays.
     """
-    final = Path(path).resolve()
+    final = _resolved(path)
     if final.is_dir():
         msg = f"{path} is a folder; name a file to write."
         raise OutputError(msg)
@@ -55,7 +58,9 @@ def output_file(path: str | os.PathLike[str], *, force: bool = False) -> Iterato
 
 
 @contextmanager
-def output_dir(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[Path]:
+def output_dir(
+    path: str | os.PathLike[str], *, force: bool = False, inputs: Iterable[Path] = ()
+) -> Iterator[Path]:
     """Yield a temporary folder that becomes ``path`` when the block ends without an exception.
 
     Parameters
@@ -63,22 +68,29 @@ def output_dir(path: str | os.PathLike[str], *, force: bool = False) -> Iterator
     path
         The folder to write; missing parent folders are made.
     force
-        Whether an existing output may be replaced. Only an empty folder, or one that hpvade wrote, is:
-        so ``--force -o ~`` cannot wipe a home.
+        Whether an existing output may be replaced. Only a folder that holds nothing but what hpvade writes
+        is: so ``--force -o ~`` cannot wipe a home.
+    inputs
+        What is read meanwhile; an output that holds one of them is refused.
 
     Raises
     ------
     OutputError
         If ``path`` exists and may not be replaced, or if it cannot be written. Nothing partial stays.
     """
-    final = Path(path).resolve()
+    final = _resolved(path)
     if final.exists() and not final.is_dir():
         msg = f"{path} is a file; name a folder to write."
         raise OutputError(msg)
     _refuse_existing(final, force=force)
-    if final.is_dir() and any(final.iterdir()) and not any((final / name).exists() for name in _MARKERS):
+    for given in inputs:
+        if given.resolve().is_relative_to(final):
+            msg = f"{path} holds the input {given}, so it is not replaced. Choose another place."
+            raise OutputError(msg)
+    foreign = sorted({entry.name for entry in final.iterdir()} - _OWN_FILES) if final.is_dir() else []
+    if foreign:
         msg = (
-            f"{path} holds files that hpvade did not write, so it is not replaced. "
+            f"{path} holds '{foreign[0]}', which hpvade did not write, so it is not replaced. "
             "Choose another place, or empty it yourself."
         )
         raise OutputError(msg)
@@ -101,6 +113,19 @@ def sha256(path: str | os.PathLike[str]) -> str:
     return digest.hexdigest()
 
 
+def _resolved(path: str | os.PathLike[str]) -> Path:
+    """Return the whole path of an output, after asking the system once whether such a name can be."""
+    final = Path(path).resolve()
+    try:
+        final.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # nothing is there yet; a file in the way is named when the folder is made
+    except OSError as error:
+        msg = f"{path} cannot be written: {error.strerror}. Choose another place."
+        raise OutputError(msg) from error
+    return final
+
+
 def _refuse_existing(final: Path, *, force: bool) -> None:
     if final.exists() and not force:
         msg = f"{final} exists. Pass --force to replace it."
@@ -118,8 +143,7 @@ def _workspace(final: Path) -> Iterator[Path]:
     workspace = None
     done = False
     try:
-        final.parent.mkdir(parents=True, exist_ok=True)
-        workspace = Path(tempfile.mkdtemp(prefix=".hpvade-", dir=final.parent))
+        workspace = _make_workspace(final)
         yield workspace
         done = True
     except OSError as error:
@@ -133,6 +157,16 @@ def _workspace(final: Path) -> Iterator[Path]:
         for parent in [] if done else made:
             with suppress(OSError):  # a folder that others have used meanwhile stays
                 parent.rmdir()
+
+
+def _make_workspace(final: Path) -> Path:
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=".hpvade-", dir=final.parent))
+    except OSError as error:
+        reason = _REASONS.get(error.errno or 0, f"{error.strerror}; choose another place")
+        msg = f"{final} cannot be written: {reason}. Nothing was left there."
+        raise OutputError(msg) from error
 
 
 def _is_about(error: OSError, folder: Path) -> bool:

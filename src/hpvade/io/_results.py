@@ -26,7 +26,9 @@ def read_fractions(path: Path) -> pd.DataFrame:
         The file is missing, is not such a table, or holds something that is not a number.
     """
     try:
-        table = pd.read_csv(path, sep="\t", index_col=0)
+        header = pd.read_csv(path, sep="\t", header=None, nrows=1, dtype=str, keep_default_na=False)
+        table = pd.read_csv(path, sep="\t", converters={0: str})  # 001 and NA are names
+        table = table.set_index(table.columns[0]).set_axis(list(header.iloc[0, 1:]), axis=1)
     except FileNotFoundError as error:
         msg = f"{path} does not exist."
         raise FileFormatError(msg) from error
@@ -38,7 +40,6 @@ def read_fractions(path: Path) -> pd.DataFrame:
         found = f"column '{text[0]}' holds text" if text else "it has no cell-type columns or no samples"
         msg = f"{path} is not a tab-separated table of fractions (one row per sample): {found}."
         raise FileFormatError(msg)
-    table.index = table.index.astype(str)
     return table
 
 

@@ -101,14 +101,14 @@ def read_columns(path: Path, head: Head, *, first: int) -> tuple[pd.DataFrame, p
             sep=head.separator,
             header=None,
             skiprows=len(head.skipped) + 1,
-            dtype=dict.fromkeys(range(first), str),
+            converters=dict.fromkeys(range(first), str.strip),  # a name may be NA or None; it is no number
             compression="gzip" if is_gzip(path) else None,
             encoding="utf-8-sig",
             low_memory=False,
         )
     if body.iloc[-1:, -1].isna().any():
         _refuse_cut_line(path, head)
-    text = body.iloc[:, :first].fillna("")
+    text = body.iloc[:, :first]
     numbers = _to_numbers(body.iloc[:, first:], rows=text[0], names=head.header[first:], path=path)
     return text, numbers.set_axis(pd.Index(list(text[0]))).set_axis(head.header[first:], axis=1)
 

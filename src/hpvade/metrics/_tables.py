@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hpvade._errors import InputError
-from hpvade._warnings import DegenerateMetricWarning, warn
+from hpvade._warnings import DataWarning, DegenerateMetricWarning, warn
 from hpvade.metrics._align import align
 from hpvade.metrics._bootstrap import METRICS, agreement, bootstrap_bounds
 from hpvade.metrics._functions import centred, mae_last_axis, pearson_last_axis, rmse_last_axis
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hpvade.metrics._align import Columns
+
+_LARGEST_SUM = 1.5  # fractions of a sample sum to 1, or to less if types are left out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +94,10 @@ def evaluate(
         msg = f"n_bootstrap={n_bootstrap} is negative; give the number of resamples, or 0 for no bounds."
         raise InputError(msg)
     estimate, measured = align(fractions, truth, mapping=mapping)
+    for name, table in (("estimate", estimate), ("truth", measured)):
+        if table.sum(axis=1).median() > _LARGEST_SUM:
+            msg = f"The {name} sums to more than 1 in most samples: is it in percent? Fractions are 0 to 1."
+            warn(msg, DataWarning)
     by_name = np.argsort(measured.index.to_numpy())  # so that the bounds do not depend on the order
     e, t = estimate.to_numpy(), measured.to_numpy()
     point = agreement(e, t)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -11,6 +11,9 @@ from hpvade.nn import LossWeights, NetworkConfig
 from hpvade.pp import PreprocessConfig
 from hpvade.simulate import SimulateConfig
 from hpvade.train import TrainConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class HPVADEConfig(BaseModel):
@@ -24,7 +27,7 @@ class HPVADEConfig(BaseModel):
     loss: LossWeights = LossWeights()
     train: TrainConfig = TrainConfig()
 
-    def updated(self, changes: dict[str, dict[str, Any]]) -> HPVADEConfig:
+    def updated(self, changes: Mapping[str, Any]) -> HPVADEConfig:
         """Return a copy with some settings changed, checked.
 
         Parameters
@@ -39,6 +42,9 @@ class HPVADEConfig(BaseModel):
         """
         merged = self.model_dump()
         for section, values in changes.items():
+            if not isinstance(values, dict):
+                msg = f"Section '{section}' must hold 'setting: value' pairs. Got {values!r}."
+                raise InputError(msg)
             merged[section] = {**merged.get(section, {}), **values}
         try:
             return HPVADEConfig.model_validate(merged)

@@ -10,13 +10,13 @@ import pandas as pd
 import torch
 
 from hpvade import _keys
-from hpvade._errors import HPVADEError, InputError, LabelError, suggest
+from hpvade._errors import HPVADEError, InputError, LabelError, absent_column
 from hpvade.io import ALIAS_COLUMNS, match_genes
 from hpvade.model._checkpoint import Checkpoint, build_network, load_checkpoint, save_checkpoint
 from hpvade.model._config import HPVADEConfig, preset_config
 from hpvade.model._prepare import check_and_preprocess
 from hpvade.model._provenance import versions
-from hpvade.pp import Signature, prepared_signature
+from hpvade.pp import Signature, counts_to_cpm, prepared_signature
 from hpvade.schema import check_bulk, check_overlap
 from hpvade.tl import Deconvolution, deconvolve
 
@@ -105,19 +105,11 @@ class HPVADE:
         """
         for name, key in (("labels_key", labels_key), ("donor_key", donor_key)):
             if key is not None and key not in reference.obs:
-                columns = [str(c) for c in reference.obs.columns]
-                msg = (
-                    f"{name}='{key}' is not in reference.obs. Columns: {', '.join(columns)}."
-                    f"{suggest(key, columns)}"
-                )
-                raise LabelError(msg)
+                raise LabelError(absent_column(key, reference.obs, option=name, place="reference.obs"))
         setup = {"labels_key": labels_key, "donor_key": donor_key or ""}
         reference.uns[_keys.UNS] = dict(reference.uns.get(_keys.UNS, {})) | setup
 
     def _prepare(self, reference: AnnData, bulk: AnnData | None) -> AnnData:
-        """Prepare the reference, unless `hpvade.pp.preprocess` has done so already."""
-        if _keys.SELECTED in reference.var and bulk is None:
-            return reference
         return check_and_preprocess(
             reference,
             labels_key=self.settings["labels_key"],
@@ -201,8 +193,13 @@ class HPVADE:
         GeneOverlapError
             Too few of the model's genes are in ``bulk``.
         """
+        values = check_bulk(bulk)
+        values.raise_if_errors()
+        if "unit" not in bulk.uns.get(_keys.UNS, {}):  # else read_bulk has told its notes already
+            values.warn()
         matched = match_genes(bulk, self._genes)
-        (check_bulk(matched) + check_overlap(matched, self._genes.index)).raise_if_errors()
+        fewest = min(100, len(self._genes) // 2)
+        check_overlap(matched, self._genes.index, fewest=fewest, whose="the model").raise_if_errors()
         result = deconvolve(self.network, matched, signature=self._data_signature)
         bulk.obsm[_keys.FRACTIONS] = result.fractions
         bulk.obsm[_keys.RNA_FRACTIONS] = result.rna_fractions
@@ -234,7 +231,7 @@ class HPVADE:
         """Learned S, genes × cell types, CPM; columns sum to 1e6."""
         cpm = self.network.signature.cpm().detach().double().numpy()
         index = pd.Index(self._data_signature.genes, name="gene")
-        return pd.DataFrame(cpm / cpm.sum(0) * 1e6, index=index, columns=self.cell_types)
+        return pd.DataFrame(counts_to_cpm(cpm.T).T, index=index, columns=self.cell_types)
 
     def save(self, folder: str | Path) -> None:
         """Write the model folder; see `load`."""

@@ -46,6 +46,7 @@ def check_and_preprocess(
         report += check_overlap(bulk, reference.var_names)
         genes = set(bulk.var_names)
     report.raise_if_errors()
+    report.warn()
     return preprocess(
         reference, labels_key=labels_key, donor_key=donor_key, genes=genes, config=config, seed=seed
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from hpvade._types import Space  # noqa: TC001 - pydantic reads it at run time
 
@@ -34,11 +34,11 @@ class NetworkConfig(BaseModel):
         Whether m turns cell fractions into RNA fractions; without it r = p.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     n_latent: int = Field(default=16, ge=1)
     vae_hidden: int = Field(default=128, ge=1)
-    hidden: tuple[int, ...] = (256, 128)
+    hidden: tuple[PositiveInt, ...] = (256, 128)
     members: int = Field(default=3, ge=1)
     dropout: float = Field(default=0.1, ge=0, lt=1)
     input_dropout: float = Field(default=0.1, ge=0, lt=1)
@@ -54,7 +54,7 @@ class LossWeights(BaseModel):
     total = recon + kl·``kl`` + proto·``proto`` + ``bulk``·(prop + ``bulk_recon``·bulk_recon)
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kl: float = Field(default=0.01, ge=0)
     proto: float = Field(default=0.1, ge=0)

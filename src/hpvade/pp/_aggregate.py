@@ -44,10 +44,6 @@ class Signature:
     rna_content: NDArray[np.float64]
     rna_content_all: NDArray[np.float64]
 
-    def to_frame(self) -> pd.DataFrame:
-        """S as a table, genes × cell types, CPM."""
-        return pd.DataFrame(self.cpm, index=pd.Index(self.genes, name="gene"), columns=list(self.cell_types))
-
 
 def sum_by_group(
     counts: sp.csr_matrix, groups: NDArray[np.integer], *, n_groups: int, block_size: int = 10_000

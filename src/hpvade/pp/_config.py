@@ -19,13 +19,13 @@ class PreprocessConfig(BaseModel):
     heldout
         Share of cells that are held out for validation.
     min_cells
-        Fewest cells of a type.
+        Fewest cells of a type; below four there would be no two to learn from beside a held-out one.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     n_genes: int = Field(default=0, ge=0)
     n_markers: int = Field(default=200, ge=0)
     drop_ribosomal_mitochondrial: bool = True
-    heldout: float = Field(default=0.2, gt=0, lt=1)
-    min_cells: int = Field(default=10, ge=2)
+    heldout: float = Field(default=0.2, gt=0, le=0.5)
+    min_cells: int = Field(default=10, ge=4)

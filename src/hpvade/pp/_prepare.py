@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 from anndata import AnnData
 
 from hpvade import _keys
-from hpvade._errors import GeneOverlapError, LabelError
+from hpvade._errors import GeneOverlapError, LabelError, absent_column
 from hpvade._random import child_rng
 from hpvade.io import SYMBOL_COLUMNS
 from hpvade.pp._aggregate import Signature, signature
@@ -65,23 +66,17 @@ def preprocess(
     """
     config = config or PreprocessConfig()
     if labels_key not in reference.obs:
-        msg = (
-            f"labels_key='{labels_key}' is not in reference.obs. Columns: {', '.join(reference.obs.columns)}."
-        )
-        raise LabelError(msg)
+        raise LabelError(absent_column(labels_key, reference.obs, option="labels_key", place="reference.obs"))
     # A fixed order of genes: the answer must not depend on the order in a file.
     order = np.argsort(reference.var_names.to_numpy().astype(str))
     counts = sp.csr_matrix(reference.layers[_keys.COUNTS])[:, order].astype(np.float32)
-    columns = [labels_key] if donor_key is None else [labels_key, donor_key]
-    obs = reference.obs[columns].astype(str).astype("category")
+    wanted = (labels_key, donor_key, _keys.REFERENCE, _keys.SOURCE)
+    obs = reference.obs[[name for name in wanted if name in reference.obs]].astype(str).astype("category")
     prepared = AnnData(counts_to_log(counts), obs=obs, var=reference.var.iloc[order].copy())
     prepared.layers[_keys.COUNTS] = counts
     prepared.obs[_keys.TOTAL_COUNTS] = np.asarray(counts.sum(1), dtype=np.float64).ravel()
-    prepared.obs[_keys.SPLIT] = split_cells(
-        prepared.obs[labels_key].to_numpy(),
-        heldout=config.heldout,
-        rng=child_rng(seed, "split"),
-        donor=None if donor_key is None else prepared.obs[donor_key].to_numpy(),
+    prepared.obs[_keys.SPLIT] = _split(
+        prepared.obs, labels_key=labels_key, donor_key=donor_key, config=config, seed=seed
     )
     allowed = np.ones(prepared.n_vars, bool) if genes is None else prepared.var_names.isin(list(genes))
     chosen = np.zeros(prepared.n_vars, bool)
@@ -106,6 +101,23 @@ def preprocess(
         "preprocess": config.model_dump(),
     }
     return prepared
+
+
+def _split(
+    obs: pd.DataFrame, *, labels_key: str, donor_key: str | None, config: PreprocessConfig, seed: int
+) -> NDArray[np.str_]:
+    """Split the cells; of several references each for itself, so that the model learns from all of them."""
+    reference = obs[_keys.REFERENCE] if _keys.REFERENCE in obs else pd.Series("", index=obs.index)
+    split = np.empty(len(obs), dtype=object)
+    for name in sorted(reference.unique()):
+        cells = (reference == name).to_numpy()
+        split[cells] = split_cells(
+            obs[labels_key][cells].to_numpy(),
+            heldout=config.heldout,
+            rng=child_rng(seed, *filter(None, ("split", name))),
+            donor=None if donor_key is None else obs[donor_key][cells].to_numpy(),
+        )
+    return split.astype(str)
 
 
 def _symbols(prepared: AnnData) -> NDArray[np.str_]:

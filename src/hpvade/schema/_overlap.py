@@ -19,7 +19,9 @@ _MIN_SHARED = 100
 _MIN_SHARE = 0.2
 
 
-def check_overlap(bulk: AnnData, genes: Iterable[str]) -> ValidationReport:
+def check_overlap(
+    bulk: AnnData, genes: Iterable[str], *, fewest: int = _MIN_SHARED, whose: str = "the reference"
+) -> ValidationReport:
     """Check that a bulk table holds enough of the wanted genes.
 
     Parameters
@@ -28,18 +30,22 @@ def check_overlap(bulk: AnnData, genes: Iterable[str]) -> ValidationReport:
         Samples × genes, its genes already matched to the reference's names.
     genes
         The genes of the reference, or of the model.
+    fewest
+        How many must be shared.
+    whose
+        Whose genes they are, for the message.
     """
     wanted = pd.Index(list(genes), dtype=object).unique()
     there = bulk.var_names
     shared = int(wanted.isin(there).sum())
     share = shared / len(wanted) if len(wanted) else 0.0
     facts: dict[str, object] = {"shared_genes": shared, "shared_genes_share": share}
-    if shared >= _MIN_SHARED and share >= _MIN_SHARE:
+    if shared >= fewest and share >= _MIN_SHARE:
         return ValidationReport(facts=facts)
     msg = (
-        f"The bulk holds {shared} of the reference's {len(wanted)} genes ({share:.1%}); at least "
-        f"{_MIN_SHARED} and {_MIN_SHARE:.0%} are needed. The bulk has names like {_examples(there, wanted)}, "
-        f"the reference like {_examples(wanted, there)}.{_hint(there, wanted)}"
+        f"The bulk holds {shared} of {whose}'s {len(wanted)} genes ({share:.1%}); at least "
+        f"{fewest} and {_MIN_SHARE:.0%} are needed. The bulk has names like {_examples(there, wanted)}, "
+        f"{whose} like {_examples(wanted, there)}.{_hint(there, wanted)}"
     )
     return ValidationReport(errors=(Problem(GeneOverlapError, msg),), facts=facts)
 

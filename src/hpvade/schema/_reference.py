@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hpvade import _keys as keys
-from hpvade._errors import CountsError, LabelError, suggest
+from hpvade._errors import CountsError, LabelError, absent_column
 from hpvade._warnings import DataWarning
-from hpvade.io import is_missing_label
+from hpvade.io import describe_if_no_counts, is_missing_label
 
 from ._report import Problem, ValidationReport
 
@@ -52,6 +52,13 @@ def _check_counts(adata: AnnData) -> ValidationReport:
         msg = (
             f"The reference has no layers['{keys.COUNTS}']. Read it with hpvade.io.read_reference, "
             "or put its raw counts there."
+        )
+        return ValidationReport(errors=(Problem(CountsError, msg),))
+    found = describe_if_no_counts(adata.layers[keys.COUNTS], cells=adata.obs_names, var=adata.var)
+    if found:
+        msg = (
+            f"The reference's layers['{keys.COUNTS}'] does not hold raw counts: {found}. Counts are finite, "
+            "non-negative whole numbers."
         )
         return ValidationReport(errors=(Problem(CountsError, msg),))
     totals = np.asarray(adata.layers[keys.COUNTS].sum(axis=1)).ravel()
@@ -110,8 +117,7 @@ def _check_donors(donors: pd.Series, *, donor_key: str) -> ValidationReport:
 
 
 def _absent_column(obs: pd.DataFrame, *, option: str, key: str) -> ValidationReport:
-    columns = ", ".join(map(str, obs.columns)) or "none at all"
-    msg = f"{option}='{key}' is not in reference.obs. Columns: {columns}.{suggest(key, obs.columns)}"
+    msg = absent_column(key, obs, option=option, place="reference.obs")
     return ValidationReport(errors=(Problem(LabelError, msg),))
 
 

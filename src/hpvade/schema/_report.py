@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hpvade._warnings import DataWarning, warn
+
 if TYPE_CHECKING:
     from hpvade._errors import InputError
-    from hpvade._warnings import DataWarning
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ class ValidationReport:
                 [f"{len(messages)} problems:", *(f"{i}. {text}" for i, text in enumerate(messages, start=1))]
             )
         raise self.errors[0].kind(msg)
+
+    def warn(self) -> None:
+        """Emit every warning of the report."""
+        for problem in self.warnings:
+            warn(problem.message, DataWarning)
 
     def to_text(self) -> str:
         """Return the report as lines of plain text: facts, warnings, errors, verdict."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat
 
 
 class SimulateConfig(BaseModel):
@@ -30,14 +30,14 @@ class SimulateConfig(BaseModel):
         Reads per sample, (lowest, highest), drawn log-uniformly; None adds no sequencing noise.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     n_mixtures: int = Field(default=5_000, ge=1)
-    n_heldout: int = Field(default=1_000, ge=1)
+    n_heldout: int = Field(default=1_000, ge=2)
     n_cells: int = Field(default=500, ge=1)
-    concentration: float = Field(default=1.0, gt=0)
-    prior: dict[str, float] | None = None
+    concentration: float = Field(default=1.0, ge=1e-3)
+    prior: dict[str, NonNegativeFloat] | None = None
     sparse: float = Field(default=0.5, ge=0, le=1)
     one_source: bool = True
     platform_width: float = Field(default=1.0, ge=0)
-    depth: tuple[float, float] | None = None
+    depth: tuple[PositiveFloat, PositiveFloat] | None = None

@@ -83,5 +83,6 @@ def simulate(
 
 
 def _sources(cells: AnnData, donor_key: str) -> np.ndarray | None:
-    """Code of the donor of each cell, or None where donors are not known."""
-    return np.asarray(pd.Categorical(cells.obs[donor_key]).codes, dtype=np.int64) if donor_key else None
+    """Code of the source of each cell: its reference and donor, its donor, or None where neither is known."""
+    key = _keys.SOURCE if _keys.SOURCE in cells.obs else donor_key
+    return np.asarray(pd.Categorical(cells.obs[key]).codes, dtype=np.int64) if key else None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hpvade.pp import counts_to_cpm
+from hpvade.pp._spaces import CPM_TOTAL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,7 +45,7 @@ def add_depth_noise(
     Parameters and the returned array are as for `add_platform_effect`.
     """
     reads = np.exp(rng.uniform(np.log(depth[0]), np.log(depth[1]), (cpm.shape[0], 1)))
-    sampled = rng.poisson(cpm / 1e6 * reads)
+    sampled = rng.poisson(cpm / CPM_TOTAL * reads)
     sampled[sampled.sum(1) == 0] = 1  # a depth so low that nothing was read carries no information
     return counts_to_cpm(sampled).astype(np.float32)
 

@@ -104,7 +104,7 @@ def _model_cpm(
     The measured genes share out what they hold in an even mixture of the types, not the whole million;
     otherwise a table that lacks genes would look more highly expressed in all others.
     """
-    linear = np.asarray(bulk[:, genes[measured]].X, dtype=np.float64)
+    linear = bulk[:, genes[measured]].to_df().to_numpy(np.float64)
     empty = bulk.obs_names[linear.sum(1) <= 0]
     if len(empty):
         msg = (

@@ -24,7 +24,7 @@ class TrainConfig(BaseModel):
         AdamW weight decay.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     max_epochs: int = Field(default=40, ge=1)
     patience: int = Field(default=15, ge=1)

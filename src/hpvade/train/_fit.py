@@ -9,13 +9,15 @@ import threading
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import lightning
 import pandas as pd
 import torch
 from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from hpvade._errors import InputError
 from hpvade.train._callbacks import HISTORY_COLUMNS, MONITOR, BestWeights, HistoryCallback, Row, StopOnRequest
 from hpvade.train._plan import TrainingPlan
 
@@ -82,6 +84,8 @@ def fit(
     ------
     NonFiniteLossError
         A loss term became NaN or infinite.
+    InputError
+        The machine has no such accelerator or devices.
     """
     if earlier is None:
         earlier = pd.DataFrame(columns=list(HISTORY_COLUMNS))
@@ -92,25 +96,43 @@ def fit(
     early = EarlyStopping(MONITOR, patience=config.patience, mode="min")
     with _quiet_lightning(), _first_interrupt_sets(stop), torch.random.fork_rng():
         torch.manual_seed(seed)
-        trainer = lightning.Trainer(
+        trainer = _make_trainer(
             max_epochs=config.max_epochs,
             accelerator=accelerator,
             devices=devices,
             callbacks=[history, best, early, stop],
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            reload_dataloaders_every_n_epochs=1,
         )
-        trainer.fit(TrainingPlan(network, config=config, weights=weights), datamodule=data)
+        try:
+            trainer.fit(TrainingPlan(network, config=config, weights=weights), datamodule=data)
+        except SystemExit as error:  # what Lightning turns a second Ctrl-C into
+            raise KeyboardInterrupt from error
     network.cpu()
     network.load_state_dict(best.state)
     network.eval()
     rows = pd.DataFrame(history.rows, columns=list(HISTORY_COLUMNS))
     whole = pd.concat([earlier, rows], ignore_index=True) if len(earlier) else rows
     return TrainingResult(whole, stop.requested)
+
+
+def _make_trainer(*, accelerator: str, devices: str | int, **settings: Any) -> lightning.Trainer:  # noqa: ANN401
+    try:
+        return lightning.Trainer(
+            accelerator=accelerator,
+            devices=devices,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            reload_dataloaders_every_n_epochs=1,
+            **settings,
+        )
+    except (MisconfigurationException, ValueError, TypeError) as error:
+        msg = (
+            f"Training cannot use accelerator '{accelerator}' with devices '{devices}' on this machine: "
+            f"{str(error).splitlines()[0]} Use --accelerator auto --devices auto."
+        )
+        raise InputError(msg) from error
 
 
 @contextmanager

@@ -100,6 +100,7 @@ def demo_files(
         )
         write_model(model, folder)
         if not finished:
+            record.write(folder / "run.json")
             return None
         result = deconvolve_bulk(model, data.bulk, record=record)
         write_deconvolution(result, folder)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from hpvade._errors import FileFormatError
 from hpvade.io import output_file, read_fractions
@@ -11,6 +13,10 @@ from hpvade.metrics import Evaluation, evaluate
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_Columns = Annotated[dict[str, list[str]], Field(min_length=1)]
+_Sides = Annotated[dict[Literal["estimate", "truth"], _Columns], Field(min_length=1)]
+_MAP: TypeAdapter[Any] = TypeAdapter(_Columns | _Sides)
 
 
 def evaluate_files(
@@ -29,15 +35,21 @@ def evaluate_files(
     InputError
         A file cannot be read, or the tables do not belong together.
     """
-    columns = None
-    if mapping is not None:
-        try:
-            columns = json.loads(mapping.read_text())
-        except (OSError, ValueError) as error:
-            msg = f"The map {mapping} cannot be read as JSON: {error}."
-            raise FileFormatError(msg) from error
+    columns = None if mapping is None else _read_map(mapping)
     result = evaluate(read_fractions(fractions), read_fractions(truth), mapping=columns, seed=seed)
     if output is not None:
         with output_file(output, force=force) as partial:
             partial.write_text(json.dumps(result.to_dict(), indent=1) + "\n")
     return result
+
+
+def _read_map(path: Path) -> dict[str, Any]:
+    """Read coarse type → list of columns, or one such map for each side."""
+    try:
+        return _MAP.validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        msg = (
+            f'The map {path} cannot be read. Expected JSON like {{"coarse type": ["column", …]}}, or one '
+            'such map for each side: {"estimate": …, "truth": …}.'
+        )
+        raise FileFormatError(msg) from error

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpvade import _keys
-from hpvade._errors import InputError
+from hpvade._errors import InputError, LabelError, absent_column
+from hpvade._warnings import DataWarning, warn
 from hpvade.io import read_reference
 from hpvade.model import HPVADE
 from hpvade.pp import apply_label_map, combine_references, read_label_map
@@ -53,17 +54,24 @@ def load_references(paths: Sequence[Path], *, options: ReferenceOptions) -> AnnD
         if name in references:
             msg = f"Two references are named '{name}'. Rename one of the files."
             raise InputError(msg)
-        # Of several references, one may not know its donors.
-        reference = read_reference(
-            path,
-            labels_key=options.labels_key,
-            donor_key=options.donor_key if len(paths) == 1 else None,
-            layer=options.layer,
-        )
+        reference = read_reference(path, labels_key=options.labels_key, layer=options.layer)
         if label_map is not None:
             reference = apply_label_map(reference, label_map, labels_key=options.labels_key, name=name)
         references[name] = reference
+    _check_donors(references, donor_key=options.donor_key)
     combined = combine_references(references, labels_key=options.labels_key, donor_key=options.donor_key)
-    donor_key = _keys.SOURCE if len(references) > 1 else options.donor_key
-    HPVADE.setup_anndata(combined, labels_key=options.labels_key, donor_key=donor_key)
+    HPVADE.setup_anndata(combined, labels_key=options.labels_key, donor_key=options.donor_key)
     return combined
+
+
+def _check_donors(references: dict[str, AnnData], *, donor_key: str | None) -> None:
+    """Of several references some may not know their donors; one at least must, if a column was named."""
+    if donor_key is None:
+        return
+    lacking = [name for name, reference in references.items() if donor_key not in reference.obs]
+    if len(lacking) == len(references):
+        columns = sorted({str(c) for reference in references.values() for c in reference.obs})
+        raise LabelError(absent_column(donor_key, columns, option="donor_key", place="reference.obs"))
+    if lacking:
+        msg = f"{', '.join(lacking)} has no column '{donor_key}': its cells count as one donor's."
+        warn(msg, DataWarning)

@@ -31,7 +31,7 @@ def deconvolve_files(
     """Deconvolve a bulk table with a trained model: the job of ``hpvade deconvolve``."""
     model = HPVADE.load(model_folder)
     record = RunRecord(model.settings["seed"], on_stage)
-    with output_dir(output, force=force) as folder:
+    with output_dir(output, force=force, inputs=[model_folder, bulk]) as folder:
         with record.stage("read"):
             samples = read_bulk(bulk, unit=bulk_unit, genes=model.gene_names())
         with record.stage("checksums"):
@@ -62,7 +62,7 @@ def run_files(
     The answer, or None after Ctrl-C: the best model so far is then written without fractions.
     """
     record = RunRecord(seed, on_stage)
-    with output_dir(output, force=force) as folder:
+    with output_dir(output, force=force, inputs=[*references, bulk]) as folder:
         with record.stage("read"):
             reference = load_references(references, options=options or ReferenceOptions())
             samples = read_bulk(bulk, unit=bulk_unit, genes=reference.var_names)

@@ -10,7 +10,7 @@ import yaml
 
 from hpvade._errors import FileFormatError, InputError
 from hpvade.io import output_dir, read_bulk, write_signature
-from hpvade.model import HPVADE, HPVADEConfig, preset_config
+from hpvade.model import HPVADE, preset_config
 from hpvade.workflow._record import RunRecord
 from hpvade.workflow._reference import ReferenceOptions, load_references
 
@@ -87,7 +87,8 @@ def train_model(
         else:
             model = HPVADE.load(resume_from, reference=reference)
             model.history = read_history(resume_from / "history.csv")
-            model.config = _resumed_config(model.config, options.changes)
+            _check_resumed(model, options=options, seed=record.seed)
+            model.config = model.config.updated(options.changes)
     record.decisions["model_genes"] = len(model.data_signature.genes)
     record.decisions["cell_types"] = model.cell_types
     last_epoch = len(model.history) + model.config.train.max_epochs
@@ -102,13 +103,18 @@ def train_model(
     return model, finished
 
 
-def _resumed_config(config: HPVADEConfig, changes: dict[str, dict[str, Any]]) -> HPVADEConfig:
-    """Apply changes to a stored configuration; only how to train may change."""
-    updated = config.updated(changes)
-    if updated.model_copy(update={"train": config.train}) != config:
-        msg = "With --resume only settings of training can change (--max-epochs). Train anew for the others."
+def _check_resumed(model: HPVADE, *, options: TrainOptions, seed: int) -> None:
+    """Refuse to go on from a model with other settings than it has; only how to train may change."""
+    updated = model.config.updated(options.changes).model_copy(update={"train": model.config.train})
+    asked = {"preset": options.preset, "seed": seed}
+    differing = [name for name, value in asked.items() if model.settings[name] != value]
+    if updated != model.config or differing:
+        msg = (
+            "With --resume only settings of training can change (--max-epochs). This model was made with "
+            f"--preset {model.settings['preset']} --seed {model.settings['seed']}: give the same command, "
+            "or train anew without --resume."
+        )
         raise InputError(msg)
-    return updated
 
 
 def read_history(path: Path) -> pd.DataFrame:
@@ -155,12 +161,15 @@ def train_files(
     Whether training ran to its end; after Ctrl-C the best model so far is written all the same.
     """
     record = RunRecord(seed, on_stage)
-    with output_dir(output, force=force or resume) as folder:
+    inputs = [*references, *([] if bulk is None else [bulk])]
+    with output_dir(output, force=force or resume, inputs=inputs) as folder:
         with record.stage("read"):
             reference = load_references(references, options=options or ReferenceOptions())
-            samples = None if bulk is None else read_bulk(bulk, unit=bulk_unit, genes=reference.var_names)
+            samples = None
+            if bulk is not None and not resume:  # an existing model has its genes
+                samples = read_bulk(bulk, unit=bulk_unit, genes=reference.var_names)
         with record.stage("checksums"):
-            for path in [*references, *([] if bulk is None else [bulk])]:
+            for path in inputs:
                 record.add_input(path)
         model, finished = train_model(
             reference,

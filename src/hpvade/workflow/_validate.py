@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from hpvade._errors import InputError
-from hpvade.io import match_genes, read_bulk, read_reference
+from hpvade._warnings import DataWarning
+from hpvade.io import match_genes, read_bulk
 from hpvade.schema import Problem, ValidationReport, check_bulk, check_overlap, check_reference
+from hpvade.workflow._reference import ReferenceOptions, load_references
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +18,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from hpvade._types import BulkUnit
-    from hpvade.workflow._reference import ReferenceOptions
 
 
 def validate_files(
@@ -30,11 +32,7 @@ def validate_files(
 
     A file that cannot be read becomes an error of the report, so that the other is still looked at.
     """
-    cells, report = _read(
-        lambda: read_reference(
-            reference, labels_key=options.labels_key, donor_key=options.donor_key, layer=options.layer
-        )
-    )
+    cells, report = _read(lambda: load_references([reference], options=options))
     if cells is not None:
         report += check_reference(
             cells, labels_key=options.labels_key, donor_key=options.donor_key, min_cells=min_cells
@@ -54,6 +52,8 @@ def validate_files(
 
 def _read(read: Callable[[], Any]) -> tuple[AnnData | None, ValidationReport]:
     try:
-        return read(), ValidationReport()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataWarning)  # the report tells them
+            return read(), ValidationReport()
     except InputError as error:
         return None, ValidationReport(errors=(Problem(type(error), str(error)),))

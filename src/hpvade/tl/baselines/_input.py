@@ -8,11 +8,10 @@ import numpy as np
 
 from hpvade._errors import InputError
 from hpvade.pp._content import cell_fractions
+from hpvade.pp._spaces import CPM_TOTAL
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
-
-COLUMN_SUM = 1e6  # counts per million
 
 
 class BaselineFractions(NamedTuple):
@@ -57,7 +56,7 @@ def check_input(bulk_cpm: ArrayLike, signature_cpm: ArrayLike, rna_content: Arra
             msg = f"{name} has negative, NaN or infinite values; give linear CPM (counts for rna_content)."
             raise InputError(msg)
     sums = signature.sum(0)
-    if (off := np.abs(sums - COLUMN_SUM) > 1e-3 * COLUMN_SUM).any():
+    if (off := np.abs(sums - CPM_TOTAL) > 1e-3 * CPM_TOTAL).any():
         k = int(np.argmax(off))
         msg = f"Column {k} of signature_cpm sums to {sums[k]:.6g}; a signature in CPM sums to 1e6 per type."
         raise InputError(msg)
