@@ -78,7 +78,7 @@ PRESETS: dict[str, HPVADEConfig] = {
         preprocess=PreprocessConfig(n_markers=100),
         simulate=SimulateConfig(n_mixtures=2_000, n_heldout=500, n_cells=300),
         network=NetworkConfig(members=1, hidden=(128,), vae_hidden=64),
-        train=TrainConfig(max_epochs=20),
+        train=TrainConfig(max_epochs=15),
     ),
 }
 
