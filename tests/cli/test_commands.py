@@ -127,6 +127,12 @@ class TestSteps:
         assert "Did you mean 'cell_type'" in result.out
         assert "none.tsv" in result.out
 
+    def test_validate_quietly_says_errors_only(self, files, hpv):
+        assert hpv("validate", files.reference, "-q").out == ""
+        result = hpv("validate", files.reference, "-q", "--labels-key", "celltype")
+        assert (result.code, result.out) == (2, "")
+        assert "Did you mean 'cell_type'" in result.err
+
     def test_preprocess_then_simulate(self, files, hpv, tmp_path):
         assert hpv("preprocess", files.reference, "-o", tmp_path / "p.h5ad", "--donor-key", "donor").code == 0
         prepared = anndata.read_h5ad(tmp_path / "p.h5ad")

@@ -18,7 +18,7 @@ def two():
 def test_shared_genes_and_sources(two):
     combined = combine_references(two, labels_key="cell_type", donor_key="donor")
     assert combined.shape == (66, 130)
-    assert set(combined.obs["source"].str.split("/").str[0]) == {"one", "other"}
+    assert set(combined.obs["hpvade_source"].str.split("/").str[0]) == {"one", "other"}
     cell = combined["other:cell_3"]
     expected = two["other"]["cell_3", combined.var_names].layers["counts"]
     assert (cell.layers["counts"] != expected).nnz == 0
@@ -65,7 +65,7 @@ def test_label_map_file(tmp_path):
 def test_every_reference_is_on_both_sides_of_the_split(two):
     combined = combine_references(two, labels_key="cell_type", donor_key=None)
     prepared = hpvade.pp.preprocess(combined)
-    sides = prepared.obs.groupby("reference", observed=True)["split"].value_counts().unstack()
+    sides = prepared.obs.groupby("hpvade_reference", observed=True)["split"].value_counts().unstack()
     assert (sides > 0).all(axis=None)
     assert sides.loc["one", "heldout"] == 6
 
@@ -73,9 +73,9 @@ def test_every_reference_is_on_both_sides_of_the_split(two):
 def test_donors_are_held_out_within_each_reference(two):
     combined = combine_references(two, labels_key="cell_type", donor_key="donor")
     prepared = hpvade.pp.preprocess(combined, donor_key="donor")
-    sides = prepared.obs.groupby("source", observed=True)["split"].nunique()
+    sides = prepared.obs.groupby("hpvade_source", observed=True)["split"].nunique()
     assert (sides == 1).all()
-    held = prepared.obs.loc[prepared.obs["split"] == "heldout", "reference"]
+    held = prepared.obs.loc[prepared.obs["split"] == "heldout", "hpvade_reference"]
     assert set(held) == {"one", "other"}
 
 

@@ -74,3 +74,9 @@ def test_no_such_label_column(reference):
 def test_unprepared_reference_is_refused():
     with pytest.raises(LabelError, match="not prepared"):
         model_genes(hpvade.testing.tiny_reference())
+
+
+def test_columns_of_the_user_named_source_or_reference_mean_nothing(reference):
+    plain = preprocess(reference)
+    reference.obs["source"] = reference.obs["reference"] = reference.obs["donor"]
+    assert (preprocess(reference).obs["split"] == plain.obs["split"]).all()

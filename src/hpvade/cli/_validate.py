@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hpvade.cli import _options as o
-from hpvade.cli._terminal import Terminal
+from hpvade.cli._terminal import Terminal, fail
 
 
 def register(app: typer.Typer) -> None:
@@ -43,5 +43,7 @@ def validate(
         min_cells=min_cells,
     )
     terminal.result(report.to_text(), report.to_dict(), as_json=as_json)
+    if not report.ok and quiet and not as_json:
+        fail(" ".join(problem.message for problem in report.errors), 2)
     if not report.ok:
         raise typer.Exit(2)

@@ -117,8 +117,8 @@ def combine_references(
     Returns
     -------
     Cells × shared genes: ``layers["counts"]``, ``obs[labels_key]``, ``obs[donor_key]`` and, with two
-    references or more, ``obs["reference"]`` and ``obs["source"]`` (reference and donor): each reference is
-    split for itself, and each type of a mixture comes from one source.
+    references or more, ``obs["hpvade_reference"]`` and ``obs["hpvade_source"]`` (reference and donor): each
+    reference is split for itself, and each type of a mixture comes from one source.
 
     Raises
     ------

@@ -71,7 +71,11 @@ def preprocess(
     order = np.argsort(reference.var_names.to_numpy().astype(str))
     counts = sp.csr_matrix(reference.layers[_keys.COUNTS])[:, order].astype(np.float32)
     wanted = (labels_key, donor_key, _keys.REFERENCE, _keys.SOURCE)
-    obs = reference.obs[[name for name in wanted if name in reference.obs]].astype(str).astype("category")
+    obs = (
+        reference.obs[[name for name in dict.fromkeys(wanted) if name in reference.obs]]
+        .astype(str)
+        .astype("category")
+    )
     prepared = AnnData(counts_to_log(counts), obs=obs, var=reference.var.iloc[order].copy())
     prepared.layers[_keys.COUNTS] = counts
     prepared.obs[_keys.TOTAL_COUNTS] = np.asarray(counts.sum(1), dtype=np.float64).ravel()
