@@ -37,7 +37,9 @@ def read_fractions(path: Path) -> pd.DataFrame:
         raise FileFormatError(msg) from error
     text = [str(name) for name, kind in table.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)]
     if text or table.empty:
-        found = f"column '{text[0]}' holds text" if text else "it has no cell-type columns or no samples"
+        found = (
+            "it has no cell-type columns or no samples" if table.empty else f"column '{text[0]}' holds text"
+        )
         msg = f"{path} is not a tab-separated table of fractions (one row per sample): {found}."
         raise FileFormatError(msg)
     return table
