@@ -127,6 +127,12 @@ class TestSteps:
         assert "Did you mean 'cell_type'" in result.out
         assert "none.tsv" in result.out
 
+    def test_validate_reads_the_settings_file(self, files, hpv, tmp_path):
+        (tmp_path / "c.yaml").write_text("preprocess: {min_cells: 50}")
+        result = hpv("validate", files.reference, "--config", tmp_path / "c.yaml")
+        assert result.code == 2
+        assert "fewer than 50 cells" in result.out
+
     def test_validate_quietly_says_errors_only(self, files, hpv):
         assert hpv("validate", files.reference, "-q").out == ""
         result = hpv("validate", files.reference, "-q", "--labels-key", "celltype")

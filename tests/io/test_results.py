@@ -47,3 +47,11 @@ def test_signature_gives_the_same_bytes(tmp_path):
         write_signature(TABLE * 1e6, tmp_path / folder / "signature.tsv.gz")
     one, other = ((tmp_path / folder / "signature.tsv.gz").read_bytes() for folder in ("a", "b"))
     assert one == other
+
+
+def test_layout_of_r_without_a_heading_over_the_samples(tmp_path):
+    (tmp_path / "r.tsv").write_text("B\tNK\n001\t0.2\t0.8\nNA\t0.3\t0.7\n")
+    table = read_fractions(tmp_path / "r.tsv")
+    assert list(table.columns) == ["B", "NK"]
+    assert table["B"].tolist() == [0.2, 0.3]
+    assert list(table.index) == ["001", "NA"]

@@ -114,3 +114,15 @@ def test_cells_without_a_label_can_be_dropped(two):
         apply_label_map(two["one"], table, labels_key="cell_type", name="one")
     table.loc[3] = ["", ""]
     assert apply_label_map(two["one"], table, labels_key="cell_type", name="one").n_obs == 29
+
+
+def test_type_with_one_cell_in_each_reference_is_on_both_sides():
+    cells = hpvade.testing.tiny_reference()
+    rare = [cells[[i, *range(40, 120)]].copy() for i in range(4)]
+    references = {f"r{i}": part for i, part in enumerate(rare)}
+    combined = combine_references(references, labels_key="cell_type", donor_key=None)
+    split = hpvade.pp.preprocess(combined).obs
+    assert split.loc[split["cell_type"] == "B", "split"].value_counts().to_dict() == {
+        "train": 3,
+        "heldout": 1,
+    }

@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def validate(
+    context: typer.Context,
     reference: Annotated[Path, typer.Argument(help="h5ad, zarr, or 10x mtx folder.")],
     bulk: Annotated[Path | None, typer.Option("--bulk", help="Table of bulk samples.")] = None,
     config: o.Config = None,
@@ -24,7 +25,7 @@ def validate(
     donor_key: o.DonorKey = None,
     layer: o.Layer = None,
     label_map: o.LabelMap = None,
-    min_cells: Annotated[int, typer.Option("--min-cells", min=4, help="Fewest cells of a type.")] = 10,
+    min_cells: o.MinCells = None,
     bulk_unit: o.BulkUnit = "auto",
     as_json: o.Json = False,
     quiet: o.Quiet = False,
@@ -40,7 +41,7 @@ def validate(
         bulk,
         options=ReferenceOptions(labels_key, donor_key, layer, label_map),
         bulk_unit=bulk_unit,
-        min_cells=min_cells,
+        changes=o.setting_changes(context, preprocess__min_cells=min_cells),
     )
     terminal.result(report.to_text(), report.to_dict(), as_json=as_json)
     if not report.ok and quiet and not as_json:

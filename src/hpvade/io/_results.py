@@ -28,7 +28,10 @@ def read_fractions(path: Path) -> pd.DataFrame:
     try:
         header = pd.read_csv(path, sep="\t", header=None, nrows=1, dtype=str, keep_default_na=False)
         table = pd.read_csv(path, sep="\t", converters={0: str})  # 001 and NA are names
-        table = table.set_index(table.columns[0]).set_axis(list(header.iloc[0, 1:]), axis=1)
+        names = list(header.iloc[0])
+        if isinstance(table.index, pd.RangeIndex):  # else R's layout: no heading over the samples
+            table, names = table.set_index(table.columns[0]), names[1:]
+        table = table.set_axis(names, axis=1)
     except FileNotFoundError as error:
         msg = f"{path} does not exist."
         raise FileFormatError(msg) from error

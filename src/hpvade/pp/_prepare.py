@@ -121,6 +121,14 @@ def _split(
             rng=child_rng(seed, *filter(None, ("split", name))),
             donor=None if donor_key is None else obs[donor_key][cells].to_numpy(),
         )
+    for cell_type in obs[labels_key].unique():
+        cells = (obs[labels_key] == cell_type).to_numpy()
+        if (split[cells] == _keys.TRAIN).all():  # one cell in each reference: too few to split for itself
+            split[cells] = split_cells(
+                obs[labels_key][cells].to_numpy(),
+                heldout=config.heldout,
+                rng=child_rng(seed, "split", "rare", cell_type),
+            )
     return split.astype(str)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hpvade._errors import InputError
 from hpvade._warnings import DataWarning
 from hpvade.io import match_genes, read_bulk
+from hpvade.model import preset_config
 from hpvade.schema import Problem, ValidationReport, check_bulk, check_overlap, check_reference
 from hpvade.workflow._reference import ReferenceOptions, load_references
 
@@ -26,12 +27,13 @@ def validate_files(
     *,
     options: ReferenceOptions,
     bulk_unit: BulkUnit = "auto",
-    min_cells: int = 10,
+    changes: dict[str, dict[str, Any]] | None = None,
 ) -> ValidationReport:
     """Read a reference and, if given, a bulk table, and check both and what they share.
 
     A file that cannot be read becomes an error of the report, so that the other is still looked at.
     """
+    min_cells = preset_config("default").updated(changes or {}).preprocess.min_cells
     cells, report = _read(lambda: load_references([reference], options=options))
     if cells is not None:
         report += check_reference(
