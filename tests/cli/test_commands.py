@@ -196,33 +196,36 @@ def test_quiet_says_nothing(files, hpv, tmp_path):
     assert (result.code, result.out, result.err) == (0, "", "")
 
 
-def test_interrupt_keeps_the_best_model_and_says_how_to_go_on(files, tmp_path):
-    command = [sys.executable, "-m", "hpvade", "train", files.reference, "-o", tmp_path / "m"]
-    command += ["--preset", "fast", "--max-epochs", "2000"]
-    with subprocess.Popen([str(part) for part in command], stderr=subprocess.PIPE, text=True) as process:
-        for line in process.stderr:
-            if line.startswith("epoch 2/"):
+@pytest.fixture
+def interrupted(files, tmp_path):
+    """Train in a process of its own and interrupt it after two epochs; returns what it said, and its code."""
+
+    def call(*, times):
+        command = [sys.executable, "-m", "hpvade", "train", files.reference, "-o", tmp_path / "m"]
+        command += ["--preset", "fast", "--max-epochs", "2000"]
+        with subprocess.Popen([str(part) for part in command], stderr=subprocess.PIPE, text=True) as process:
+            for line in process.stderr:
+                if line.startswith("epoch 2/"):
+                    break
+            for _ in range(times):
                 os.kill(process.pid, signal.SIGINT)
-                break
-        rest = process.stderr.read()
-        assert process.wait(60) == 130
-    assert "--resume" in rest
+                time.sleep(0.003)
+            return process.stderr.read(), process.wait(60)
+
+    return call
+
+
+def test_interrupt_keeps_the_best_model_and_says_how_to_go_on(interrupted, tmp_path):
+    said, code = interrupted(times=1)
+    assert code == 130
+    assert "--resume" in said
     assert len(pd.read_csv(tmp_path / "m" / "history.csv")) >= 2
     assert hpvade.HPVADE.load(tmp_path / "m").cell_types == ["B", "Monocyte", "T"]
 
 
-def test_a_second_interrupt_ends_at_once_and_leaves_nothing(files, tmp_path):
-    command = [sys.executable, "-m", "hpvade", "train", files.reference, "-o", tmp_path / "m"]
-    command += ["--preset", "fast", "--max-epochs", "2000"]
-    with subprocess.Popen([str(part) for part in command], stderr=subprocess.PIPE, text=True) as process:
-        for line in process.stderr:
-            if line.startswith("epoch 2/"):
-                os.kill(process.pid, signal.SIGINT)
-                time.sleep(0.003)
-                os.kill(process.pid, signal.SIGINT)
-                break
-        process.stderr.read()
-        assert process.wait(60) == 130
+def test_a_second_interrupt_ends_with_the_same_code(interrupted):
+    _, code = interrupted(times=2)
+    assert code == 130
 
 
 def test_help_is_quick():

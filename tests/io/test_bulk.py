@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,8 @@ from hpvade._errors import CountsError, FileFormatError, InputError
 from hpvade._warnings import DataWarning
 from hpvade.io import read_bulk
 
-SHARED = Path(__file__).parents[2] / ".." / "shared" / "data" / "bulk"
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GENES = ["ACTB", "CD3E", "CD19", "LYZ"]
 VALUES = pd.DataFrame(
@@ -292,11 +293,10 @@ def test_genes_without_a_name_are_dropped_and_told(text_file):
     ],
 )
 @pytest.mark.filterwarnings("ignore:.*look logged")
-def test_shared_tables_are_recognised(path, unit, transform):
-    if not SHARED.is_dir():
-        pytest.skip(f"the shared data are not at {SHARED}")
-    bulk = read_bulk(SHARED / path)
+def test_shared_tables_are_recognised(shared_data, path, unit, transform):
+    path = shared_data / "bulk" / path
+    bulk = read_bulk(path)
     told = bulk.uns["hpvade"]
     assert (told["unit"], told["transform"], told["orientation"]) == (unit, transform, "genes x samples")
-    raw = pd.read_csv(SHARED / path, sep="\t", index_col=0).T.to_numpy()
+    raw = pd.read_csv(path, sep="\t", index_col=0).T.to_numpy()
     np.testing.assert_allclose(bulk.X, 2**raw if transform == "2**x" else raw, rtol=1e-12)

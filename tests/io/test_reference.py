@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import tracemalloc
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anndata as ad
 import numpy as np
@@ -19,7 +19,8 @@ from hpvade._errors import CountsError, FileFormatError, LabelError
 from hpvade._warnings import DataWarning
 from hpvade.io import read_reference
 
-SHARED = Path(__file__).parents[2] / ".." / "shared" / "data"
+if TYPE_CHECKING:
+    from pathlib import Path
 
 COUNTS = np.array([[0, 3, 1, 0], [2, 0, 0, 5], [1, 1, 7, 0]], dtype=np.float32)
 LOGGED = np.log1p(COUNTS / COUNTS.sum(1, keepdims=True) * 1e4)
@@ -250,11 +251,8 @@ def test_result_can_be_written_and_read_again(saved):
 
 
 @pytest.mark.parametrize("name", ["pbmc_hao", "pancreas_baron"])
-def test_shared_references(name):
-    folder = SHARED / "reference" / name
-    if not folder.is_dir():
-        pytest.skip(f"the shared data are not at {SHARED}")
-    path = next(folder.glob("*.h5ad"))
+def test_shared_references(shared_data, name):
+    path = next((shared_data / "reference" / name).glob("*.h5ad"))
     reference = read_reference(path)
     expected = ad.read_h5ad(path).layers["counts"]
     assert (reference.layers["counts"] != expected).nnz == 0
