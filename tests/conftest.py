@@ -35,6 +35,7 @@ def trained():
     """A small model trained for a few epochs on a tiny reference, and bulk it knows the truth of."""
     cells = hpvade.testing.tiny_reference(n_genes=300, seed=1)
     hpvade.HPVADE.setup_anndata(cells, labels_key="cell_type")
-    model = hpvade.HPVADE(cells, preset="fast", config={"train": {"max_epochs": 6}}, seed=3)
+    config = {"preprocess": {"n_markers": 100}, "train": {"max_epochs": 6}}
+    model = hpvade.HPVADE(cells, preset="fast", config=config, seed=3)
     model.train()
     return model, hpvade.testing.tiny_bulk(cells)

@@ -8,11 +8,13 @@ COUNTS: Final = "counts"  # layers: raw counts, cells × genes
 CELL_TYPE: Final = "cell_type"  # obs: the default label column
 SPLIT: Final = "split"  # obs: "train" or "heldout"
 SELECTED: Final = "selected"  # var: gene is in the model's panel
+TRUST: Final = "trust"  # var: how far the model trusts a gene, 0 to 1
 TOTAL_COUNTS: Final = "total_counts"  # obs: counts of a cell over all genes of the reference
 REFERENCE: Final = "hpvade_reference"  # obs: the reference of a cell, where several were put together
 SOURCE: Final = (
     "hpvade_source"  # obs: reference and donor of a cell, where several references were put together
 )
+RNA_WEIGHT: Final = "hpvade_rna_weight"  # obs: factor that takes a cell to the RNA content of its type
 
 FRACTIONS: Final = "fractions"  # obsm: cell fractions p, samples × cell types, rows sum to 1
 RNA_FRACTIONS: Final = "rna_fractions"  # obsm: RNA fractions r, samples × cell types, rows sum to 1

@@ -40,6 +40,7 @@ def make_network(**settings):
         torch.from_numpy(S).float(),
         rna_content=torch.from_numpy(M).float(),
         mean_log=torch.zeros(40),
+        trust=torch.ones(40),
         config=NetworkConfig(**settings),
     )
 
@@ -79,7 +80,8 @@ class TestDeconvolutionNetwork:
 
     def test_missing_gene_is_the_same_as_a_gene_at_its_mean(self):
         center = torch.rand(40) * 3
-        network = DeconvolutionNetwork(40, 3, config=NetworkConfig(), mean_log=center).eval()
+        trust = torch.linspace(0.1, 1, 40)
+        network = DeconvolutionNetwork(40, 3, config=NetworkConfig(), mean_log=center, trust=trust).eval()
         bulk = make_batch().bulk
         mask = torch.ones(40)
         mask[:10] = 0
@@ -87,9 +89,24 @@ class TestDeconvolutionNetwork:
         at_mean[:, :10] = 100 * torch.expm1(center[:10])
         torch.testing.assert_close(network(bulk, mask), network(at_mean))
 
+    def test_gene_without_trust_has_no_say(self):
+        trust = torch.ones(40)
+        trust[:10] = 0
+        network = DeconvolutionNetwork(
+            40, 3, config=NetworkConfig(), mean_log=torch.ones(40), trust=trust
+        ).eval()
+        bulk = make_batch().bulk
+        changed = bulk.clone()
+        changed[:, :10] *= 5
+        torch.testing.assert_close(network(bulk), network(changed))
+
     def test_seed_preset_reads_cpm(self):
         network = DeconvolutionNetwork(
-            40, 3, config=NetworkConfig(input_space="cpm", layer_norm=False), mean_log=torch.ones(40)
+            40,
+            3,
+            config=NetworkConfig(input_space="cpm", layer_norm=False),
+            mean_log=torch.ones(40),
+            trust=torch.ones(40),
         ).eval()
         bulk = make_batch().bulk
         expected = network.members[0](bulk).softmax(-1)

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import hpvade
 from hpvade._errors import FileFormatError, GeneOverlapError, LabelError
-from hpvade.pp import apply_label_map, combine_references, read_label_map
+from hpvade.pp import apply_label_map, combine_references, prepared_signature, read_label_map
 
 
 @pytest.fixture
@@ -15,14 +16,63 @@ def two():
     return {"one": one, "other": other}
 
 
-def test_shared_genes_and_sources(two):
+def test_all_genes_and_sources(two):
     combined = combine_references(two, labels_key="cell_type", donor_key="donor")
-    assert combined.shape == (66, 130)
+    assert combined.shape == (66, 150)
     assert set(combined.obs["hpvade_source"].str.split("/").str[0]) == {"one", "other"}
-    cell = combined["other:cell_3"]
-    expected = two["other"]["cell_3", combined.var_names].layers["counts"]
-    assert (cell.layers["counts"] != expected).nnz == 0
+    own = two["other"].var_names
+    expected = two["other"]["cell_3"].layers["counts"]
+    assert (combined["other:cell_3", own].layers["counts"] != expected).nnz == 0
     assert "gene_ids" in combined.var
+    assert combined.var["gene_ids"].notna().all()
+
+
+def test_borrowed_genes_have_the_lenders_profile_at_the_borrowers_depth():
+    lender = hpvade.testing.tiny_reference(n_cells=400)
+    borrower = lender.copy()
+    borrower.layers["counts"] = borrower.layers["counts"] * 3
+    combined = combine_references(
+        {"lender": lender, "borrower": borrower[:, 20:].copy()}, labels_key="cell_type", donor_key=None
+    )
+    for cell_type in ("B", "Monocyte", "T"):
+        of_type = combined[combined.obs["cell_type"] == cell_type, lender.var_names[:20]]
+        means = {
+            name: np.asarray(
+                of_type[of_type.obs["hpvade_reference"] == name].layers["counts"].mean(0)
+            ).ravel()
+            for name in ("lender", "borrower")
+        }
+        np.testing.assert_allclose(means["borrower"], 3 * means["lender"], rtol=0.15, atol=0.15)
+
+
+def test_weights_take_every_reference_to_one_rna_content(two):
+    two["other"].layers["counts"] = two["other"].layers["counts"] * 5
+    combined = combine_references(two, labels_key="cell_type", donor_key=None)
+    shared = two["other"].var_names
+    totals = (
+        np.asarray(combined[:, shared].layers["counts"].sum(1)).ravel() * combined.obs["hpvade_rna_weight"]
+    )
+    means = totals.groupby([combined.obs["cell_type"], combined.obs["hpvade_reference"]]).mean().unstack()
+    np.testing.assert_allclose(means["one"], means["other"])
+
+
+def test_every_reference_has_the_same_say_in_the_signature():
+    small = hpvade.testing.tiny_reference(n_cells=20)
+    large = hpvade.testing.tiny_reference(n_cells=200, seed=3)
+    both = combine_references({"small": small, "large": large}, labels_key="cell_type", donor_key=None)
+    found = prepared_signature(hpvade.pp.preprocess(both))
+    genes = list(found.genes)
+    expected = []
+    for cell_type in found.cell_types:
+        profiles = []
+        for name in ("small", "large"):
+            cells = both[(both.obs["cell_type"] == cell_type) & (both.obs["hpvade_reference"] == name), genes]
+            profile = np.asarray(cells.layers["counts"].mean(0)).ravel()
+            profiles.append(profile * cells.obs["hpvade_rna_weight"].iloc[0])
+        expected.append(np.mean(profiles, 0))
+    expected = np.array(expected)
+    np.testing.assert_allclose(found.rna_content, expected.sum(1), rtol=1e-5)
+    np.testing.assert_allclose(found.cpm.T, expected / expected.sum(1, keepdims=True) * 1e6, rtol=1e-5)
 
 
 def test_one_reference_is_left_as_it_is(two):

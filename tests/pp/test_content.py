@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpvade.pp import cell_fractions, rna_fractions
+from hpvade.pp import cell_fractions, consensus_rna_content, rna_fractions
 
 
 def test_hand_worked():
@@ -19,3 +19,25 @@ def test_round_trip(raw, scale):
     r = rna_fractions(p, m)
     np.testing.assert_allclose(r.sum(), 1)
     np.testing.assert_allclose(cell_fractions(r, m), p)
+
+
+def test_consensus_of_one_reference_is_its_own():
+    m = np.array([[1.0, 2.0, 5.0]])
+    np.testing.assert_allclose(consensus_rna_content(m), m[0])
+
+
+def test_depth_of_a_reference_does_not_matter_to_the_pattern():
+    m = np.array([1.0, 2.0, 5.0])
+    consensus = consensus_rna_content(np.stack([m, 10 * m]))
+    np.testing.assert_allclose(consensus / consensus[0], m)
+
+
+def test_consensus_is_as_strong_as_the_clearest_reference():
+    # Log m = ±1 in one reference, ±3 in the other: the mean pattern ±2 is stretched to ±3.
+    m = np.exp(np.array([[-1.0, 1.0], [-3.0, 3.0]]))
+    np.testing.assert_allclose(np.log(consensus_rna_content(m)), [-3.0, 3.0])
+
+
+def test_references_that_contradict_each_other_give_equal_content():
+    m = np.array([[1.0, 4.0], [4.0, 1.0]])
+    np.testing.assert_allclose(consensus_rna_content(m), [2.0, 2.0])

@@ -39,6 +39,34 @@ def test_markers_of_every_type_are_selected(reference):
         assert len(chosen & {f"GENE{i}" for i in range(k, 150, 4)}) >= 4
 
 
+def test_trust_falls_with_the_rank_of_a_marker(reference):
+    prepared = preprocess(reference, config=PreprocessConfig(n_markers=5))
+    trust = np.sort(prepared.var["trust"][prepared.var["selected"]])
+    assert len(trust) <= 15
+    assert trust[-1] == 1.0
+    steps = np.exp(-4 * np.arange(5) / 5)
+    assert np.isclose(trust[:, None], steps).any(1).all()
+    assert (prepared.var["trust"][~prepared.var["selected"]] == 0).all()
+
+
+def test_without_markers_all_chosen_genes_are_trusted_alike(reference):
+    prepared = preprocess(reference, config=PreprocessConfig(n_genes=50, n_markers=0))
+    assert set(prepared.var["trust"]) == {0.0, 1.0}
+    assert prepared.var["selected"].sum() == 50
+
+
+def test_marker_of_one_reference_only_is_not_chosen():
+    one = hpvade.testing.tiny_reference(n_cells=60)
+    other = hpvade.testing.tiny_reference(n_cells=60, seed=5)
+    counts = one.layers["counts"].tolil()
+    counts[(one.obs["cell_type"] == "T").to_numpy(), 3] = 200  # GENE3 is no marker in the other reference
+    one.layers["counts"] = counts.tocsr()
+    config = PreprocessConfig(n_markers=5)
+    assert preprocess(one, config=config).var["trust"]["GENE3"] == 1.0
+    both = hpvade.pp.combine_references({"one": one, "other": other}, labels_key="cell_type", donor_key=None)
+    assert preprocess(both, config=config).var["trust"]["GENE3"] == 0.0
+
+
 def test_ribosomal_and_mitochondrial_genes_are_left_out(reference):
     names = reference.var_names.to_list()
     names[:3] = ["RPL3", "MT-CO1", "RPS6KA1"]

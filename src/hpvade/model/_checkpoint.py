@@ -21,6 +21,8 @@ from hpvade.pp import Signature
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
 FORMAT_VERSION = 1
 _DATA_PREFIX = "data."  # the data's S and m, beside the network's own weights
 
@@ -53,12 +55,19 @@ class Checkpoint:
     provenance: dict[str, Any]
 
 
-def build_network(signature: Signature, config: HPVADEConfig) -> HPVADENetwork:
-    """Make an untrained network around a signature; its input is centred when training begins."""
+def build_network(
+    signature: Signature, config: HPVADEConfig, *, trust: NDArray[np.floating] | None = None
+) -> HPVADENetwork:
+    """Make an untrained network around a signature; its input is centred when training begins.
+
+    ``trust`` of each gene, shape (n_genes,), is 1 by default.
+    """
+    trust = np.ones(len(signature.genes)) if trust is None else trust
     return HPVADENetwork(
         torch.from_numpy(signature.cpm).float().contiguous(),
         rna_content=torch.from_numpy(signature.rna_content).float(),
         mean_log=torch.zeros(len(signature.genes)),
+        trust=torch.from_numpy(trust).float(),
         config=config.network,
     )
 

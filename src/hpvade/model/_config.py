@@ -10,6 +10,7 @@ from hpvade._errors import InputError
 from hpvade.nn import LossWeights, NetworkConfig
 from hpvade.pp import PreprocessConfig
 from hpvade.simulate import SimulateConfig
+from hpvade.tl import DeconvolveConfig
 from hpvade.train import TrainConfig
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class HPVADEConfig(BaseModel):
     network: NetworkConfig = NetworkConfig()
     loss: LossWeights = LossWeights()
     train: TrainConfig = TrainConfig()
+    deconvolve: DeconvolveConfig = DeconvolveConfig()
 
     def updated(self, changes: Mapping[str, Any]) -> HPVADEConfig:
         """Return a copy with some settings changed, checked.
@@ -73,6 +75,7 @@ PRESETS: dict[str, HPVADEConfig] = {
             use_rna_content=False,
         ),
         train=TrainConfig(signature_rate=1),
+        deconvolve=DeconvolveConfig(subtract_background=False, fit=False),
     ),
     "fast": HPVADEConfig(
         preprocess=PreprocessConfig(n_markers=100),

@@ -85,7 +85,8 @@ class HPVADE:
         self._genes = selected[[name for name in ALIAS_COLUMNS if name in selected]].astype(str)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self.network = build_network(self._data_signature, config)
+            trust = selected[_keys.TRUST].to_numpy()
+            self.network = build_network(self._data_signature, config, trust=trust)
         self.history = pd.DataFrame()
         self.training_fractions = np.empty((0, len(self.cell_types)), np.float32)
         self.provenance: dict[str, Any] = {"versions": versions()}
@@ -200,7 +201,9 @@ class HPVADE:
         matched = match_genes(bulk, self._genes)
         fewest = min(100, len(self._genes) // 2)
         check_overlap(matched, self._genes.index, fewest=fewest, whose="the model").raise_if_errors()
-        result = deconvolve(self.network, matched, signature=self._data_signature)
+        result = deconvolve(
+            self.network, matched, signature=self._data_signature, config=self.config.deconvolve
+        )
         bulk.obsm[_keys.FRACTIONS] = result.fractions
         bulk.obsm[_keys.RNA_FRACTIONS] = result.rna_fractions
         bulk.obs[_keys.RECONSTRUCTION_R] = result.qc["reconstruction_r"]

@@ -31,14 +31,21 @@ class DeconvolutionNetwork(nn.Module):
         Widths, dropout, number of members, input space.
     mean_log
         Mean of each gene over training mixtures, log space, shape (n_genes,).
+    trust
+        How far each gene is trusted, 0 to 1, shape (n_genes,). In log space its root scales the gene's
+        deviation, as it does in a least-squares fit with these weights.
     """
 
     center: Tensor
+    trust: Tensor
 
-    def __init__(self, n_genes: int, n_types: int, *, config: NetworkConfig, mean_log: Tensor) -> None:
+    def __init__(
+        self, n_genes: int, n_types: int, *, config: NetworkConfig, mean_log: Tensor, trust: Tensor
+    ) -> None:
         super().__init__()
         self.input_space = config.input_space
         self.register_buffer("center", mean_log)
+        self.register_buffer("trust", trust)
         self.members = nn.ModuleList(
             _member([n_genes, *config.hidden], n_types, config) for _ in range(config.members)
         )
@@ -57,7 +64,7 @@ class DeconvolutionNetwork(nn.Module):
         -------
         Fractions p of every member, shape (members, batch, n_types); the last axis sums to 1.
         """
-        x = cpm_to_log(cpm) - self.center if self.input_space == "log" else cpm
+        x = (cpm_to_log(cpm) - self.center) * self.trust.sqrt() if self.input_space == "log" else cpm
         if measured is not None:
             x = x * measured
         return torch.stack([member(x).softmax(-1) for member in self.members])

@@ -75,19 +75,29 @@ class HPVADENetwork(nn.Module):
         m over the same genes, shape (n_types,).
     mean_log
         Mean of each gene over training mixtures, log space, shape (n_genes,).
+    trust
+        How far each gene is trusted, 0 to 1, shape (n_genes,).
     config
         Sizes and spaces.
     """
 
     def __init__(
-        self, signature_cpm: Tensor, *, rna_content: Tensor, mean_log: Tensor, config: NetworkConfig
+        self,
+        signature_cpm: Tensor,
+        *,
+        rna_content: Tensor,
+        mean_log: Tensor,
+        trust: Tensor,
+        config: NetworkConfig,
     ) -> None:
         super().__init__()
         n_genes, n_types = signature_cpm.shape
         self.config = config
         self.encoder = Encoder(n_genes, n_latent=config.n_latent, n_hidden=config.vae_hidden)
         self.decoder = Decoder(n_genes, n_latent=config.n_latent, n_hidden=config.vae_hidden)
-        self.deconvolution = DeconvolutionNetwork(n_genes, n_types, config=config, mean_log=mean_log)
+        self.deconvolution = DeconvolutionNetwork(
+            n_genes, n_types, config=config, mean_log=mean_log, trust=trust
+        )
         content = rna_content if config.use_rna_content else torch.ones_like(rna_content)
         self.signature = LearnableSignature(signature_cpm, rna_content=content)
 

@@ -1,10 +1,12 @@
 """Preparation: the three spaces, genes, split, signature and RNA content."""
 
 from hpvade.pp._aggregate import Signature, signature, sum_by_group
-from hpvade.pp._combine import apply_label_map, combine_references, read_label_map
+from hpvade.pp._background import background
+from hpvade.pp._combine import combine_references
 from hpvade.pp._config import PreprocessConfig
-from hpvade.pp._content import cell_fractions, rna_fractions
-from hpvade.pp._genes import is_ribosomal_or_mitochondrial, select_genes
+from hpvade.pp._content import cell_fractions, consensus_rna_content, rna_fractions
+from hpvade.pp._genes import gene_trust, is_ribosomal_or_mitochondrial
+from hpvade.pp._label_map import apply_label_map, read_label_map
 from hpvade.pp._prepare import model_genes, prepared_signature, preprocess
 from hpvade.pp._spaces import counts_to_cpm, counts_to_log, cpm_to_log
 from hpvade.pp._split import split_cells
@@ -13,18 +15,20 @@ __all__ = [
     "PreprocessConfig",
     "Signature",
     "apply_label_map",
+    "background",
     "cell_fractions",
     "combine_references",
+    "consensus_rna_content",
     "counts_to_cpm",
     "counts_to_log",
     "cpm_to_log",
+    "gene_trust",
     "is_ribosomal_or_mitochondrial",
     "model_genes",
     "prepared_signature",
     "preprocess",
     "read_label_map",
     "rna_fractions",
-    "select_genes",
     "signature",
     "split_cells",
     "sum_by_group",

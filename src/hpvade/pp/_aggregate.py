@@ -46,7 +46,12 @@ class Signature:
 
 
 def sum_by_group(
-    counts: sp.csr_matrix, groups: NDArray[np.integer], *, n_groups: int, block_size: int = 10_000
+    counts: sp.csr_matrix,
+    groups: NDArray[np.integer],
+    *,
+    n_groups: int,
+    weight: NDArray[np.floating] | None = None,
+    block_size: int = 10_000,
 ) -> NDArray[np.float64]:
     """Sum the counts of the cells of each group.
 
@@ -58,6 +63,8 @@ def sum_by_group(
         Group of each cell, shape (n_cells,), values 0 … n_groups-1; -1 leaves the cell out.
     n_groups
         Number of groups.
+    weight
+        Factor of each cell, shape (n_cells,). Default: 1.
     block_size
         Cells per block. Changes memory, never the result.
 
@@ -65,13 +72,14 @@ def sum_by_group(
     -------
     Sums, shape (n_groups, n_genes), counts.
     """
+    factor = np.ones(counts.shape[0]) if weight is None else weight
     sums = np.zeros((n_groups, counts.shape[1]))
     for start in range(0, counts.shape[0], block_size):
         block = counts[start : start + block_size]
         codes = groups[start : start + block_size]
         kept = np.flatnonzero(codes >= 0)
         member = sp.csr_matrix(
-            (np.ones(kept.size), (codes[kept], kept)), shape=(n_groups, block.shape[0]), dtype=np.float64
+            (factor[start + kept], (codes[kept], kept)), shape=(n_groups, block.shape[0]), dtype=np.float64
         )
         sums += (member @ block).toarray()
     return sums
@@ -83,6 +91,7 @@ def signature(
     *,
     genes: Sequence[str],
     total_counts: NDArray[np.floating] | None = None,
+    weight: NDArray[np.floating] | None = None,
 ) -> Signature:
     """Make the signature S and the RNA content m from labelled cells.
 
@@ -99,6 +108,8 @@ def signature(
         Gene names, length n_genes.
     total_counts
         Counts of each cell over all genes of the reference, shape (n_cells,). Default: over ``genes``.
+    weight
+        Factor of each cell in the mean of its type, shape (n_cells,). Default: 1.
 
     Raises
     ------
@@ -108,7 +119,7 @@ def signature(
     labels = pd.Categorical(np.asarray(cell_type))
     cell_types = tuple(str(t) for t in labels.categories)
     codes = np.asarray(labels.codes)
-    sums = sum_by_group(counts, codes, n_groups=len(cell_types))
+    sums = sum_by_group(counts, codes, n_groups=len(cell_types), weight=weight)
     totals = sums.sum(1)
     empty = [t for t, total in zip(cell_types, totals, strict=True) if total == 0]
     if empty:
@@ -122,7 +133,8 @@ def signature(
     if total_counts is None:
         rna_content_all = rna_content
     else:
-        rna_content_all = np.bincount(codes, weights=total_counts, minlength=len(cell_types)) / n_cells
+        all_counts = total_counts if weight is None else total_counts * weight
+        rna_content_all = np.bincount(codes, weights=all_counts, minlength=len(cell_types)) / n_cells
     return Signature(
         genes=tuple(map(str, genes)),
         cell_types=cell_types,

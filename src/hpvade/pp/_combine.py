@@ -1,4 +1,4 @@
-"""Several references as one: shared genes, one set of labels, each reference a source of its own."""
+"""Several references as one: all their genes, one RNA content, each reference a source of its own."""
 
 from __future__ import annotations
 
@@ -7,105 +7,37 @@ from typing import TYPE_CHECKING
 import anndata
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 
 from hpvade import _keys
-from hpvade._errors import FileFormatError, GeneOverlapError, LabelError
-from hpvade.io import is_missing_label
+from hpvade._errors import GeneOverlapError, LabelError
+from hpvade._random import child_rng
+from hpvade.pp._content import consensus_rna_content
+from hpvade.pp._genes import is_ribosomal_or_mitochondrial
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from anndata import AnnData
+    from numpy.typing import NDArray
 
 
 _FEWEST_SHARED = 100
 
 
-def read_label_map(path: str | Path) -> pd.DataFrame:
-    """Read a label map: columns ``label``, ``cell_type`` and optionally ``reference``, tab-separated.
-
-    Raises
-    ------
-    FileFormatError
-        The file cannot be read or lacks a column.
-    """
-    try:
-        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        msg = f"The label map {path} cannot be read: {error}."
-        raise FileFormatError(msg) from error
-    missing = [name for name in ("label", "cell_type") if name not in table]
-    if missing:
-        msg = f"The label map {path} lacks the column '{missing[0]}'. It has: {', '.join(table.columns)}."
-        raise FileFormatError(msg)
-    return table
-
-
-def apply_label_map(reference: AnnData, label_map: pd.DataFrame, *, labels_key: str, name: str) -> AnnData:
-    """Rename, merge and drop labels of one reference.
-
-    Parameters
-    ----------
-    reference
-        Cells × genes.
-    label_map
-        As `read_label_map` returns it. Rows whose ``reference`` is empty or equals ``name`` apply; an empty
-        ``cell_type`` drops the label.
-    labels_key
-        Column of ``obs`` with the labels.
-    name
-        Name of this reference: its file name up to the first dot.
-
-    Returns
-    -------
-    A new AnnData of the kept cells, with the new labels in ``obs[labels_key]``.
-
-    Raises
-    ------
-    LabelError
-        A label of the reference is not in the map, or stands there twice with different types.
-    """
-    new_of = _types_of_labels(label_map, name=name)
-    labels = reference.obs[labels_key].astype(object)
-    labels = labels.where(~is_missing_label(labels), "").astype(str)
-    unknown = sorted(set(labels) - set(new_of))
-    if unknown:
-        msg = (
-            f"Label(s) {', '.join(map(repr, unknown))} of reference '{name}' are not in the label map "
-            "('' stands for cells without a label). Add a row for each; an empty cell_type drops the label."
-        )
-        raise LabelError(msg)
-    renamed = labels.map(new_of)
-    kept = reference[(renamed != "").to_numpy()].copy()
-    kept.obs[labels_key] = pd.Categorical(renamed[renamed != ""])
-    return kept
-
-
-def _types_of_labels(label_map: pd.DataFrame, *, name: str) -> dict[str, str]:
-    """Label → cell type for one reference; rows that name the reference go before general ones."""
-    general = label_map
-    parts = []
-    if "reference" in label_map:
-        general = label_map[label_map["reference"] == ""]
-        parts = [label_map[label_map["reference"] == name]]
-    new_of: dict[str, str] = {}
-    for part in [*parts, general]:
-        pairs = part[["label", "cell_type"]].drop_duplicates()
-        twice = pairs["label"][pairs["label"].duplicated()]
-        if len(twice):
-            msg = (
-                f"The label map gives '{twice.iloc[0]}' two cell types for reference '{name}'. Keep one row."
-            )
-            raise LabelError(msg)
-        new_of = dict(zip(pairs["label"], pairs["cell_type"], strict=True)) | new_of
-    return new_of
-
-
 def combine_references(
     references: Mapping[str, AnnData], *, labels_key: str, donor_key: str | None
 ) -> AnnData:
-    """Put references together on the genes they share.
+    """Put references together on all genes that any of them has.
+
+    A gene that a reference lacks is borrowed: each of its cells takes the gene's counts from a random cell
+    of the same type in the first other reference that has the gene, scaled to its own depth (hot-deck
+    imputation). The alternative, the genes that all share, loses most markers once references come from
+    different gene annotations.
+
+    How much RNA a cell of a type holds differs between references with depth, chemistry and cell filters.
+    ``obs["hpvade_rna_weight"]`` takes each cell to one RNA content for all references, that of
+    `consensus_rna_content`.
 
     Parameters
     ----------
@@ -116,49 +48,100 @@ def combine_references(
 
     Returns
     -------
-    Cells × shared genes: ``layers["counts"]``, ``obs[labels_key]``, ``obs[donor_key]`` and, with two
-    references or more, ``obs["hpvade_reference"]`` and ``obs["hpvade_source"]`` (reference and donor): each
-    reference is split for itself, and each type of a mixture comes from one source.
+    Cells × genes: ``layers["counts"]``, ``obs[labels_key]``, ``obs[donor_key]`` and, with two references or
+    more, ``obs["hpvade_reference"]``, ``obs["hpvade_source"]`` (reference and donor) and
+    ``obs["hpvade_rna_weight"]``: each reference is split for itself, each type of a mixture comes from one
+    source, and every reference has the same say in the signature.
 
     Raises
     ------
     LabelError
         The references use different sets of labels.
     GeneOverlapError
-        The references share too few genes.
+        The references share too few genes to be compared.
     """
     names = list(references)
     if len(names) == 1:
         return references[names[0]]
     _check_labels({name: set(a.obs[labels_key].astype(str)) for name, a in references.items()})
+    content = _rna_content(references, labels_key=labels_key, shared=_shared_genes(references))
+    consensus = pd.Series(consensus_rna_content(content.to_numpy()), index=content.columns)
+    genes = pd.Index(dict.fromkeys(gene for a in references.values() for gene in a.var_names))
     parts = []
     for name, reference in references.items():
-        obs = pd.DataFrame({labels_key: reference.obs[labels_key].astype(object)})
+        labels = reference.obs[labels_key].astype(str)
+        obs = pd.DataFrame({labels_key: labels.astype(object)})
         donor = reference.obs[donor_key].astype(str) if donor_key in reference.obs else "unknown"
         if donor_key is not None:
             obs[donor_key] = donor
         obs[_keys.REFERENCE] = name
         obs[_keys.SOURCE] = f"{name}/" + pd.Series(donor, index=obs.index)
+        obs[_keys.RNA_WEIGHT] = labels.map(consensus / content.loc[name]).astype(float)
         obs.index = f"{name}:" + obs.index.astype(str)
-        counts = reference.layers[_keys.COUNTS]
-        parts.append(anndata.AnnData(counts, obs=obs, var=reference.var[[]]))
-    _check_shared_genes(references)
-    combined = anndata.concat(parts, join="inner")
+        counts = _with_borrowed(name, references, genes=genes, labels_key=labels_key, content=content)
+        parts.append(anndata.AnnData(counts, obs=obs, var=pd.DataFrame(index=genes)))
+    combined = anndata.concat(parts)
     combined.layers[_keys.COUNTS] = combined.X.copy()
-    aliases = references[names[0]].var.reindex(combined.var_names)
-    combined.var = aliases
+    aliases = pd.concat([reference.var for reference in references.values()])
+    combined.var = aliases[~aliases.index.duplicated()].reindex(genes)
     return combined
 
 
-def _check_shared_genes(references: Mapping[str, AnnData]) -> None:
-    n_shared = len(set.intersection(*(set(a.var_names) for a in references.values())))
-    if n_shared < _FEWEST_SHARED:
+def _with_borrowed(
+    name: str, references: Mapping[str, AnnData], *, genes: pd.Index, labels_key: str, content: pd.DataFrame
+) -> sp.csr_matrix:
+    """Return the counts of one reference over ``genes``; those that it lacks are borrowed."""
+    own = references[name]
+    labels = own.obs[labels_key].astype(str).to_numpy()
+    blocks, columns = [sp.csr_matrix(own.layers[_keys.COUNTS])], list(own.var_names)
+    for lender in (other for other in references if other != name):
+        cells = references[lender]
+        lent = cells.var_names[~cells.var_names.isin(columns)]
+        rng = child_rng(0, "borrow", name, lender)
+        partner = _partners(labels, cells.obs[labels_key].astype(str).to_numpy(), rng=rng)
+        block = sp.csr_matrix(cells[:, lent].layers[_keys.COUNTS], dtype=np.float32)[partner]
+        depth = (content.loc[name] / content.loc[lender])[labels].to_numpy()
+        block.data = rng.poisson(block.data * np.repeat(depth, np.diff(block.indptr))).astype(np.float32)
+        blocks.append(block)
+        columns += list(lent)
+    joined = sp.csr_matrix(sp.hstack(blocks, format="csr"), dtype=np.float32)
+    joined = joined[:, pd.Index(columns).get_indexer(genes)]
+    joined.eliminate_zeros()
+    return joined
+
+
+def _partners(
+    labels: NDArray[np.str_], lender_labels: NDArray[np.str_], *, rng: np.random.Generator
+) -> NDArray[np.integer]:
+    """For each cell a random cell of the same type in the lender."""
+    partner = np.empty(labels.size, np.int64)
+    for cell_type in np.unique(labels):
+        cells = labels == cell_type
+        partner[cells] = rng.choice(np.flatnonzero(lender_labels == cell_type), int(cells.sum()))
+    return partner
+
+
+def _rna_content(references: Mapping[str, AnnData], *, labels_key: str, shared: pd.Index) -> pd.DataFrame:
+    """Mean counts of a cell of each type over the shared genes, references × cell types."""
+    rows = {}
+    for name, reference in references.items():
+        totals = np.asarray(reference[:, shared].layers[_keys.COUNTS].sum(1), dtype=np.float64).ravel()
+        rows[name] = pd.Series(totals).groupby(reference.obs[labels_key].astype(str).to_numpy()).mean()
+    return pd.DataFrame(rows).T
+
+
+def _shared_genes(references: Mapping[str, AnnData]) -> pd.Index:
+    """Genes that all references have, without ribosomal and mitochondrial ones."""
+    first, *others = (reference.var_names for reference in references.values())
+    shared = first[[all(gene in other for other in others) for gene in first]]
+    if len(shared) < _FEWEST_SHARED:
         shown = "; ".join(f"{name}: {', '.join(a.var_names[:3])}, …" for name, a in references.items())
         msg = (
-            f"The references share {n_shared} genes; at least {_FEWEST_SHARED} are needed. They have names "
-            f"like {shown}. Give references that name genes alike."
+            f"The references share {len(shared)} genes; at least {_FEWEST_SHARED} are needed. They have "
+            f"names like {shown}. Give references that name genes alike."
         )
         raise GeneOverlapError(msg)
+    return shared[~is_ribosomal_or_mitochondrial(shared)]
 
 
 def _check_labels(labels_of: Mapping[str, set[str]]) -> None:

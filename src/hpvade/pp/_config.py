@@ -13,7 +13,7 @@ class PreprocessConfig(BaseModel):
     n_genes
         Highly variable genes (``seurat_v3`` on counts) to take. 0 takes none.
     n_markers
-        Marker genes to take per cell type, beside the highly variable ones.
+        Marker genes to take per cell type, beside the highly variable ones; the first are trusted most.
     drop_ribosomal_mitochondrial
         Leave out ribosomal and mitochondrial genes: their level follows the protocol more than the type.
     heldout
@@ -25,7 +25,7 @@ class PreprocessConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     n_genes: int = Field(default=0, ge=0)
-    n_markers: int = Field(default=200, ge=0)
+    n_markers: int = Field(default=240, ge=0)
     drop_ribosomal_mitochondrial: bool = True
     heldout: float = Field(default=0.2, gt=0, le=0.5)
     min_cells: int = Field(default=10, ge=4)

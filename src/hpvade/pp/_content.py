@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from hpvade._types import Array
 
 
@@ -33,3 +37,28 @@ def cell_fractions(rna_fractions: Array, rna_content: Array) -> Array:
     """
     weighted = rna_fractions / rna_content
     return weighted / weighted.sum(-1)[..., None]
+
+
+def consensus_rna_content(content: NDArray[np.float64]) -> NDArray[np.float64]:
+    """One RNA content from those of several references.
+
+    Whatever disturbs the measurement, namely saturated libraries, filters on counts, types sorted into
+    libraries of their own, pulls the types together. So the consensus has the mean pattern d over references
+    (of centred log m) and the strength with which the clearest reference shows it:
+    log m_k = c + s · d_k, with s the largest slope of a reference's centred log m on d. The mean slope is 1.
+
+    Parameters
+    ----------
+    content
+        Mean counts of one cell over the same genes, shape (n_references, n_types).
+
+    Returns
+    -------
+    Consensus, shape (n_types,); its geometric mean is that of ``content``.
+    """
+    log = np.log(content)
+    centred = log - log.mean(1, keepdims=True)
+    pattern = centred.mean(0)
+    strength = pattern @ pattern
+    stretch = (centred @ pattern).max() / strength if strength > 0 else 1.0
+    return np.asarray(np.exp(log.mean() + stretch * pattern), dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Which genes the model reads: highly variable ones and markers of each type."""
+"""Which genes the model reads, and how far it trusts each: markers of each type and highly variable ones."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from anndata import AnnData
 
 from hpvade import _keys
+from hpvade.pp._aggregate import sum_by_group
+from hpvade.pp._spaces import counts_to_cpm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
     from hpvade.pp._config import PreprocessConfig
 
+_DECAY = 4.0  # trust of the last marker of a type: exp(-4)
+_FLOOR = 20.0  # CPM below which a ratio of two signatures is noise
 _RIBOSOMAL_MITOCHONDRIAL = re.compile(r"(RP[LS]\d+[AXYL]*\d?|RPSA|RPLP\d|MT-.*|MTRNR.*)", re.IGNORECASE)
 
 
@@ -29,14 +34,18 @@ def is_ribosomal_or_mitochondrial(genes: Iterable[str]) -> NDArray[np.bool_]:
     return np.array([_RIBOSOMAL_MITOCHONDRIAL.fullmatch(str(g)) is not None for g in genes])
 
 
-def select_genes(
+def gene_trust(
     cells: AnnData,
     *,
     labels_key: str,
     config: PreprocessConfig,
     symbols: Sequence[str] | NDArray[np.str_] | None = None,
-) -> NDArray[np.bool_]:
-    """Choose the model's genes from the cells that it trains on.
+) -> NDArray[np.float64]:
+    """Choose the model's genes from the cells that it trains on, and say how far to trust each.
+
+    A marker is trusted by its rank among its type's markers, exp(-4 · rank / n_markers): the fall is smooth,
+    so that it hardly matters which genes come in last. Highly variable genes that are no markers are trusted
+    as the last markers are.
 
     Parameters
     ----------
@@ -51,27 +60,62 @@ def select_genes(
 
     Returns
     -------
-    Mask, shape (n_genes,): highly variable ∪ markers per type, without ribosomal and mitochondrial genes.
+    Trust, shape (n_genes,), in (0, 1]; 0 for genes that the model does without, ribosomal and mitochondrial
+    ones among them. Without markers all chosen genes have 1.
     """
     usable = np.asarray(cells.layers[_keys.COUNTS].sum(0)).ravel() > 0
     if config.drop_ribosomal_mitochondrial:
         usable &= ~is_ribosomal_or_mitochondrial(cells.var_names if symbols is None else symbols)
     candidates = cells[:, usable]
-    chosen = set(_markers(candidates, labels_key=labels_key, n_markers=config.n_markers))
-    chosen |= set(_highly_variable(candidates, n_genes=config.n_genes))
-    return np.asarray(usable & cells.var_names.isin(chosen))
+    trust = np.zeros(cells.n_vars)
+    if config.n_markers:
+        trust[usable] = _marker_trust(candidates, labels_key=labels_key, n_markers=config.n_markers)
+    lowest = np.exp(-_DECAY) if config.n_markers else 1.0
+    variable = usable & cells.var_names.isin(_highly_variable(candidates, n_genes=config.n_genes))
+    trust[variable] = np.maximum(trust[variable], lowest)
+    return trust
 
 
-def _markers(cells: AnnData, *, labels_key: str, n_markers: int) -> NDArray[np.str_]:
-    """Names of the top genes of each type against all other cells (overestimated-variance t-test)."""
-    if n_markers == 0:
-        return np.array([], dtype=str)
+def _marker_trust(cells: AnnData, *, labels_key: str, n_markers: int) -> NDArray[np.float64]:
+    """Trust by the best rank over types; 0 beyond ``n_markers`` and where nothing speaks for the gene.
+
+    Of several references each scores for itself, and a gene is worth what it is worth in the reference where
+    it does worst: a marker that holds on one platform only is none.
+    """
+    reference = cells.obs[_keys.REFERENCE] if _keys.REFERENCE in cells.obs else np.zeros(cells.n_obs)
+    cell_types = sorted(cells.obs[labels_key].astype(str).unique())
+    scores = np.full((len(cell_types), cells.n_vars), np.inf)
+    for name in np.unique(reference):
+        part = cells[np.asarray(reference == name)]
+        scores = np.fmin(scores, _marker_scores(part, labels_key=labels_key, cell_types=cell_types))
+    rank = np.argsort(np.argsort(-scores, axis=1, kind="stable"), axis=1)
+    trust = np.where((scores > 0) & (rank < n_markers), np.exp(-_DECAY * rank / n_markers), 0.0)
+    return np.asarray(trust.max(0))
+
+
+def _marker_scores(cells: AnnData, *, labels_key: str, cell_types: Sequence[str]) -> NDArray[np.float64]:
+    """Score genes as markers, shape (n_types, n_genes): √t · log ratio, evidence times effect.
+
+    t is the t-test of the type against all other cells with overestimated variance, the log ratio that of
+    the type's signature over the mean of the others'. NaN for a type with less than two cells here.
+    """
     import scanpy as sc  # noqa: PLC0415 - takes seconds, and deconvolving does without
 
-    ranked = AnnData(cells.X, obs=cells.obs[[labels_key]], var=cells.var[[]])
-    sc.tl.rank_genes_groups(ranked, labels_key, method="t-test_overestim_var", n_genes=n_markers)
-    names = ranked.uns["rank_genes_groups"]["names"]
-    return np.concatenate([names[cell_type] for cell_type in names.dtype.names]).astype(str)
+    labels = pd.Categorical(cells.obs[labels_key].astype(str), categories=pd.Index(cell_types))
+    counts = sum_by_group(cells.layers[_keys.COUNTS], labels.codes, n_groups=len(cell_types))
+    testable = np.bincount(labels.codes, minlength=len(cell_types)) >= 2
+    log = np.log(counts_to_cpm(counts[testable]) + _FLOOR)
+    ratio = (log - log.mean(0)) * len(log) / (len(log) - 1)
+    ranked = AnnData(cells.X, obs=cells.obs[[labels_key]].astype(str), var=cells.var[[]])
+    tested = [name for name, enough in zip(cell_types, testable, strict=True) if enough]
+    sc.tl.rank_genes_groups(
+        ranked, labels_key, groups=tested, method="t-test_overestim_var", n_genes=cells.n_vars
+    )
+    table = sc.get.rank_genes_groups_df(ranked, group=None)
+    t = table.pivot(index="group", columns="names", values="scores").loc[tested, cells.var_names].to_numpy()
+    scores = np.full((len(cell_types), cells.n_vars), np.nan)
+    scores[testable] = np.sqrt(np.maximum(t, 0)) * np.maximum(ratio, 0)
+    return scores
 
 
 def _highly_variable(cells: AnnData, *, n_genes: int) -> Sequence[str]:

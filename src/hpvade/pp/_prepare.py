@@ -15,7 +15,7 @@ from hpvade._random import child_rng
 from hpvade.io import SYMBOL_COLUMNS
 from hpvade.pp._aggregate import Signature, signature
 from hpvade.pp._config import PreprocessConfig
-from hpvade.pp._genes import select_genes
+from hpvade.pp._genes import gene_trust
 from hpvade.pp._spaces import counts_to_log
 from hpvade.pp._split import split_cells
 
@@ -56,8 +56,8 @@ def preprocess(
     Returns
     -------
     A new AnnData, genes in sorted order: ``X`` log space (CSR; expm1 of a cell sums to 1e4 over all genes),
-    ``layers["counts"]`` raw counts, ``obs["split"]``, ``obs["total_counts"]``, ``var["selected"]``, and the
-    settings in ``uns["hpvade"]``.
+    ``layers["counts"]`` raw counts, ``obs["split"]``, ``obs["total_counts"]``, ``var["selected"]``,
+    ``var["trust"]``, and the settings in ``uns["hpvade"]``.
 
     Raises
     ------
@@ -78,19 +78,22 @@ def preprocess(
     )
     prepared = AnnData(counts_to_log(counts), obs=obs, var=reference.var.iloc[order].copy())
     prepared.layers[_keys.COUNTS] = counts
+    if _keys.RNA_WEIGHT in reference.obs:
+        prepared.obs[_keys.RNA_WEIGHT] = reference.obs[_keys.RNA_WEIGHT].to_numpy(np.float64)
     prepared.obs[_keys.TOTAL_COUNTS] = np.asarray(counts.sum(1), dtype=np.float64).ravel()
     prepared.obs[_keys.SPLIT] = _split(
         prepared.obs, labels_key=labels_key, donor_key=donor_key, config=config, seed=seed
     )
     allowed = np.ones(prepared.n_vars, bool) if genes is None else prepared.var_names.isin(list(genes))
-    chosen = np.zeros(prepared.n_vars, bool)
+    trust = np.zeros(prepared.n_vars)
     in_training = (prepared.obs[_keys.SPLIT] == _keys.TRAIN).to_numpy()
-    chosen[allowed] = select_genes(
+    trust[allowed] = gene_trust(
         prepared[in_training, allowed],
         labels_key=labels_key,
         config=config,
         symbols=_symbols(prepared)[allowed],
     )
+    chosen = trust > 0
     if chosen.sum() < _FEWEST_GENES:
         msg = (
             f"Only {chosen.sum()} of {prepared.n_vars} genes could be chosen. "
@@ -98,6 +101,7 @@ def preprocess(
         )
         raise GeneOverlapError(msg)
     prepared.var[_keys.SELECTED] = chosen
+    prepared.var[_keys.TRUST] = trust
     prepared.uns[_keys.UNS] = {
         "labels_key": labels_key,
         "donor_key": donor_key or "",
@@ -154,11 +158,25 @@ def model_genes(prepared: AnnData) -> AnnData:
 
 
 def prepared_signature(prepared: AnnData) -> Signature:
-    """Make S and m of the model's genes from all cells of a prepared reference."""
+    """Make S and m of the model's genes from all cells of a prepared reference.
+
+    Of several references each has the same say in each type, however many cells it has.
+    """
     panel = model_genes(prepared)
+    labels_key = prepared.uns[_keys.UNS]["labels_key"]
     return signature(
         panel.layers[_keys.COUNTS],
-        panel.obs[prepared.uns[_keys.UNS]["labels_key"]],
+        panel.obs[labels_key],
         genes=list(panel.var_names),
         total_counts=panel.obs[_keys.TOTAL_COUNTS].to_numpy(),
+        weight=_balanced_weight(panel.obs, labels_key=labels_key) if _keys.REFERENCE in panel.obs else None,
     )
+
+
+def _balanced_weight(obs: pd.DataFrame, *, labels_key: str) -> NDArray[np.float64]:
+    """Weight of each cell: to the consensus RNA content, and every reference alike within a type."""
+    n_of_type = obs.groupby(labels_key, observed=True)[labels_key].transform("size")
+    in_reference = obs.groupby([labels_key, _keys.REFERENCE], observed=True)[labels_key].transform("size")
+    n_references = obs.groupby(labels_key, observed=True)[_keys.REFERENCE].transform("nunique")
+    balance = n_of_type.astype(float) / (in_reference.astype(float) * n_references.astype(float))
+    return np.asarray(balance * obs[_keys.RNA_WEIGHT], dtype=np.float64)

@@ -66,6 +66,7 @@ def simulate(
         n_cells=config.n_cells,
         rng=rng,
         source=_sources(cells, settings["donor_key"]) if config.one_source else None,
+        rna_weight=cells.obs[_keys.RNA_WEIGHT].to_numpy() if _keys.RNA_WEIGHT in cells.obs else None,
     )
     cpm = counts_to_cpm(counts)
     if effects:

@@ -19,6 +19,7 @@ def draw_mixtures(
     n_cells: int,
     rng: np.random.Generator,
     source: NDArray[np.integer] | None = None,
+    rna_weight: NDArray[np.floating] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Draw cells with replacement and sum their counts.
 
@@ -36,6 +37,9 @@ def draw_mixtures(
         Source of randomness.
     source
         Donor or reference of each cell, coded from 0. When given, each type of a mixture comes from one.
+    rna_weight
+        Factor on the counts of each cell, shape (n_cells_available,): takes cells of several references to
+        one RNA content. Default: 1.
 
     Returns
     -------
@@ -57,8 +61,9 @@ def draw_mixtures(
         offset = rng.random(rows[-1].size) * np.repeat(size, drawn[:, k])
         cells.append(order[np.repeat(first, drawn[:, k]) + offset.astype(np.int64)])
     row, cell = np.concatenate(rows), np.concatenate(cells)
+    factor = np.ones(counts.shape[0]) if rna_weight is None else rna_weight
     weight = sp.csr_matrix(
-        (np.ones(row.size, np.float32), (row, cell)), shape=(len(drawn), counts.shape[0]), dtype=np.float32
+        (factor[cell].astype(np.float32), (row, cell)), shape=(len(drawn), counts.shape[0]), dtype=np.float32
     )
     return _dense_product(weight, counts), drawn / n_cells
 

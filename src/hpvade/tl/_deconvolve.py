@@ -13,7 +13,10 @@ import torch
 from hpvade import _keys
 from hpvade._errors import InputError
 from hpvade.metrics import pearson
-from hpvade.pp import Signature, counts_to_cpm, cpm_to_log, rna_fractions
+from hpvade.pp import Signature, background, counts_to_cpm, cpm_to_log, rna_fractions
+from hpvade.pp._spaces import CPM_TOTAL
+from hpvade.tl._config import DeconvolveConfig
+from hpvade.tl._fit import fit_fractions
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -45,12 +48,18 @@ class Deconvolution:
 
 
 def deconvolve(
-    network: HPVADENetwork, bulk: AnnData, *, signature: Signature, batch_size: int = 1024
+    network: HPVADENetwork,
+    bulk: AnnData,
+    *,
+    signature: Signature,
+    config: DeconvolveConfig | None = None,
+    batch_size: int = 256,
 ) -> Deconvolution:
     """Estimate the cell fractions of bulk samples.
 
-    Each sample is answered by itself, in double precision: its neighbours, their order, the order of genes
-    and the scale of a sample do not matter.
+    Both paths of the model answer: the deconvolution network gives a first p, and the reconstruction S·r is
+    fitted to the sample with that p as prior. Each sample is answered by itself, in double precision: its
+    neighbours, their order, the order of genes and the scale of a sample do not matter.
 
     Parameters
     ----------
@@ -58,9 +67,11 @@ def deconvolve(
         A trained network.
     bulk
         Samples × genes, linear expression, genes named as in ``signature.genes``. Genes that are not in the
-        model are ignored; genes of the model that are missing count as not measured.
+        model tell only the background; genes of the model that are missing count as not measured.
     signature
         The signature the network was made with: its genes, cell types and RNA content.
+    config
+        Background and fit.
     batch_size
         Samples per step; changes memory, never the result.
 
@@ -69,9 +80,10 @@ def deconvolve(
     InputError
         A sample has no expression in the model's genes; it is named.
     """
+    config = config or DeconvolveConfig()
     genes = pd.Index(signature.genes)
     measured = genes.isin(bulk.var_names)
-    cpm = _model_cpm(bulk, genes=genes, measured=measured, signature=signature)
+    cpm = _model_cpm(bulk, genes=genes, measured=measured, signature=signature, config=config)
     exact = copy.deepcopy(network).double().eval()
     mask = torch.from_numpy(measured.astype(np.float64))
     estimates, fits = [], []
@@ -79,6 +91,8 @@ def deconvolve(
         for start in range(0, len(cpm), batch_size):
             block = torch.from_numpy(cpm[start : start + batch_size])
             p = exact.deconvolution(block, mask).mean(0)
+            if config.fit:
+                p = _fit_measured(block, exact, prior=p, measured=torch.from_numpy(measured), config=config)
             observed, expected = cpm_to_log(block), cpm_to_log(exact.signature.mix(p))
             estimates.append(p.numpy())
             fits += [
@@ -96,8 +110,35 @@ def deconvolve(
     )
 
 
+def _fit_measured(
+    cpm: torch.Tensor,
+    network: HPVADENetwork,
+    *,
+    prior: torch.Tensor,
+    measured: torch.Tensor,
+    config: DeconvolveConfig,
+) -> torch.Tensor:
+    """Fit over the measured genes: S scaled to them, m the part of a cell's counts that lies in them."""
+    signature = network.signature.cpm()[measured]
+    content = network.signature.rna_content * signature.sum(0) / CPM_TOTAL
+    return fit_fractions(
+        counts_to_cpm(cpm[:, measured]),
+        signature_cpm=counts_to_cpm(signature.T).T,
+        rna_content=content,
+        trust=network.deconvolution.trust[measured],
+        prior=prior,
+        prior_strength=config.prior_strength,
+        noise_floor=config.noise_floor,
+    )
+
+
 def _model_cpm(
-    bulk: AnnData, *, genes: pd.Index, measured: NDArray[np.bool_], signature: Signature
+    bulk: AnnData,
+    *,
+    genes: pd.Index,
+    measured: NDArray[np.bool_],
+    signature: Signature,
+    config: DeconvolveConfig,
 ) -> NDArray[np.float64]:
     """Bulk over the model's genes, CPM, zero where not measured.
 
@@ -105,6 +146,8 @@ def _model_cpm(
     otherwise a table that lacks genes would look more highly expressed in all others.
     """
     linear = bulk[:, genes[measured]].to_df().to_numpy(np.float64)
+    if config.subtract_background:
+        linear = np.maximum(linear - background(bulk.to_df().to_numpy()), 0)
     empty = bulk.obs_names[linear.sum(1) <= 0]
     if len(empty):
         msg = (

@@ -1,0 +1,95 @@
+"""One set of labels for several references: rename, merge, drop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from hpvade._errors import FileFormatError, LabelError
+from hpvade.io import is_missing_label
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from anndata import AnnData
+
+
+def read_label_map(path: str | Path) -> pd.DataFrame:
+    """Read a label map: columns ``label``, ``cell_type`` and optionally ``reference``, tab-separated.
+
+    Raises
+    ------
+    FileFormatError
+        The file cannot be read or lacks a column.
+    """
+    try:
+        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        msg = f"The label map {path} cannot be read: {error}."
+        raise FileFormatError(msg) from error
+    missing = [name for name in ("label", "cell_type") if name not in table]
+    if missing:
+        msg = f"The label map {path} lacks the column '{missing[0]}'. It has: {', '.join(table.columns)}."
+        raise FileFormatError(msg)
+    return table
+
+
+def apply_label_map(reference: AnnData, label_map: pd.DataFrame, *, labels_key: str, name: str) -> AnnData:
+    """Rename, merge and drop labels of one reference.
+
+    Parameters
+    ----------
+    reference
+        Cells × genes.
+    label_map
+        As `read_label_map` returns it. Rows whose ``reference`` is empty or equals ``name`` apply; an empty
+        ``cell_type`` drops the label.
+    labels_key
+        Column of ``obs`` with the labels.
+    name
+        Name of this reference: its file name up to the first dot.
+
+    Returns
+    -------
+    A new AnnData of the kept cells, with the new labels in ``obs[labels_key]``.
+
+    Raises
+    ------
+    LabelError
+        A label of the reference is not in the map, or stands there twice with different types.
+    """
+    new_of = _types_of_labels(label_map, name=name)
+    labels = reference.obs[labels_key].astype(object)
+    labels = labels.where(~is_missing_label(labels), "").astype(str)
+    unknown = sorted(set(labels) - set(new_of))
+    if unknown:
+        msg = (
+            f"Label(s) {', '.join(map(repr, unknown))} of reference '{name}' are not in the label map "
+            "('' stands for cells without a label). Add a row for each; an empty cell_type drops the label."
+        )
+        raise LabelError(msg)
+    renamed = labels.map(new_of)
+    kept = reference[(renamed != "").to_numpy()].copy()
+    kept.obs[labels_key] = pd.Categorical(renamed[renamed != ""])
+    return kept
+
+
+def _types_of_labels(label_map: pd.DataFrame, *, name: str) -> dict[str, str]:
+    """Label → cell type for one reference; rows that name the reference go before general ones."""
+    general = label_map
+    parts = []
+    if "reference" in label_map:
+        general = label_map[label_map["reference"] == ""]
+        parts = [label_map[label_map["reference"] == name]]
+    new_of: dict[str, str] = {}
+    for part in [*parts, general]:
+        pairs = part[["label", "cell_type"]].drop_duplicates()
+        twice = pairs["label"][pairs["label"].duplicated()]
+        if len(twice):
+            msg = (
+                f"The label map gives '{twice.iloc[0]}' two cell types for reference '{name}'. Keep one row."
+            )
+            raise LabelError(msg)
+        new_of = dict(zip(pairs["label"], pairs["cell_type"], strict=True)) | new_of
+    return new_of

@@ -1,0 +1,28 @@
+"""Settings of the deconvolution of bulk samples with a trained network."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class DeconvolveConfig(BaseModel):
+    """How a bulk sample is answered.
+
+    Attributes
+    ----------
+    subtract_background
+        Take the background level of each sample off first; matters for arrays, next to nothing in RNA-seq.
+    fit
+        Fit each sample by S·r with the network's answer as prior. False: the network's answer as it is.
+    prior_strength
+        Weight of the network's answer in the fit, in squared log deviations of one gene.
+    noise_floor
+        CPM below which differences in expression are taken for noise in the fit.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    subtract_background: bool = True
+    fit: bool = True
+    prior_strength: float = Field(default=3.0, ge=0)
+    noise_floor: float = Field(default=50.0, gt=0)

@@ -1,0 +1,156 @@
+"""The generative path at prediction time: fractions whose mixture S·r fits a sample, the network as prior."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+_OUTLIER = 2.0  # standard deviations of a sample's residuals beyond which a gene loses its vote
+_MAD_TO_SD = 1.4826  # of a normal distribution
+_SMALLEST_PRIOR = 1e-4  # fraction; the network never rules a type out entirely
+_LOWEST_LOGIT = -14.0  # below the largest: a fraction of 1e-6
+_LONGEST_STEP = 2.0  # in logits
+_MAX_ITERATIONS = 50
+_TOLERANCE = 1e-7  # largest step, in logits, at which a fit has converged
+
+
+class _Problem(NamedTuple):
+    """What stays the same during a fit of n samples."""
+
+    log_bulk: Tensor  # log(b + c), (n, n_genes)
+    signature_cpm: Tensor  # (n_genes, n_types)
+    log_content: Tensor  # log m, (n_types,)
+    weight: Tensor  # (n_genes,), mean 1
+    start: Tensor  # logits of the prior, (n, n_types)
+    prior_strength: float
+    noise_floor: float
+
+
+class _State(NamedTuple):
+    """One iterate."""
+
+    objective: Tensor  # (n,)
+    residual: Tensor  # e, (n, n_genes), log scale
+    expected: Tensor  # S·r, (n, n_genes), CPM
+    rna: Tensor  # r, (n, n_types)
+    deviation: Tensor  # logits minus those of the prior, mean 0 over types, (n, n_types)
+
+
+def fit_fractions(
+    cpm: Tensor,
+    *,
+    signature_cpm: Tensor,
+    rna_content: Tensor,
+    trust: Tensor,
+    prior: Tensor,
+    prior_strength: float,
+    noise_floor: float,
+) -> Tensor:
+    """Fit the cell fractions of each sample by its reconstruction S·r, starting from a prior answer.
+
+    Minimises over p and an offset o, with r_k = p_k m_k / Σ_j p_j m_j and
+    e_g = log(b_g + c) − log((S·r)_g + c) − o,
+
+        Σ_g w_g ρ(e_g) + λ · Σ_k (d_k − mean(d))²,   d_k = log p_k − log p⁰_k.
+
+    This is a negative log posterior: log-normal platform effects, a logistic-normal prior (Aitchison & Shen,
+    1980) centred on the network's p⁰. With ρ(e) = e² the first sum is the bulk reconstruction loss that the
+    network trains with, in a log space whose floor c fits bulk. A first fit does just that; the second takes
+    Huber's ρ (1964), linear beyond two standard deviations of the first one's residuals (by their median),
+    so that genes that a platform measures wrongly cannot decide between types that are alike. The offset
+    takes up what scales all genes alike. Solved by Levenberg–Marquardt steps in the logits of p.
+
+    Parameters
+    ----------
+    cpm
+        Bulk samples b, shape (n_samples, n_genes), CPM, float64.
+    signature_cpm
+        Signature S over the same genes, shape (n_genes, n_types), CPM.
+    rna_content
+        m over the same genes, shape (n_types,).
+    trust
+        Weight w of each gene, shape (n_genes,); only ratios matter, it is scaled to mean 1.
+    prior
+        Cell fractions p⁰, shape (n_samples, n_types), rows sum to 1.
+    prior_strength
+        λ.
+    noise_floor
+        c, CPM.
+
+    Returns
+    -------
+    Cell fractions p, shape (n_samples, n_types); rows sum to 1.
+    """
+    problem = _Problem(
+        log_bulk=(cpm + noise_floor).log(),
+        signature_cpm=signature_cpm,
+        log_content=rna_content.log(),
+        weight=trust / trust.mean(),
+        start=prior.clamp_min(_SMALLEST_PRIOR).log(),
+        prior_strength=prior_strength,
+        noise_floor=noise_floor,
+    )
+    unknowns = pad(problem.start, (0, 1))  # logits of p, then the offset
+    unlimited = cpm.new_full((len(cpm), 1), torch.inf)
+    unknowns, state = _minimise(problem, unknowns, limit=unlimited)
+    spread = _MAD_TO_SD * state.residual.abs().median(1, keepdim=True).values
+    limit = (_OUTLIER * spread).clamp_min(_TOLERANCE)  # 0 where a sample fits exactly
+    unknowns, _ = _minimise(problem, unknowns, limit=limit)
+    return unknowns[:, :-1].softmax(1)
+
+
+def _minimise(problem: _Problem, unknowns: Tensor, *, limit: Tensor) -> tuple[Tensor, _State]:
+    """Minimise from a starting point, (n, n_types + 1), with ρ linear beyond ``limit``, (n, 1)."""
+    state = _evaluate(problem, unknowns, limit=limit)
+    damping = unknowns.new_full((len(unknowns), 1, 1), 1e-2)
+    for _ in range(_MAX_ITERATIONS):
+        step = _step(problem, state, limit=limit, damping=damping)
+        trial = unknowns + step
+        logits = trial[:, :-1] - trial[:, :-1].amax(1, keepdim=True)
+        trial = torch.cat([logits.clamp_min(_LOWEST_LOGIT), trial[:, -1:]], 1)
+        tried = _evaluate(problem, trial, limit=limit)
+        better = tried.objective <= state.objective
+        unknowns = torch.where(better[:, None], trial, unknowns)
+        state = _State(
+            torch.where(better, tried.objective, state.objective),
+            *(torch.where(better[:, None], new, old) for new, old in zip(tried[1:], state[1:], strict=True)),
+        )
+        damping = torch.where(better[:, None, None], damping / 5, damping * 5).clamp(1e-6, 1e6)
+        if bool((step.abs().amax(1) < _TOLERANCE).all()):
+            break
+    return unknowns, state
+
+
+def _evaluate(problem: _Problem, unknowns: Tensor, *, limit: Tensor) -> _State:
+    logits, offset = unknowns[:, :-1], unknowns[:, -1:]
+    rna = (logits + problem.log_content).softmax(1)
+    expected = rna @ problem.signature_cpm.T
+    residual = problem.log_bulk - (expected + problem.noise_floor).log() - offset
+    deviation = logits - problem.start
+    deviation = deviation - deviation.mean(1, keepdim=True)
+    within = residual.abs().clamp_max(limit)
+    rho = within * (2 * residual.abs() - within)  # e² up to the limit; beyond it, linear
+    objective = (problem.weight * rho).sum(1) + problem.prior_strength * deviation.square().sum(1)
+    return _State(objective, residual, expected, rna, deviation)
+
+
+def _step(problem: _Problem, state: _State, *, limit: Tensor, damping: Tensor) -> Tensor:
+    """Levenberg–Marquardt step of every sample, shape (n, n_types + 1)."""
+    n_types = state.rna.shape[1]
+    slope = (problem.signature_cpm - state.expected[:, :, None]) * state.rna[:, None, :]
+    slope = slope / (state.expected + problem.noise_floor)[:, :, None]  # of log((S·r)_g + c) in the logits
+    slope = pad(slope, (0, 1), value=1.0)  # and in the offset
+    vote = (limit / state.residual.abs()).clamp_max(1.0)  # Huber's weight
+    weighted = (slope * (problem.weight * vote)[:, :, None]).mT
+    gradient = (weighted @ state.residual[:, :, None])[:, :, 0]
+    gradient = gradient - problem.prior_strength * pad(state.deviation, (0, 1))
+    centring = torch.eye(n_types, dtype=slope.dtype) - 1 / n_types
+    curvature = weighted @ slope + problem.prior_strength * pad(centring, (0, 1, 0, 1))
+    ridge = damping * torch.diag_embed(curvature.diagonal(dim1=1, dim2=2))
+    # Adding one number to all logits changes nothing; a trace of the identity keeps the matrix regular.
+    identity = 1e-6 * torch.eye(n_types + 1, dtype=slope.dtype)
+    step: Tensor = torch.linalg.solve(curvature + ridge + identity, gradient)
+    return step.clamp(-_LONGEST_STEP, _LONGEST_STEP)
