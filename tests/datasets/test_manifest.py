@@ -91,6 +91,7 @@ def change(*path, to):
         (change("coarse_types", "blood", "NK", to=["doublet"]), "'doublet' is one of drop_labels"),
         (change("bulk", "flow", "headline_types", to=["b"]), r"bulk.flow.headline_types: 'b' is not"),
         (change("bulk", "flow", "headline_types", to=[]), r"headline_types: List should have at least 1"),
+        (change("references", "a/b", to={"path": "x"}), r"references.a/b: names become parts of file names"),
         (change("bulk", to={}), "bulk: Dictionary should have at least 1"),
     ],
 )

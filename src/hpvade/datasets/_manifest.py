@@ -169,6 +169,12 @@ def _contradictions(manifest: Manifest) -> list[str]:
         for name in manifest.coarse_types
         if name not in manifest.references
     ]
+    problems += [
+        f"{part}.{name}: names become parts of file names; leave out '/' and a dot in front"
+        for part, names in (("references", manifest.references), ("bulk", manifest.bulk))
+        for name in names
+        if not name or name.startswith(".") or "/" in name or "\\" in name
+    ]
     for name, types in manifest.coarse_types.items():
         labels = [label for of_type in types.values() for label in of_type]
         twice = sorted({label for label in labels if labels.count(label) > 1})

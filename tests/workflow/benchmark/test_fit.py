@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -69,6 +70,14 @@ def test_the_model_answers_as_it_does_by_hand(plan):
 def test_baselines_recover_clean_mixtures(plan, data, method):
     made = estimate(task_of(plan, method, reference="fine"))
     np.testing.assert_allclose(made.fractions, data.bulk.obsm["fractions"], atol=0.06)
+
+
+def test_baselines_know_genes_by_their_other_names(plan, data, tmp_path):
+    ids = data.cells.var["gene_ids"].reindex(data.bulk.var_names)
+    data.bulk.to_df().T.set_axis(ids, axis=0).to_csv(tmp_path / "ids.tsv", sep="\t")
+    task = task_of(plan, "nnls")
+    with_ids = replace(task, bulk=task.bulk.model_copy(update={"path": tmp_path / "ids.tsv"}))
+    np.testing.assert_allclose(estimate(with_ids).fractions, estimate(task).fractions, atol=1e-6)
 
 
 def test_the_mean_predictor_needs_no_training(plan):

@@ -71,6 +71,14 @@ def test_missing_files_are_told_before_anything_is_done(data):
     assert make_plan(manifest, references=["named"], datasets=["merged"]).pairs == [("named", "merged")]
 
 
+def test_a_type_named_as_a_mean(data):
+    content = json.loads(json.dumps(data.content))
+    content["bulk"]["flow"] |= {"truth_types": {"pooled": ["B"]}, "headline_types": ["pooled"]}
+    (data.folder / "pooled.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="headline type of 'flow' is named 'pooled'"):
+        make_plan(read_manifest(data.folder / "pooled.json"))
+
+
 def test_a_reference_named_all(data):
     content = json.loads(json.dumps(data.content))
     content["references"]["all"] = content["references"]["fine"]

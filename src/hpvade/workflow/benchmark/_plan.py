@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hpvade._errors import FileFormatError, InputError, suggest
 from hpvade.datasets import scored_columns
 from hpvade.tl.baselines import METHODS
+from hpvade.workflow.benchmark._score import MEAN, POOLED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -73,13 +74,17 @@ def make_plan(manifest: Manifest, *, references: Sequence[str] = (), datasets: S
     Raises
     ------
     InputError
-        A name is unknown, no pair is left, or a file is missing.
+        A name is unknown or a type has a reserved one, no pair is left, or a file is missing.
     """
     known = benchmark_references(manifest)
     check_names(references, known, what="reference with coarse types")
     check_names(datasets, manifest.bulk, what="bulk set")
     chosen = {name: known[name] for name in references or known}
     sets = {name: manifest.bulk[name] for name in datasets or manifest.bulk}
+    for dataset, entry in sets.items():
+        for name in set(entry.headline_types) & {MEAN, POOLED}:
+            msg = f"A headline type of '{dataset}' is named '{name}', which stands for a mean. Rename it."
+            raise InputError(msg)
     missing = {
         (reference, dataset): _missing_types(entry, known[reference])
         for reference in chosen
