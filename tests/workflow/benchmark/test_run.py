@@ -156,6 +156,13 @@ class TestGoingOn:
         run(methods=["hpvade", "nnls", "mean"])
         assert len(calls) == 6
 
+    def test_what_a_killed_process_left_does_not_matter(self, run, calls, tmp_path):
+        run(methods=["nnls"], datasets=["flow"])
+        for folder in (tmp_path / "out", tmp_path / "out" / "estimates"):
+            (folder / ".hpvade-abc").mkdir()
+        run(methods=["nnls"], datasets=["flow"])
+        assert len(calls) == 1
+
     def test_half_an_estimate_is_made_again(self, run, calls, tmp_path):
         first = run(methods=["nnls"], datasets=["flow"])
         (tmp_path / "out" / "estimates" / "fine.nnls.flow.0.json").unlink()

@@ -23,6 +23,7 @@ SETTINGS = "settings.json"
 RESULTS = ("results.tsv", "results.json", "results.md", "results.png", "results.svg", "run.json")
 _OWN = {ESTIMATES, SETTINGS, *RESULTS}
 _OPEN_ENDED = ("references", "bulk")  # parts of the settings that may hold more or less in another call
+_LEFT_BY_A_KILL = ".hpvade-"  # what `output_file` works in
 _SHOWN = 5
 
 
@@ -126,6 +127,7 @@ def open_folder(output: Path, settings: dict[str, Any], *, force: bool) -> Bench
         msg = f"{output} is a file; name a folder to write."
         raise OutputError(msg)
     there = {entry.name for entry in output.iterdir()} if output.exists() else set()
+    there = {name for name in there if not name.startswith(_LEFT_BY_A_KILL)}
     if foreign := sorted(there - _OWN) or (there and SETTINGS not in there):
         found = f"'{foreign[0]}'" if isinstance(foreign, list) else f"no {SETTINGS}"
         msg = f"{output} has {found}: it is not the output of hpvade benchmark. Choose another place."
