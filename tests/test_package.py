@@ -13,7 +13,7 @@ import hpvade
 SOURCE = Path(hpvade.__file__).parent
 PACKAGES = [
     "io", "schema", "pp", "simulate", "nn", "train", "tl", "tl.baselines", "model", "metrics",
-    "workflow", "datasets", "testing",
+    "pl", "workflow", "workflow.benchmark", "datasets", "testing",
 ]  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def test_no_module_is_long(path):
 
 
 def test_python_api_of_the_contract():
-    for name in ("io", "pp", "simulate", "tl", "metrics", "datasets", "HPVADE"):
+    for name in ("io", "pp", "simulate", "tl", "pl", "metrics", "datasets", "HPVADE"):
         assert hasattr(hpvade, name)
     for method in ("setup_anndata", "train", "deconvolve", "save", "load"):
         assert callable(getattr(hpvade.HPVADE, method))

@@ -1,6 +1,7 @@
 from . import datasets as datasets
 from . import io as io
 from . import metrics as metrics
+from . import pl as pl
 from . import pp as pp
 from . import schema as schema
 from . import simulate as simulate

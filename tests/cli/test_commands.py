@@ -252,7 +252,8 @@ def test_import_is_quick_and_light():
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "validate", "preprocess", "simulate", "train", "deconvolve", "evaluate", "demo"]
+    "command",
+    ["run", "validate", "preprocess", "simulate", "train", "deconvolve", "evaluate", "benchmark", "demo"],
 )
 def test_every_command_has_help_with_an_example(hpv, command):
     result = hpv(command, "--help")

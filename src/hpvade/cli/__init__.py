@@ -7,6 +7,7 @@ import typer
 from hpvade import __version__
 from hpvade._errors import HPVADEError, InputError
 from hpvade.cli import (
+    _benchmark,
     _deconvolve,
     _demo,
     _evaluate,
@@ -27,7 +28,9 @@ app = typer.Typer(
     help="Cell-type composition of bulk RNA-seq from a labelled single-cell reference.",
     epilog="Example: hpvade run reference.h5ad bulk.tsv.gz -o results",
 )
-for _module in (_run, _validate, _preprocess, _simulate, _train, _deconvolve, _evaluate, _demo):
+for _module in (
+    _run, _validate, _preprocess, _simulate, _train, _deconvolve, _evaluate, _benchmark, _demo,
+):  # fmt: skip
     _module.register(app)
 
 

@@ -72,6 +72,34 @@ def setting_changes(context: typer.Context, **options: Any) -> dict[str, dict[st
     return changes
 
 
+class Names(tuple[str, ...]):
+    """Names given as one option, parted by commas."""
+
+    __slots__ = ()
+
+
+def names(value: object) -> Names:
+    """Part names at commas; a settings file may also give a list."""
+    parts = value if isinstance(value, list | tuple) else str(value).split(",")
+    return Names(str(part).strip() for part in parts if str(part).strip())
+
+
+def seeds(value: object) -> Names:
+    """Part seeds at commas.
+
+    Raises
+    ------
+    BadParameter
+        One is not a whole number from 0.
+    """
+    parts = names(value)
+    for part in parts:
+        if not part.isdecimal():
+            msg = f"'{part}' is not a seed. Give whole numbers from 0, parted by commas: 0,1,2."
+            raise typer.BadParameter(msg)
+    return parts
+
+
 Config = Annotated[
     Path | None,
     typer.Option(

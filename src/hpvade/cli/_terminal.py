@@ -86,6 +86,25 @@ class Terminal:
         finally:
             progress.stop()
 
+    @contextmanager
+    def tasks(self) -> Iterator[Callable[[str, int, int], None]]:
+        """Yield what to call as each of many tasks begins: a progress bar on a terminal, silent elsewhere."""
+        if not self.console.is_terminal or self.quiet:
+            yield lambda _name, _done, _total: None
+            return
+        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[name]}", markup=False))
+        progress = Progress(*columns, TimeElapsedColumn(), console=self.console)
+        task = progress.add_task("tasks", total=None, name="")
+
+        def show(name: str, done: int, total: int) -> None:
+            progress.start()  # only now: what comes before may fail, and shows lines of its own
+            progress.update(task, total=total, completed=done, name=name)
+
+        try:
+            yield show
+        finally:
+            progress.stop()
+
     def _show_warning(self, message: Warning | str, category: type[Warning], *_args: object) -> None:
         if issubclass(category, HPVADEWarning):
             self.note(f"Note: {message}")

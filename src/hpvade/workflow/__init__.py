@@ -9,13 +9,17 @@ from hpvade.workflow._run import deconvolve_files, run_files
 from hpvade.workflow._simulate import prepare_reference, simulate_mixtures
 from hpvade.workflow._train import TrainOptions, settings_text, train_files, train_model, write_model
 from hpvade.workflow._validate import validate_files
+from hpvade.workflow.benchmark import Benchmark, BenchmarkOptions, benchmark_files
 
 __all__ = [
+    "Benchmark",
+    "BenchmarkOptions",
     "DemoData",
     "ReferenceOptions",
     "RunRecord",
     "TrainOptions",
     "baseline_fractions",
+    "benchmark_files",
     "compare_with_baselines",
     "deconvolve_files",
     "demo_data",

@@ -8,31 +8,56 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from hpvade._errors import InputError, suggest
 from hpvade._warnings import DegenerateMetricWarning
 from hpvade.metrics import evaluate
 from hpvade.pp import counts_to_cpm
-from hpvade.tl.baselines import METHODS, mean_fractions, mixture_em, weighted_nnls
+from hpvade.tl.baselines import METHODS, mean_fractions, mixture_em, nu_svr, weighted_nnls
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from anndata import AnnData
 
     from hpvade.model import HPVADE
+    from hpvade.tl.baselines import BaselineFractions
+
+_ON_SIGNATURE: Mapping[str, Callable[..., BaselineFractions]] = {
+    "nnls": weighted_nnls,
+    "em": mixture_em,
+    "svr": nu_svr,
+}
 
 
-def baseline_fractions(model: HPVADE, bulk: AnnData) -> dict[str, pd.DataFrame]:
-    """Let every baseline answer with the data's S and m of a trained model.
+def baseline_fractions(
+    model: HPVADE, bulk: AnnData, *, methods: Sequence[str] = ("nnls", "em", "mean")
+) -> dict[str, pd.DataFrame]:
+    """Let baselines answer with the data's S and m of a model.
 
     Parameters
     ----------
     model
-        A model that was trained in this process: the mean predictor needs its training fractions.
+        A model; for the mean predictor one that was trained in this process, because it needs the training
+        fractions.
     bulk
         Samples × genes, linear expression, genes named as the model names them.
+    methods
+        Keys of `hpvade.tl.baselines.METHODS`. Nu-SVR is left out unless asked for: it takes up to a second
+        for each sample.
 
     Returns
     -------
     Name of the method → cell fractions, samples × cell types.
+
+    Raises
+    ------
+    InputError
+        There is no such method.
     """
+    for key in methods:
+        if key not in METHODS:
+            msg = f"There is no baseline '{key}'. Baselines: {', '.join(METHODS)}.{suggest(key, METHODS)}"
+            raise InputError(msg)
     signature = model.data_signature
     genes = pd.Index(signature.genes)
     measured = genes.isin(bulk.var_names)
@@ -41,9 +66,10 @@ def baseline_fractions(model: HPVADE, bulk: AnnData) -> dict[str, pd.DataFrame]:
     inputs = (cpm, counts_to_cpm(signature.cpm[measured].T).T)
     content = signature.rna_content * share
     values = {
-        "nnls": weighted_nnls(*inputs, rna_content=content).fractions,
-        "em": mixture_em(*inputs, rna_content=content).fractions,
-        "mean": mean_fractions(model.training_fractions, bulk.n_obs),
+        key: mean_fractions(model.training_fractions, bulk.n_obs)
+        if key == "mean"
+        else _ON_SIGNATURE[key](*inputs, rna_content=content).fractions
+        for key in methods
     }
     return {
         METHODS[key].name: pd.DataFrame(fractions, index=bulk.obs_names, columns=model.cell_types)

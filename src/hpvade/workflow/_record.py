@@ -8,6 +8,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,7 +18,6 @@ from hpvade.model import versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 
 @dataclass(slots=True)
@@ -65,9 +65,15 @@ class RunRecord:
 
 
 def peak_memory_mb() -> float:
-    """Most memory this process has held so far, MB (Linux counts in kB, macOS in bytes)."""
+    """Most memory this process has held so far, MB."""
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux; what getrusage says there may be of the process that started this one
+        lines = status.read_text().splitlines()
+        peaks = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
+        if peaks:
+            return int(peaks[0]) / 1e3
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
+    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3  # macOS counts in bytes, Linux in kB
 
 
 def set_threads(threads: int | None) -> None:

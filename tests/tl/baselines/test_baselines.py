@@ -189,5 +189,5 @@ def test_mean_predictor():
 
 
 def test_methods_are_described():
-    assert list(METHODS) == ["mean", "nnls", "em"]
+    assert list(METHODS) == ["mean", "nnls", "em", "svr"]
     assert all(m.name and m.description and m.reference for m in METHODS.values())

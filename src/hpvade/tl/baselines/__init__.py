@@ -8,6 +8,7 @@ from hpvade.tl.baselines._em import mixture_em
 from hpvade.tl.baselines._input import BaselineFractions
 from hpvade.tl.baselines._mean import mean_fractions
 from hpvade.tl.baselines._nnls import weighted_nnls
+from hpvade.tl.baselines._svr import nu_svr
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,19 @@ METHODS: dict[str, Method] = {
         reference="Hu & Chikina 2024 (InstaPrism), doi:10.1093/bioinformatics/btae440; "
         "Chu et al. 2022 (BayesPrism), doi:10.1038/s43018-022-00356-3",
     ),
+    "svr": Method(
+        name="nu-SVR",
+        description="Linear support vector regression on the standardised signature, best of three nu.",
+        reference="Newman et al. 2015 (CIBERSORT), doi:10.1038/nmeth.3337",
+    ),
 }
 
-__all__ = ["METHODS", "BaselineFractions", "Method", "mean_fractions", "mixture_em", "weighted_nnls"]
+__all__ = [
+    "METHODS",
+    "BaselineFractions",
+    "Method",
+    "mean_fractions",
+    "mixture_em",
+    "nu_svr",
+    "weighted_nnls",
+]

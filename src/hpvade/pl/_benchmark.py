@@ -1,0 +1,132 @@
+"""How well methods do with each reference on each set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from hpvade._errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+# Okabe & Ito (2008): told apart with any common colour blindness; the markers tell them apart in grey.
+_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#000000")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_NEEDED = {"reference", "dataset", "method", "scope", "r", "ccc"}
+_PANEL_WIDTH = 3.4  # inches
+_ROW_HEIGHT = 0.135  # inches for one method of one set
+_MEAN_ROW = "mean over sets"
+
+
+class _Panel(NamedTuple):
+    title: str
+    scope: str
+    metric: str
+
+
+_PANELS = (
+    _Panel("Pearson r, mean over types", "mean of types", "r"),
+    _Panel("CCC, mean over types", "mean of types", "ccc"),
+    _Panel("CCC, pooled", "pooled", "ccc"),
+)
+
+
+def benchmark_summary(table: pd.DataFrame) -> Figure:
+    """Draw how well each method agrees with the truth: a row for each reference, three metrics side by side.
+
+    A large mark is the mean over seeds, small ones the seeds, a line the 95 % bounds where the table has
+    them. The last row of each reference is the mean over its sets. Undefined values are not drawn.
+
+    Parameters
+    ----------
+    table
+        One row for each ``reference``, ``dataset``, ``method`` and ``scope`` ("mean of types", "pooled";
+        others are not drawn), and seed if there are several, with ``r`` and ``ccc`` in [-1, 1], and
+        optionally ``ccc_lower`` and ``ccc_upper``: ``results.tsv`` of ``hpvade benchmark``.
+
+    Raises
+    ------
+    InputError
+        A column is missing, or there is nothing to draw.
+    """
+    if missing := sorted(_NEEDED - set(table.columns)):
+        msg = f"The table lacks the column '{missing[0]}'. It has: {', '.join(map(str, table.columns))}."
+        raise InputError(msg)
+    drawn = table[table["scope"].isin([panel.scope for panel in _PANELS])]
+    if drawn.empty:
+        msg = "The table has no row with the scope 'mean of types' or 'pooled'."
+        raise InputError(msg)
+    methods = list(dict.fromkeys(drawn["method"]))
+    styles = {m: (_COLORS[i % len(_COLORS)], _MARKERS[i % len(_MARKERS)]) for i, m in enumerate(methods)}
+    references = list(dict.fromkeys(drawn["reference"]))
+    parts = [drawn[drawn["reference"] == reference] for reference in references]
+    heights = [_height(part, n_methods=len(methods)) for part in parts]
+    figure = Figure(figsize=(_PANEL_WIDTH * len(_PANELS) + 1.2, sum(heights) + 0.9), layout="constrained")
+    grid = figure.subplots(
+        len(parts), len(_PANELS), sharex="col", squeeze=False, height_ratios=heights, sharey="row"
+    )
+    for row, (reference, part) in enumerate(zip(references, parts, strict=True)):
+        for axes, panel in zip(grid[row], _PANELS, strict=True):
+            _draw(axes, part, panel=panel, styles=styles)
+            if row == 0:
+                axes.set_title(panel.title, fontsize=10)
+        grid[row][0].set_ylabel(reference, fontsize=10, fontweight="bold")
+    handles = [
+        Line2D([], [], color=color, marker=marker, linestyle="", markersize=6, label=method)
+        for method, (color, marker) in styles.items()
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(methods), 8), frameon=False)
+    return figure
+
+
+def _height(part: pd.DataFrame, *, n_methods: int) -> float:
+    """Inches of a reference's panels."""
+    return max((part["dataset"].nunique() + 1) * (n_methods + 1.5) * _ROW_HEIGHT, 1.0)
+
+
+def _draw(axes: Axes, part: pd.DataFrame, *, panel: _Panel, styles: Mapping[str, tuple[str, str]]) -> None:
+    """Draw one reference and one metric: sets from top to bottom, the methods of a set below each other."""
+    rows = part[part["scope"] == panel.scope]
+    datasets = list(dict.fromkeys(part["dataset"]))
+    step = len(styles) + 1.5
+    lower, upper = f"{panel.metric}_lower", f"{panel.metric}_upper"
+    for i, (method, (color, marker)) in enumerate(styles.items()):
+        of_method = rows[rows["method"] == method]
+        means = of_method.groupby("dataset")[panel.metric].mean().reindex(datasets)
+        heights = np.arange(len(datasets)) * step + i
+        seeds = of_method[panel.metric].to_numpy()
+        at = np.array([datasets.index(d) for d in of_method["dataset"]], dtype=float) * step + i
+        if len(seeds) > means.notna().sum():
+            axes.scatter(seeds, at, s=9, color=color, alpha=0.45, linewidths=0)
+        if lower in of_method and of_method[lower].notna().any():
+            bounds = of_method.groupby("dataset").agg({lower: "min", upper: "max"}).reindex(datasets)
+            axes.hlines(heights, bounds[lower], bounds[upper], color=color, alpha=0.45, linewidth=1.6)
+        marks = [(mean, height, 38) for mean, height in zip(means, heights, strict=True)]
+        if means.notna().all():  # a mean over fewer sets would not compare
+            marks.append((means.mean(), len(datasets) * step + i, 52))
+        x, y, size = np.array(marks).T
+        axes.scatter(x, y, s=size, color=color, marker=marker, edgecolors="white", linewidths=0.6, zorder=3)
+    middle = (len(styles) - 1) / 2
+    axes.set_yticks(
+        [k * step + middle for k in range(len(datasets) + 1)],
+        [*(name.replace("_", "\n", 1) for name in datasets), _MEAN_ROW],
+        fontsize=8,
+    )
+    axes.set_ylim((len(datasets) + 1) * step - 1.25, -1.25)
+    for k in range(1, len(datasets) + 1):
+        last = k == len(datasets)
+        axes.axhline(k * step - 1.25, color="0.4" if last else "0.88", linewidth=0.9 if last else 0.7)
+    axes.axvline(0, color="0.6", linewidth=0.8, zorder=0)
+    axes.set_xlim(right=1.03)
+    axes.grid(axis="x", color="0.92", linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="x", labelsize=8)
+    axes.spines[["top", "right", "left"]].set_visible(False)
