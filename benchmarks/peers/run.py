@@ -2,8 +2,8 @@
 
 python benchmarks/peers/run.py MANIFEST.json -o estimates [--peers rectangle] [--references pbmc_hao all]
 
-Writes REFERENCE.PEER.DATASET.SEED.tsv (samples × labels, fractions) and .json (seconds, peak memory,
-version), or .error.txt. What is there already is not run again; failures do not stop the rest.
+Writes REFERENCE.PEER.DATASET.SEED.tsv (samples × labels, fractions) and .json (time, peak memory, version),
+or .error.txt. What is there already is not run again; failures do not stop the rest.
 """
 
 from __future__ import annotations
@@ -156,6 +156,7 @@ def estimate(peer: Environment, reference: Path, bulk: Path, *, seed: int) -> tu
         fractions = pd.read_csv(table, sep="\t", dtype={NO_NAME: str}).set_index(NO_NAME)
     measured = {
         "seconds": round(seconds, 1),
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
         "peak_memory_mb": round(usage.ru_maxrss / 1024),  # Linux counts in KiB
         "version": peer.version,
     }
