@@ -35,7 +35,11 @@ HERE = Path(__file__).resolve().parent
 ALL = "all"
 PEERS = {
     "scaden": {"TF_USE_LEGACY_KERAS": "1"},  # with Keras 3 it trains, then fails to save
-    "tape": {"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1", "MPLBACKEND": "Agg"},  # it pickles its model; it plots
+    "tape": {
+        "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1",  # it pickles its model
+        "MALLOC_MMAP_THRESHOLD_": "65536",  # its kept losses fragment the heap, by tens of GB
+        "MPLBACKEND": "Agg",
+    },
     "rectangle": {},
 }
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS", "NUMBA")} | {
