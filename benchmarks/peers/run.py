@@ -37,7 +37,7 @@ PEERS = {
     "scaden": {"TF_USE_LEGACY_KERAS": "1"},  # with Keras 3 it trains, then fails to save
     "tape": {
         "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1",  # it pickles its model
-        "MALLOC_MMAP_THRESHOLD_": "65536",  # its kept losses fragment the heap, by tens of GB
+        "MALLOC_MMAP_THRESHOLD_": "65536",  # or the losses it keeps fragment the heap, by many GB
         "MPLBACKEND": "Agg",
     },
     "rectangle": {},
