@@ -16,6 +16,15 @@ def test_platform_effect_is_log_normal_with_its_own_width_per_mixture():
     assert abs(widths.mean() - 0.5) < 0.05
 
 
+def test_a_tail_puts_a_few_genes_far_off():
+    rng = np.random.default_rng(0)
+    log = np.log(add_platform_effect(CPM, 1.0, tail=0.7, rng=rng))
+    standard = (log - np.median(log, 1, keepdims=True)) / log.std(1, keepdims=True)
+    # A product of a normal and a log-normal has kurtosis 3 · exp(4 · 0.7²) ≈ 21; a normal has 3.
+    assert 8 < (standard**4).mean() < 40
+    assert np.isfinite(add_platform_effect(CPM, 50.0, tail=2.0, rng=rng)).all()
+
+
 def test_depth_noise_is_poisson():
     reads = 1e5
     noisy = add_depth_noise(CPM, (reads, reads), rng=np.random.default_rng(0))

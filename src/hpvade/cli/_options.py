@@ -11,7 +11,7 @@ import yaml
 from hpvade import _types
 from hpvade._errors import FileFormatError, InputError, suggest
 
-SECTIONS = ("preprocess", "simulate", "network", "loss", "train")
+SECTIONS = ("preprocess", "simulate", "network", "loss", "train", "deconvolve")
 
 
 def read_config(context: typer.Context, path: Path | None) -> Path | None:
@@ -116,6 +116,13 @@ Layer = Annotated[
 LabelMap = Annotated[
     Path | None,
     typer.Option("--label-map", help="TSV with columns label, cell_type[, reference] to rename labels."),
+]
+RnaContent = Annotated[
+    Path | None,
+    typer.Option(
+        "--rna-content",
+        help="TSV with columns cell_type, rna_content: RNA of a cell of each type. Default: measured.",
+    ),
 ]
 BulkUnit = Annotated[_types.BulkUnit, typer.Option("--bulk-unit", help="Unit of the bulk table.")]
 Preset = Annotated[

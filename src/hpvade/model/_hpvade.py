@@ -16,12 +16,12 @@ from hpvade.model._checkpoint import Checkpoint, build_network, load_checkpoint,
 from hpvade.model._config import HPVADEConfig, preset_config
 from hpvade.model._prepare import check_and_preprocess
 from hpvade.model._provenance import versions
-from hpvade.pp import Signature, counts_to_cpm, prepared_signature
+from hpvade.pp import Signature, apply_rna_content, counts_to_cpm, prepared_signature
 from hpvade.schema import check_bulk, check_overlap
 from hpvade.tl import Deconvolution, deconvolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from anndata import AnnData
 
@@ -93,20 +93,35 @@ class HPVADE:
 
     @staticmethod
     def setup_anndata(
-        reference: AnnData, *, labels_key: str = _keys.CELL_TYPE, donor_key: str | None = None
+        reference: AnnData,
+        *,
+        labels_key: str = _keys.CELL_TYPE,
+        donor_key: str | None = None,
+        rna_content: Mapping[str, float] | None = None,
     ) -> None:
         """Say which columns of ``reference.obs`` hold cell types and donors.
 
-        Writes ``reference.uns["hpvade"]``.
+        Writes ``reference.uns["hpvade"]`` and, with ``rna_content``, ``obs["hpvade_rna_weight"]``.
+
+        Parameters
+        ----------
+        reference
+            Cells × genes with raw counts in ``layers["counts"]``.
+        labels_key, donor_key
+            Columns of ``obs``.
+        rna_content
+            Cell type → RNA content of one cell, in any unit. Default: as the reference shows it.
 
         Raises
         ------
         LabelError
-            A column does not exist; the nearest one is suggested.
+            A column does not exist; the nearest one is suggested. Or a type has no RNA content.
         """
         for name, key in (("labels_key", labels_key), ("donor_key", donor_key)):
             if key is not None and key not in reference.obs:
                 raise LabelError(absent_column(key, reference.obs, option=name, place="reference.obs"))
+        if rna_content is not None:
+            apply_rna_content(reference, rna_content, labels_key=labels_key)
         setup = {"labels_key": labels_key, "donor_key": donor_key or ""}
         reference.uns[_keys.UNS] = dict(reference.uns.get(_keys.UNS, {})) | setup
 

@@ -32,8 +32,7 @@ class DeconvolutionNetwork(nn.Module):
     mean_log
         Mean of each gene over training mixtures, log space, shape (n_genes,).
     trust
-        How far each gene is trusted, 0 to 1, shape (n_genes,). In log space its root scales the gene's
-        deviation, as it does in a least-squares fit with these weights.
+        How far each gene is trusted, 0 to 1, shape (n_genes,). In log space it scales the gene's deviation.
     """
 
     center: Tensor
@@ -64,7 +63,7 @@ class DeconvolutionNetwork(nn.Module):
         -------
         Fractions p of every member, shape (members, batch, n_types); the last axis sums to 1.
         """
-        x = (cpm_to_log(cpm) - self.center) * self.trust.sqrt() if self.input_space == "log" else cpm
+        x = (cpm_to_log(cpm) - self.center) * self.trust if self.input_space == "log" else cpm
         if measured is not None:
             x = x * measured
         return torch.stack([member(x).softmax(-1) for member in self.members])

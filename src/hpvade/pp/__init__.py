@@ -8,6 +8,7 @@ from hpvade.pp._content import cell_fractions, consensus_rna_content, rna_fracti
 from hpvade.pp._genes import gene_trust, is_ribosomal_or_mitochondrial
 from hpvade.pp._label_map import apply_label_map, read_label_map
 from hpvade.pp._prepare import model_genes, prepared_signature, preprocess
+from hpvade.pp._rna_table import apply_rna_content, read_rna_content
 from hpvade.pp._spaces import counts_to_cpm, counts_to_log, cpm_to_log
 from hpvade.pp._split import split_cells
 
@@ -15,6 +16,7 @@ __all__ = [
     "PreprocessConfig",
     "Signature",
     "apply_label_map",
+    "apply_rna_content",
     "background",
     "cell_fractions",
     "combine_references",
@@ -28,6 +30,7 @@ __all__ = [
     "prepared_signature",
     "preprocess",
     "read_label_map",
+    "read_rna_content",
     "rna_fractions",
     "signature",
     "split_cells",

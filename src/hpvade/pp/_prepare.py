@@ -169,14 +169,17 @@ def prepared_signature(prepared: AnnData) -> Signature:
         panel.obs[labels_key],
         genes=list(panel.var_names),
         total_counts=panel.obs[_keys.TOTAL_COUNTS].to_numpy(),
-        weight=_balanced_weight(panel.obs, labels_key=labels_key) if _keys.REFERENCE in panel.obs else None,
+        weight=_weight(panel.obs, labels_key=labels_key),
     )
 
 
-def _balanced_weight(obs: pd.DataFrame, *, labels_key: str) -> NDArray[np.float64]:
-    """Weight of each cell: to the consensus RNA content, and every reference alike within a type."""
-    n_of_type = obs.groupby(labels_key, observed=True)[labels_key].transform("size")
-    in_reference = obs.groupby([labels_key, _keys.REFERENCE], observed=True)[labels_key].transform("size")
-    n_references = obs.groupby(labels_key, observed=True)[_keys.REFERENCE].transform("nunique")
-    balance = n_of_type.astype(float) / (in_reference.astype(float) * n_references.astype(float))
-    return np.asarray(balance * obs[_keys.RNA_WEIGHT], dtype=np.float64)
+def _weight(obs: pd.DataFrame, *, labels_key: str) -> NDArray[np.float64]:
+    """Weight of each cell: to the RNA content of its type, and every reference alike within a type."""
+    weight = obs[_keys.RNA_WEIGHT].to_numpy(np.float64) if _keys.RNA_WEIGHT in obs else np.ones(len(obs))
+    if _keys.REFERENCE in obs:
+        by_type = obs.groupby(labels_key, observed=True)
+        n_of_type = by_type[labels_key].transform("size").astype(float)
+        n_references = by_type[_keys.REFERENCE].transform("nunique").astype(float)
+        within = obs.groupby([labels_key, _keys.REFERENCE], observed=True)[labels_key].transform("size")
+        weight = weight * (n_of_type / (within.astype(float) * n_references)).to_numpy()
+    return weight

@@ -26,6 +26,8 @@ class SimulateConfig(BaseModel):
         Draw each type of a mixture from one source (donor or reference), where sources are known.
     platform_width
         A mixture's platform effect is log-normal per gene; its width is uniform between 0 and this.
+    platform_tail
+        Spread of that width over genes, log scale: a few genes are far off. 0 gives all genes one width.
     depth
         Reads per sample, (lowest, highest), drawn log-uniformly; None adds no sequencing noise.
     """
@@ -40,4 +42,5 @@ class SimulateConfig(BaseModel):
     sparse: float = Field(default=0.5, ge=0, le=1)
     one_source: bool = True
     platform_width: float = Field(default=1.0, ge=0)
+    platform_tail: float = Field(default=0.7, ge=0)
     depth: tuple[PositiveFloat, PositiveFloat] | None = None

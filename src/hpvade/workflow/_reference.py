@@ -11,7 +11,7 @@ from hpvade._errors import InputError, LabelError, absent_column
 from hpvade._warnings import DataWarning, warn
 from hpvade.io import read_reference
 from hpvade.model import HPVADE
-from hpvade.pp import apply_label_map, combine_references, read_label_map
+from hpvade.pp import apply_label_map, combine_references, read_label_map, read_rna_content
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,12 +31,15 @@ class ReferenceOptions:
         Where the counts are; None searches.
     label_map
         Table that renames, merges and drops labels.
+    rna_content
+        Table of the RNA content of each type; None measures it in the reference.
     """
 
     labels_key: str = _keys.CELL_TYPE
     donor_key: str | None = None
     layer: str | None = None
     label_map: Path | None = None
+    rna_content: Path | None = None
 
 
 def load_references(paths: Sequence[Path], *, options: ReferenceOptions) -> AnnData:
@@ -47,6 +50,7 @@ def load_references(paths: Sequence[Path], *, options: ReferenceOptions) -> AnnD
     InputError
         A file or its labels cannot be used, or two references have the same name.
     """
+    content = None if options.rna_content is None else read_rna_content(options.rna_content)
     label_map = None if options.label_map is None else read_label_map(options.label_map)
     references: dict[str, AnnData] = {}
     for path in paths:
@@ -60,7 +64,9 @@ def load_references(paths: Sequence[Path], *, options: ReferenceOptions) -> AnnD
         references[name] = reference
     _check_donors(references, donor_key=options.donor_key)
     combined = combine_references(references, labels_key=options.labels_key, donor_key=options.donor_key)
-    HPVADE.setup_anndata(combined, labels_key=options.labels_key, donor_key=options.donor_key)
+    HPVADE.setup_anndata(
+        combined, labels_key=options.labels_key, donor_key=options.donor_key, rna_content=content
+    )
     return combined
 
 

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import hpvade
+from hpvade._errors import FileFormatError, LabelError
+from hpvade.pp import apply_rna_content, prepared_signature, preprocess, read_rna_content
+
+CONTENT = {"B": 1.0, "Monocyte": 4.0, "T": 2.0}
+
+
+def test_given_content_replaces_the_measured_one(reference):
+    apply_rna_content(reference, CONTENT, labels_key="cell_type")
+    content = prepared_signature(preprocess(reference)).rna_content_all
+    np.testing.assert_allclose(content / content[0], [1.0, 4.0, 2.0], rtol=1e-6)
+
+
+def test_profiles_stay_as_they_are(reference):
+    before = prepared_signature(preprocess(reference))
+    apply_rna_content(reference, CONTENT, labels_key="cell_type")
+    after = prepared_signature(preprocess(reference))
+    np.testing.assert_allclose(after.cpm, before.cpm, rtol=1e-6)
+
+
+def test_mixtures_follow_the_given_content(reference):
+    apply_rna_content(reference, CONTENT, labels_key="cell_type")
+    prepared = preprocess(reference)
+    config = hpvade.simulate.SimulateConfig(n_heldout=50, n_cells=2000, platform_width=0)
+    mixtures = hpvade.simulate.simulate(prepared, config=config, effects=False, split="heldout")
+    signature = prepared_signature(prepared)
+    expected = (
+        hpvade.pp.rna_fractions(mixtures.obsm["fractions"].to_numpy(), signature.rna_content)
+        @ signature.cpm.T
+    )
+    assert np.corrcoef(mixtures.X.ravel(), expected.ravel())[0, 1] > 0.99
+
+
+def test_every_type_needs_a_positive_content(reference):
+    with pytest.raises(LabelError, match="'T' has no RNA content"):
+        hpvade.HPVADE.setup_anndata(reference, rna_content={"B": 1.0, "Monocyte": 1.0})
+    with pytest.raises(LabelError, match="'B' has the RNA content -1"):
+        apply_rna_content(reference, CONTENT | {"B": -1.0}, labels_key="cell_type")
+
+
+def test_table(tmp_path):
+    path = tmp_path / "m.tsv"
+    path.write_text("cell_type\trna_content\nB\t1\nT\t2.5\n")
+    assert read_rna_content(path) == {"B": 1.0, "T": 2.5}
+    for text, problem in (
+        ("cell_type\tm\nB\t1\n", "lacks the column 'rna_content'"),
+        ("cell_type\trna_content\nB\t1\nB\t2\n", "'B' stands there twice"),
+        ("cell_type\trna_content\nB\tmuch\n", "much"),
+    ):
+        path.write_text(text)
+        with pytest.raises(FileFormatError, match=problem):
+            read_rna_content(path)
+    with pytest.raises(FileFormatError, match="cannot be read"):
+        read_rna_content(tmp_path / "none.tsv")
