@@ -24,5 +24,5 @@ class DeconvolveConfig(BaseModel):
 
     subtract_background: bool = True
     fit: bool = True
-    prior_strength: float = Field(default=3.0, ge=0)
-    noise_floor: float = Field(default=50.0, gt=0)
+    prior_strength: float = Field(default=1.0, ge=0)
+    noise_floor: float = Field(default=25.0, gt=0)
