@@ -54,6 +54,11 @@ class TestReference:
     def test_wrong_format(self, refused, files):
         assert "bulk.tsv" in refused(reference=files.bulk)
 
+    def test_rna_content_without_a_type(self, refused, tmp_path):
+        path = tmp_path / "m.tsv"
+        path.write_text("cell_type\trna_content\nB\t1\n")
+        assert "has no RNA content" in refused(options=("--rna-content", path))
+
     def test_no_such_label_column(self, refused):
         message = refused(options=("--labels-key", "celltype"))
         assert "'celltype'" in message

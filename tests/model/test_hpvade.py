@@ -3,10 +3,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import anndata
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
+import torch
 
 import hpvade
 from hpvade._errors import CountsError, GeneOverlapError, HPVADEError, InputError, LabelError
@@ -113,6 +115,43 @@ class TestAnswer:
         empty.X[1] = 0
         with pytest.raises(InputError, match="sample_2"):
             model.deconvolve(empty)
+
+
+class TestPaths:
+    def test_without_the_fit_the_network_answers(self, trained):
+        model, bulk = trained
+        before = model.config
+        try:
+            model.config = before.updated({"deconvolve": {"fit": False, "subtract_background": False}})
+            found = fractions_of(model, bulk)
+        finally:
+            model.config = before
+        share = model.data_signature.cpm.mean(1)
+        panel = bulk[:, list(model.data_signature.genes)].X
+        cpm = torch.from_numpy(panel / panel.sum(1, keepdims=True) * 1e6).float()
+        assert np.isclose(share.sum(), 1e6)
+        with torch.no_grad():
+            expected = model.network.deconvolution(cpm).mean(0).numpy()
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+
+    def test_the_fit_improves_on_the_network(self, trained):
+        model, bulk = trained
+        before = model.config
+        errors = {}
+        try:
+            for fit in (False, True):
+                model.config = before.updated({"deconvolve": {"fit": fit, "subtract_background": False}})
+                errors[fit] = (fractions_of(model, bulk) - bulk.obsm["fractions"]).abs().to_numpy().mean()
+        finally:
+            model.config = before
+        assert errors[True] < errors[False] / 2
+
+    def test_the_level_of_an_array_does_not_matter(self, trained):
+        model, bulk = trained
+        silent = pd.DataFrame(0.0, index=bulk.obs_names, columns=[f"SILENT{i}" for i in range(200)])
+        table = pd.concat([bulk.to_df(), silent], axis=1)
+        clean, array = anndata.AnnData(table), anndata.AnnData(table + 1500)
+        pd.testing.assert_frame_equal(fractions_of(model, clean), fractions_of(model, array), atol=1e-4)
 
 
 class TestSeed:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _DATA_PREFIX = "data."  # the data's S and m, beside the network's own weights
 
 
@@ -97,15 +97,18 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     Raises
     ------
     FileFormatError
-        A file is missing, damaged, or was written by a later format.
+        A file is missing or damaged, or the folder was written in another format.
     """
     if (folder / "model").is_dir():
         folder = folder / "model"
     try:
         stored = json.loads((folder / "config.json").read_text())
-        if stored["format_version"] > FORMAT_VERSION:
+        if (version := stored["format_version"]) != FORMAT_VERSION:
+            later = version > FORMAT_VERSION
+            remedy = "Upgrade hpvade." if later else "Train the model again."
             msg = (
-                f"{folder} was written by a later hpvade (format {stored['format_version']}). Upgrade hpvade."
+                f"{folder} was written by {'a later' if later else 'an earlier'} hpvade (format {version}; "
+                f"this one reads {FORMAT_VERSION}). {remedy}"
             )
             raise FileFormatError(msg)
         config = HPVADEConfig.model_validate(stored["config"])
