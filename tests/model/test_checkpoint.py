@@ -39,11 +39,14 @@ def test_truncated_file(folder, name):
         HPVADE.load(folder)
 
 
-def test_later_format(folder):
+@pytest.mark.parametrize(
+    ("version", "message"), [(99, "later hpvade.*Upgrade"), (1, "earlier hpvade.*again")]
+)
+def test_other_format(folder, version, message):
     config = json.loads((folder / "config.json").read_text())
-    config["format_version"] = 99
+    config["format_version"] = version
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(FileFormatError, match="later hpvade"):
+    with pytest.raises(FileFormatError, match=message):
         HPVADE.load(folder)
 
 

@@ -22,7 +22,7 @@ def case():
     return signature, content, truth, rna_fractions(truth, content) @ signature.T
 
 
-def fit(cpm, signature, content, prior, *, strength, trust=None):
+def fit(cpm, signature, content, prior, *, strength, trust=None, outlier=2.0):
     trust = np.ones(len(signature)) if trust is None else trust
     return fit_fractions(
         torch.from_numpy(cpm),
@@ -32,6 +32,7 @@ def fit(cpm, signature, content, prior, *, strength, trust=None):
         prior=torch.from_numpy(prior),
         prior_strength=strength,
         noise_floor=FLOOR,
+        outlier=outlier,
     ).numpy()
 
 

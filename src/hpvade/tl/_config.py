@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 
 
 class DeconvolveConfig(BaseModel):
@@ -18,6 +18,9 @@ class DeconvolveConfig(BaseModel):
         Weight of the network's answer in the fit, in squared log deviations of one gene.
     noise_floor
         CPM below which differences in expression are taken for noise in the fit.
+    outlier
+        Standard deviations of a sample's residuals beyond which a gene loses its vote in the fit; None
+        leaves all genes theirs.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -26,3 +29,4 @@ class DeconvolveConfig(BaseModel):
     fit: bool = True
     prior_strength: float = Field(default=1.0, ge=0)
     noise_floor: float = Field(default=25.0, gt=0)
+    outlier: PositiveFloat | None = 2.0

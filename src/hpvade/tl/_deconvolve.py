@@ -129,6 +129,7 @@ def _fit_measured(
         prior=prior,
         prior_strength=config.prior_strength,
         noise_floor=config.noise_floor,
+        outlier=config.outlier,
     )
 
 

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-_OUTLIER = 2.0  # standard deviations of a sample's residuals beyond which a gene loses its vote
 _MAD_TO_SD = 1.4826  # of a normal distribution
 _SMALLEST_PRIOR = 1e-4  # fraction; the network never rules a type out entirely
 _LOWEST_LOGIT = -14.0  # below the largest: a fraction of 1e-6
@@ -48,6 +47,7 @@ def fit_fractions(
     prior: Tensor,
     prior_strength: float,
     noise_floor: float,
+    outlier: float | None,
 ) -> Tensor:
     """Fit the cell fractions of each sample by its reconstruction S·r, starting from a prior answer.
 
@@ -59,9 +59,9 @@ def fit_fractions(
     This is a negative log posterior: log-normal platform effects, a logistic-normal prior (Aitchison & Shen,
     1980) centred on the network's p⁰. With ρ(e) = e² the first sum is the bulk reconstruction loss that the
     network trains with, in a log space whose floor c fits bulk. A first fit does just that; the second takes
-    Huber's ρ (1964), linear beyond two standard deviations of the first one's residuals (by their median),
-    so that genes that a platform measures wrongly cannot decide between types that are alike. The offset
-    takes up what scales all genes alike. Solved by Levenberg–Marquardt steps in the logits of p.
+    Huber's ρ (1964), linear beyond ``outlier`` standard deviations of the first one's residuals (by their
+    median), so that genes that a platform measures wrongly cannot decide between types that are alike. The
+    offset takes up what scales all genes alike. Solved by Levenberg–Marquardt steps in the logits of p.
 
     Parameters
     ----------
@@ -79,6 +79,8 @@ def fit_fractions(
         λ.
     noise_floor
         c, CPM.
+    outlier
+        Where ρ becomes linear, in standard deviations; None keeps the first fit.
 
     Returns
     -------
@@ -96,8 +98,10 @@ def fit_fractions(
     unknowns = pad(problem.start, (0, 1))  # logits of p, then the offset
     unlimited = cpm.new_full((len(cpm), 1), torch.inf)
     unknowns, state = _minimise(problem, unknowns, limit=unlimited)
+    if outlier is None:
+        return unknowns[:, :-1].softmax(1)
     spread = _MAD_TO_SD * state.residual.abs().median(1, keepdim=True).values
-    limit = (_OUTLIER * spread).clamp_min(_TOLERANCE)  # 0 where a sample fits exactly
+    limit = (outlier * spread).clamp_min(_TOLERANCE)  # 0 where a sample fits exactly
     unknowns, _ = _minimise(problem, unknowns, limit=limit)
     return unknowns[:, :-1].softmax(1)
 
