@@ -148,7 +148,7 @@ class TestPaths:
 
     def test_the_level_of_an_array_does_not_matter(self, trained):
         model, bulk = trained
-        silent = pd.DataFrame(0.0, index=bulk.obs_names, columns=[f"SILENT{i}" for i in range(200)])
+        silent = pd.DataFrame(0.0, index=bulk.obs_names, columns=[f"SILENT{i}" for i in range(5_000)])
         table = pd.concat([bulk.to_df(), silent], axis=1)
         clean, array = anndata.AnnData(table), anndata.AnnData(table + 1500)
         pd.testing.assert_frame_equal(fractions_of(model, clean), fractions_of(model, array), atol=1e-4)

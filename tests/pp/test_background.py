@@ -6,9 +6,13 @@ from hpvade.pp import background
 
 
 def test_hand_worked():
-    # Ten silent genes at 7 and 8 of eleven: the 10 % quantile of eleven values is the second smallest.
-    expression = np.array([[7.0, 8, 9, 10, 11, 12, 13, 14, 15, 16, 1000], [0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]])
-    np.testing.assert_allclose(background(expression), [[8.0], [0.0]])
+    # 10,001 genes in steps of one: a tenth of them lies below the 1,000th step.
+    steps = np.random.default_rng(0).permutation(10_001).astype(float)
+    np.testing.assert_allclose(background(np.stack([steps, 2 * steps + 7])), [[1000.0], [2007.0]])
+
+
+def test_a_panel_of_chosen_genes_has_no_background():
+    np.testing.assert_array_equal(background(np.full((2, 4_999), 30.0)), [[0.0], [0.0]])
 
 
 def test_an_added_level_is_found():

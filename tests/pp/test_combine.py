@@ -6,6 +6,7 @@ import pytest
 
 import hpvade
 from hpvade._errors import FileFormatError, GeneOverlapError, LabelError
+from hpvade._warnings import DataWarning
 from hpvade.pp import apply_label_map, combine_references, prepared_signature, read_label_map
 
 
@@ -176,3 +177,47 @@ def test_type_with_one_cell_in_each_reference_is_on_both_sides():
         "train": 3,
         "heldout": 1,
     }
+
+
+def test_type_that_one_reference_lacks(two):
+    two["other"] = two["other"][two["other"].obs["cell_type"] != "T"].copy()
+    with pytest.raises(LabelError, match="'T' of 'one' is not in all"):
+        combine_references(two, labels_key="cell_type", donor_key=None)
+    with pytest.warns(DataWarning, match="Not every reference has 'T'"):
+        both = combine_references(two, labels_key="cell_type", donor_key=None, allow_missing_types=True)
+    assert both.obs["cell_type"].value_counts().to_dict() == {"B": 22, "Monocyte": 22, "T": 10}
+    assert np.isfinite(both.obs["hpvade_rna_weight"]).all()
+    found = prepared_signature(hpvade.pp.preprocess(both))
+    assert np.isfinite(found.cpm).all()
+
+
+def test_references_without_two_types_in_common(two):
+    two["other"].obs["cell_type"] = (
+        two["other"].obs["cell_type"].cat.rename_categories({"T": "T cell", "B": "B cell"})
+    )
+    with pytest.raises(LabelError, match="share 1 cell types"):
+        combine_references(two, labels_key="cell_type", donor_key=None, allow_missing_types=True)
+
+
+def test_type_without_counts_in_a_reference_is_named(two):
+    counts = two["one"].layers["counts"].tolil()
+    counts[(two["one"].obs["cell_type"] == "B").to_numpy()] = 0
+    two["one"].layers["counts"] = counts.tocsr()
+    with pytest.raises(LabelError, match="'B' of 'one' has no counts"):
+        combine_references(two, labels_key="cell_type", donor_key=None)
+
+
+def test_aliases_come_from_any_reference(two):
+    two["one"].var = two["one"].var[[]]
+    names = combine_references(two, labels_key="cell_type", donor_key=None).var["gene_ids"]
+    assert names["GENE30"] == "ENSG00000000030"
+    assert names["GENE3"] == ""
+
+
+def test_symbols_of_one_reference_are_enough_to_leave_mitochondrial_genes_out(two):
+    names = two["one"].var_names.to_list()
+    names[5] = "MT-CO1"
+    two["one"].var_names = names
+    two["other"].var["feature_name"] = two["other"].var_names
+    both = combine_references(two, labels_key="cell_type", donor_key=None)
+    assert not hpvade.pp.preprocess(both).var["selected"]["MT-CO1"]

@@ -41,3 +41,15 @@ def test_consensus_is_as_strong_as_the_clearest_reference():
 def test_references_that_contradict_each_other_give_equal_content():
     m = np.array([[1.0, 4.0], [4.0, 1.0]])
     np.testing.assert_allclose(consensus_rna_content(m), [2.0, 2.0])
+
+
+def test_references_that_nearly_contradict_each_other_are_not_blown_up():
+    m = np.array([[1.0, 4.0], [3.9, 1.0]])
+    consensus = consensus_rna_content(m)
+    assert 1.0 < consensus[1] / consensus[0] < 1.1
+
+
+def test_consensus_where_a_reference_lacks_a_type():
+    m = np.array([[1.0, 2.0, 8.0], [10.0, 20.0, np.nan]])
+    consensus = consensus_rna_content(m)
+    np.testing.assert_allclose(consensus / consensus[0], [1.0, 2.0, 8.0])

@@ -67,6 +67,17 @@ def test_marker_of_one_reference_only_is_not_chosen():
     assert preprocess(both, config=config).var["trust"]["GENE3"] == 0.0
 
 
+def test_type_with_one_cell_in_each_reference_gets_no_markers_by_chance():
+    cells = hpvade.testing.tiny_reference(n_cells=60)
+    parts = {}
+    for i in range(3):
+        chosen = np.r_[i * 20 : i * 20 + 20, 60 + i * 20 : 80 + i * 20, 120 + i]  # one T cell in each
+        parts[f"part{i}"] = cells[chosen].copy()
+    both = hpvade.pp.combine_references(parts, labels_key="cell_type", donor_key=None)
+    trust = preprocess(both, config=PreprocessConfig(n_markers=5)).var["trust"]
+    assert (trust > 0).sum() <= 10
+
+
 def test_ribosomal_and_mitochondrial_genes_are_left_out(reference):
     names = reference.var_names.to_list()
     names[:3] = ["RPL3", "MT-CO1", "RPS6KA1"]

@@ -39,7 +39,7 @@ def test_mixtures_follow_the_given_content(reference):
 def test_every_type_needs_a_positive_content(reference):
     with pytest.raises(LabelError, match="'T' has no RNA content"):
         hpvade.HPVADE.setup_anndata(reference, rna_content={"B": 1.0, "Monocyte": 1.0})
-    with pytest.raises(LabelError, match="'B' has the RNA content -1"):
+    with pytest.raises(LabelError, match=r"'B' has the RNA content -1\.0"):
         apply_rna_content(reference, CONTENT | {"B": -1.0}, labels_key="cell_type")
 
 
@@ -57,3 +57,22 @@ def test_table(tmp_path):
             read_rna_content(path)
     with pytest.raises(FileFormatError, match="cannot be read"):
         read_rna_content(tmp_path / "none.tsv")
+
+
+def test_given_content_of_several_references():
+    one = hpvade.testing.tiny_reference(n_cells=20)
+    deep = hpvade.testing.tiny_reference(n_cells=60, seed=4)
+    deep.layers["counts"] = deep.layers["counts"] * 10
+    both = hpvade.pp.combine_references({"one": one, "deep": deep}, labels_key="cell_type", donor_key=None)
+    apply_rna_content(both, CONTENT, labels_key="cell_type")
+    content = prepared_signature(preprocess(both)).rna_content_all
+    np.testing.assert_allclose(content / content[0], [1.0, 4.0, 2.0], rtol=1e-6)
+    totals = np.asarray(both.layers["counts"].sum(1)).ravel() * both.obs["hpvade_rna_weight"]
+    means = totals.groupby([both.obs["cell_type"], both.obs["hpvade_reference"]]).mean().unstack()
+    np.testing.assert_allclose(means["one"], means["deep"])
+
+
+def test_setting_up_again_without_a_content_measures_it(reference):
+    hpvade.HPVADE.setup_anndata(reference, rna_content=CONTENT)
+    hpvade.HPVADE.setup_anndata(reference)
+    assert "hpvade_rna_weight" not in reference.obs

@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def deconvolve(
+    context: typer.Context,
     model: Annotated[Path, typer.Argument(help="Folder that hpvade train or run wrote.")],
     bulk: Annotated[Path, typer.Argument(help="Table of bulk samples.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")],
@@ -33,5 +34,13 @@ def deconvolve(
     from hpvade.workflow import deconvolve_files, set_threads
 
     set_threads(threads)
-    result = deconvolve_files(model, bulk, output, bulk_unit=bulk_unit, force=force, on_stage=terminal.stage)
+    result = deconvolve_files(
+        model,
+        bulk,
+        output,
+        bulk_unit=bulk_unit,
+        changes=o.setting_changes(context),
+        force=force,
+        on_stage=terminal.stage,
+    )
     terminal.fractions(result, output, as_json=as_json)

@@ -103,7 +103,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         folder = folder / "model"
     try:
         stored = json.loads((folder / "config.json").read_text())
-        if (version := stored["format_version"]) != FORMAT_VERSION:
+        if (version := int(stored["format_version"])) != FORMAT_VERSION:
             later = version > FORMAT_VERSION
             remedy = "Upgrade hpvade." if later else "Train the model again."
             msg = (

@@ -122,6 +122,8 @@ class HPVADE:
                 raise LabelError(absent_column(key, reference.obs, option=name, place="reference.obs"))
         if rna_content is not None:
             apply_rna_content(reference, rna_content, labels_key=labels_key)
+        elif _keys.REFERENCE not in reference.obs:
+            reference.obs.drop(columns=_keys.RNA_WEIGHT, errors="ignore", inplace=True)
         setup = {"labels_key": labels_key, "donor_key": donor_key or ""}
         reference.uns[_keys.UNS] = dict(reference.uns.get(_keys.UNS, {})) | setup
 
@@ -282,5 +284,8 @@ class HPVADE:
             found = prepared_signature(model._prepared)
             if (found.genes, found.cell_types) != (stored.signature.genes, stored.signature.cell_types):
                 msg = f"{folder} was trained on another reference: genes or cell types differ."
+                raise InputError(msg)
+            if not np.allclose(found.rna_content, stored.signature.rna_content, rtol=1e-4):
+                msg = f"{folder} was trained with another RNA content, or on other cells."
                 raise InputError(msg)
         return model

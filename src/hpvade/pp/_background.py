@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _UNEXPRESSED = 0.1  # in any tissue at least this share of the genes of a whole transcriptome is silent
+_TRANSCRIPTOME = 5_000  # fewer genes were chosen by somebody, and need not include silent ones
 
 
 def background(expression: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Estimate the background of each sample: the 10 % quantile over its genes.
+    """Estimate the background of each sample: the 10 % quantile over its genes, 0 for less than 5,000 genes.
 
     Near zero for sequencing. Arrays report unspecific binding for genes without expression, up to two
     thirds of the mean intensity, which makes all samples look alike unless it is taken off.
@@ -27,4 +28,6 @@ def background(expression: NDArray[np.floating]) -> NDArray[np.float64]:
     -------
     Background, shape (n_samples, 1), in the unit of ``expression``.
     """
+    if expression.shape[1] < _TRANSCRIPTOME:
+        return np.zeros((len(expression), 1))
     return np.quantile(np.asarray(expression, dtype=np.float64), _UNEXPRESSED, axis=1, keepdims=True)

@@ -12,6 +12,8 @@ import scipy.sparse as sp
 from hpvade import _keys
 from hpvade._errors import GeneOverlapError, LabelError
 from hpvade._random import child_rng
+from hpvade._warnings import DataWarning, warn
+from hpvade.io import ALIAS_COLUMNS
 from hpvade.pp._content import consensus_rna_content
 from hpvade.pp._genes import is_ribosomal_or_mitochondrial
 
@@ -26,13 +28,18 @@ _FEWEST_SHARED = 100
 
 
 def combine_references(
-    references: Mapping[str, AnnData], *, labels_key: str, donor_key: str | None
+    references: Mapping[str, AnnData],
+    *,
+    labels_key: str,
+    donor_key: str | None,
+    allow_missing_types: bool = False,
 ) -> AnnData:
     """Put references together on all genes that any of them has.
 
     A gene that a reference lacks is borrowed: each of its cells takes the gene's counts from a random cell
     of the same type in the first other reference that has the gene, scaled to its own depth (hot-deck
-    imputation). The alternative, the genes that all share, loses most markers once references come from
+    imputation). Where that reference lacks the type, the cell may be of any type: the gene then says nothing
+    about the type. The alternative, the genes that all share, loses most markers once references come from
     different gene annotations.
 
     How much RNA a cell of a type holds differs between references with depth, chemistry and cell filters.
@@ -45,6 +52,8 @@ def combine_references(
         Name → cells × genes with ``layers["counts"]``.
     labels_key, donor_key
         Columns of ``obs``; a reference without the donor column counts as one donor.
+    allow_missing_types
+        Whether a reference may lack types that another has; two types at least must be in all.
 
     Returns
     -------
@@ -56,14 +65,15 @@ def combine_references(
     Raises
     ------
     LabelError
-        The references use different sets of labels.
+        The references use different sets of labels, or share fewer than two types.
     GeneOverlapError
         The references share too few genes to be compared.
     """
     names = list(references)
     if len(names) == 1:
         return references[names[0]]
-    _check_labels({name: set(a.obs[labels_key].astype(str)) for name, a in references.items()})
+    labels_of = {name: set(a.obs[labels_key].astype(str)) for name, a in references.items()}
+    _check_labels(labels_of, allow_missing_types=allow_missing_types)
     content = _rna_content(references, labels_key=labels_key, shared=_shared_genes(references))
     consensus = pd.Series(consensus_rna_content(content.to_numpy()), index=content.columns)
     genes = pd.Index(dict.fromkeys(gene for a in references.values() for gene in a.var_names))
@@ -82,9 +92,18 @@ def combine_references(
         parts.append(anndata.AnnData(counts, obs=obs, var=pd.DataFrame(index=genes)))
     combined = anndata.concat(parts)
     combined.layers[_keys.COUNTS] = combined.X.copy()
-    aliases = pd.concat([reference.var for reference in references.values()])
-    combined.var = aliases[~aliases.index.duplicated()].reindex(genes)
+    combined.var = _aliases(references, genes=genes)
     return combined
+
+
+def _aliases(references: Mapping[str, AnnData], *, genes: pd.Index) -> pd.DataFrame:
+    """Other names of each gene, from the first reference that knows them; empty where none does."""
+    found = pd.DataFrame(index=genes)
+    for reference in references.values():
+        for column in (c for c in ALIAS_COLUMNS if c in reference.var):
+            own = reference.var[column].astype(object).reindex(genes)
+            found[column] = own if column not in found else found[column].where(found[column].notna(), own)
+    return found.astype(object).fillna("").astype(str)
 
 
 def _with_borrowed(
@@ -94,13 +113,15 @@ def _with_borrowed(
     own = references[name]
     labels = own.obs[labels_key].astype(str).to_numpy()
     blocks, columns = [sp.csr_matrix(own.layers[_keys.COUNTS])], list(own.var_names)
-    for lender in (other for other in references if other != name):
+    order = list(references)
+    for lender in (other for other in order if other != name):
         cells = references[lender]
         lent = cells.var_names[~cells.var_names.isin(columns)]
-        rng = child_rng(0, "borrow", name, lender)
-        partner = _partners(labels, cells.obs[labels_key].astype(str).to_numpy(), rng=rng)
+        rng = child_rng(0, "borrow", order.index(name), order.index(lender))
+        lender_labels = cells.obs[labels_key].astype(str).to_numpy()
+        partner = _partners(labels, lender_labels, rng=rng)
         block = sp.csr_matrix(cells[:, lent].layers[_keys.COUNTS], dtype=np.float32)[partner]
-        depth = (content.loc[name] / content.loc[lender])[labels].to_numpy()
+        depth = content.loc[name][labels].to_numpy() / content.loc[lender][lender_labels[partner]].to_numpy()
         block.data = rng.poisson(block.data * np.repeat(depth, np.diff(block.indptr))).astype(np.float32)
         blocks.append(block)
         columns += list(lent)
@@ -113,20 +134,27 @@ def _with_borrowed(
 def _partners(
     labels: NDArray[np.str_], lender_labels: NDArray[np.str_], *, rng: np.random.Generator
 ) -> NDArray[np.integer]:
-    """For each cell a random cell of the same type in the lender."""
+    """For each cell a random cell of the same type in the lender, of any type where it has none of that."""
     partner = np.empty(labels.size, np.int64)
     for cell_type in np.unique(labels):
         cells = labels == cell_type
-        partner[cells] = rng.choice(np.flatnonzero(lender_labels == cell_type), int(cells.sum()))
+        same = np.flatnonzero(lender_labels == cell_type)
+        partner[cells] = rng.choice(same if same.size else lender_labels.size, int(cells.sum()))
     return partner
 
 
 def _rna_content(references: Mapping[str, AnnData], *, labels_key: str, shared: pd.Index) -> pd.DataFrame:
-    """Mean counts of a cell of each type over the shared genes, references × cell types."""
+    """Mean counts of a cell of each type over the shared genes, references × types; NaN: no such type."""
     rows = {}
     for name, reference in references.items():
         totals = np.asarray(reference[:, shared].layers[_keys.COUNTS].sum(1), dtype=np.float64).ravel()
         rows[name] = pd.Series(totals).groupby(reference.obs[labels_key].astype(str).to_numpy()).mean()
+        if (rows[name] == 0).any():
+            msg = (
+                f"Cell type '{rows[name].idxmin()}' of '{name}' has no counts in the genes that the "
+                "references share. Drop it with --label-map, or leave the reference out."
+            )
+            raise LabelError(msg)
     return pd.DataFrame(rows).T
 
 
@@ -144,15 +172,29 @@ def _shared_genes(references: Mapping[str, AnnData]) -> pd.Index:
     return shared[~is_ribosomal_or_mitochondrial(shared)]
 
 
-def _check_labels(labels_of: Mapping[str, set[str]]) -> None:
+def _check_labels(labels_of: Mapping[str, set[str]], *, allow_missing_types: bool) -> None:
     names: Sequence[str] = list(labels_of)
     shared = set.intersection(*labels_of.values())
     for name in names:
         own = sorted(labels_of[name] - shared)
-        if own:
+        if own and not allow_missing_types:
             msg = (
                 f"The references use different labels: {', '.join(map(repr, own))} of '{name}' "
                 f"{'is' if len(own) == 1 else 'are'} not in all of {', '.join(np.sort(names))}. "
                 "Give --label-map with columns label, cell_type, reference."
             )
             raise LabelError(msg)
+    if len(shared) < 2:
+        shown = "; ".join(f"{name}: {', '.join(sorted(labels_of[name]))}" for name in names)
+        msg = (
+            f"The references share {len(shared)} cell types; two at least are needed to compare them. They "
+            f"have {shown}. Name alike in --label-map what is alike."
+        )
+        raise LabelError(msg)
+    partly = sorted(set.union(*labels_of.values()) - shared)
+    if partly:
+        msg = (
+            f"Not every reference has {', '.join(map(repr, partly))}: their profiles rest on the references "
+            "that do."
+        )
+        warn(msg, DataWarning)

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from hpvade._types import Array
 
 
+_LARGEST_STRETCH = 2.0
+
+
 def rna_fractions(fractions: Array, rna_content: Array) -> Array:
     """Turn cell fractions into RNA fractions: r_k = p_k m_k / Σ_j p_j m_j.
 
@@ -45,20 +48,25 @@ def consensus_rna_content(content: NDArray[np.float64]) -> NDArray[np.float64]:
     Whatever disturbs the measurement, namely saturated libraries, filters on counts, types sorted into
     libraries of their own, pulls the types together. So the consensus has the mean pattern d over references
     (of centred log m) and the strength with which the clearest reference shows it:
-    log m_k = c + s · d_k, with s the largest slope of a reference's centred log m on d. The mean slope is 1.
+    log m_k = c + s · d_k, with s the largest slope of a reference's centred log m on d, 2 at most (the mean
+    slope is 1): references that contradict each other have a weak pattern, which must not be blown up.
 
     Parameters
     ----------
     content
-        Mean counts of one cell over the same genes, shape (n_references, n_types).
+        Mean counts of one cell over the same genes, shape (n_references, n_types). NaN where a reference
+        lacks the type; means, and slopes, are then taken over the types that all references have.
 
     Returns
     -------
-    Consensus, shape (n_types,); its geometric mean is that of ``content``.
+    Consensus, shape (n_types,); over those types its geometric mean is that of ``content``.
     """
     log = np.log(content)
-    centred = log - log.mean(1, keepdims=True)
-    pattern = centred.mean(0)
-    strength = pattern @ pattern
-    stretch = (centred @ pattern).max() / strength if strength > 0 else 1.0
-    return np.asarray(np.exp(log.mean() + stretch * pattern), dtype=np.float64)
+    common = np.isfinite(log).all(0)
+    level = log[:, common].mean(1, keepdims=True)
+    centred = log - level
+    pattern = np.nanmean(centred, axis=0)
+    strength = pattern[common] @ pattern[common]
+    stretch = (centred[:, common] @ pattern[common]).max() / strength if strength > 0 else 1.0
+    stretch = min(stretch, _LARGEST_STRETCH)
+    return np.asarray(np.exp(level.mean() + stretch * pattern), dtype=np.float64)

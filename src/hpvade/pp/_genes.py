@@ -88,6 +88,7 @@ def _marker_trust(cells: AnnData, *, labels_key: str, n_markers: int) -> NDArray
     for name in np.unique(reference):
         part = cells[np.asarray(reference == name)]
         scores = np.fmin(scores, _marker_scores(part, labels_key=labels_key, cell_types=cell_types))
+    scores[np.isinf(scores)] = 0  # no reference has two cells of the type
     rank = np.argsort(np.argsort(-scores, axis=1, kind="stable"), axis=1)
     trust = np.where((scores > 0) & (rank < n_markers), np.exp(-_DECAY * rank / n_markers), 0.0)
     return np.asarray(trust.max(0))
@@ -104,6 +105,9 @@ def _marker_scores(cells: AnnData, *, labels_key: str, cell_types: Sequence[str]
     labels = pd.Categorical(cells.obs[labels_key].astype(str), categories=pd.Index(cell_types))
     counts = sum_by_group(cells.layers[_keys.COUNTS], labels.codes, n_groups=len(cell_types))
     testable = np.bincount(labels.codes, minlength=len(cell_types)) >= 2
+    scores = np.full((len(cell_types), cells.n_vars), np.nan)
+    if testable.sum() < 2:
+        return scores
     log = np.log(counts_to_cpm(counts[testable]) + _FLOOR)
     ratio = (log - log.mean(0)) * len(log) / (len(log) - 1)
     ranked = AnnData(cells.X, obs=cells.obs[[labels_key]].astype(str), var=cells.var[[]])
@@ -113,7 +117,6 @@ def _marker_scores(cells: AnnData, *, labels_key: str, cell_types: Sequence[str]
     )
     table = sc.get.rank_genes_groups_df(ranked, group=None)
     t = table.pivot(index="group", columns="names", values="scores").loc[tested, cells.var_names].to_numpy()
-    scores = np.full((len(cell_types), cells.n_vars), np.nan)
     scores[testable] = np.sqrt(np.maximum(t, 0)) * np.maximum(ratio, 0)
     return scores
 

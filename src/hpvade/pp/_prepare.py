@@ -137,10 +137,12 @@ def _split(
 
 
 def _symbols(prepared: AnnData) -> NDArray[np.str_]:
-    """Gene symbols: a column of ``var`` that holds them, or the names."""
-    columns = [name for name in SYMBOL_COLUMNS if name in prepared.var]
-    symbols = prepared.var[columns[0]] if columns else prepared.var_names
-    return np.asarray(symbols, dtype=str)
+    """Gene symbols: a column of ``var`` that holds them, or the names where it holds none."""
+    names = prepared.var_names.to_series().astype(str)
+    for column in (name for name in SYMBOL_COLUMNS if name in prepared.var):
+        symbols = prepared.var[column].astype(object)
+        return np.asarray(symbols.where(symbols.notna() & (symbols != ""), names), dtype=str)
+    return np.asarray(names, dtype=str)
 
 
 def model_genes(prepared: AnnData) -> AnnData:

@@ -62,13 +62,22 @@ def apply_rna_content(reference: AnnData, content: Mapping[str, float], *, label
     """
     labels = reference.obs[labels_key].astype(str)
     for cell_type in sorted(labels.unique()):
-        value = content.get(cell_type, np.nan)
-        if not (np.isfinite(value) and value > 0):
-            found = f"has the RNA content {value}" if cell_type in content else "has no RNA content"
+        found = (
+            f"has the RNA content {content[cell_type]!r}" if cell_type in content else "has no RNA content"
+        )
+        if not _is_positive(content.get(cell_type)):
             msg = f"Cell type '{cell_type}' {found}. Give a positive number for every type of the reference."
             raise LabelError(msg)
-    totals = pd.Series(np.asarray(reference.layers[_keys.COUNTS].sum(1)).ravel(), index=labels.index)
-    measured = totals.groupby(labels).mean()
-    factor = pd.Series(content)[measured.index] / measured
-    factor /= np.exp(np.log(factor).mean())
-    reference.obs[_keys.RNA_WEIGHT] = labels.map(factor).astype(float)
+    totals = np.asarray(reference.layers[_keys.COUNTS].sum(1), dtype=np.float64).ravel()
+    source = reference.obs[_keys.REFERENCE].astype(str) if _keys.REFERENCE in reference.obs else labels
+    groups = [source.to_numpy(), labels.to_numpy()]  # each reference measures a type for itself
+    measured = pd.Series(totals).groupby(groups).transform("mean").to_numpy()
+    if (measured == 0).any():
+        msg = f"Cell type '{labels[measured == 0].iloc[0]}' has no counts. Leave it out of the reference."
+        raise LabelError(msg)
+    weight = labels.map(dict(content)).to_numpy(np.float64) / measured
+    reference.obs[_keys.RNA_WEIGHT] = weight / np.exp(np.log(weight).mean())
+
+
+def _is_positive(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and bool(np.isfinite(value)) and bool(value > 0)

@@ -152,8 +152,8 @@ def _model_cpm(
     empty = bulk.obs_names[linear.sum(1) <= 0]
     if len(empty):
         msg = (
-            f"Sample '{empty[0]}' has no expression in any of the model's genes. "
-            "Remove the sample, or check its gene names."
+            f"Sample '{empty[0]}' has no expression above its background in any of the model's genes. "
+            "Remove the sample, or check its values and gene names."
         )
         raise InputError(msg)
     cpm = np.zeros((bulk.n_obs, len(genes)))

@@ -12,7 +12,8 @@ _MAD_TO_SD = 1.4826  # of a normal distribution
 _SMALLEST_PRIOR = 1e-4  # fraction; the network never rules a type out entirely
 _LOWEST_LOGIT = -14.0  # below the largest: a fraction of 1e-6
 _LONGEST_STEP = 2.0  # in logits
-_MAX_ITERATIONS = 50
+_LARGEST_DAMPING = 1e7
+_MAX_ITERATIONS = 100
 _TOLERANCE = 1e-7  # largest step, in logits, at which a fit has converged
 
 
@@ -107,23 +108,33 @@ def fit_fractions(
 
 
 def _minimise(problem: _Problem, unknowns: Tensor, *, limit: Tensor) -> tuple[Tensor, _State]:
-    """Minimise from a starting point, (n, n_types + 1), with ρ linear beyond ``limit``, (n, 1)."""
+    """Minimise from a starting point, (n, n_types + 1), with ρ linear beyond ``limit``, (n, 1).
+
+    Each sample stops by itself, so that its answer does not depend on its neighbours. The damping follows the
+    ratio of achieved to predicted gain (Nielsen, 1999).
+    """
     state = _evaluate(problem, unknowns, limit=limit)
-    damping = unknowns.new_full((len(unknowns), 1, 1), 1e-2)
+    damping = unknowns.new_full((len(unknowns),), 1e-2)
+    active = torch.ones(len(unknowns), dtype=torch.bool)
     for _ in range(_MAX_ITERATIONS):
-        step = _step(problem, state, limit=limit, damping=damping)
+        gradient, curvature = _expansion(problem, state, limit=limit)
+        step = _damped_step(gradient, curvature, damping=damping)
         trial = unknowns + step
         logits = trial[:, :-1] - trial[:, :-1].amax(1, keepdim=True)
         trial = torch.cat([logits.clamp_min(_LOWEST_LOGIT), trial[:, -1:]], 1)
         tried = _evaluate(problem, trial, limit=limit)
-        better = tried.objective <= state.objective
+        predicted = (step * (2 * gradient - (curvature @ step[:, :, None])[:, :, 0])).sum(1)
+        gain = (state.objective - tried.objective) / predicted.clamp_min(1e-300)
+        better = active & (tried.objective <= state.objective)
         unknowns = torch.where(better[:, None], trial, unknowns)
         state = _State(
             torch.where(better, tried.objective, state.objective),
             *(torch.where(better[:, None], new, old) for new, old in zip(tried[1:], state[1:], strict=True)),
         )
-        damping = torch.where(better[:, None, None], damping / 5, damping * 5).clamp(1e-6, 1e6)
-        if bool((step.abs().amax(1) < _TOLERANCE).all()):
+        eased = damping * (1 - (2 * gain - 1) ** 3).clamp(1 / 3, 2)
+        damping = torch.where(better, eased, damping * 4).clamp(1e-7, _LARGEST_DAMPING)
+        active &= (step.abs().amax(1) >= _TOLERANCE) & (damping < _LARGEST_DAMPING)
+        if not bool(active.any()):
             break
     return unknowns, state
 
@@ -141,8 +152,8 @@ def _evaluate(problem: _Problem, unknowns: Tensor, *, limit: Tensor) -> _State:
     return _State(objective, residual, expected, rna, deviation)
 
 
-def _step(problem: _Problem, state: _State, *, limit: Tensor, damping: Tensor) -> Tensor:
-    """Levenberg–Marquardt step of every sample, shape (n, n_types + 1)."""
+def _expansion(problem: _Problem, state: _State, *, limit: Tensor) -> tuple[Tensor, Tensor]:
+    """Half the negative gradient, (n, n_types + 1), and half the Gauss–Newton Hessian of the objective."""
     n_types = state.rna.shape[1]
     slope = (problem.signature_cpm - state.expected[:, :, None]) * state.rna[:, None, :]
     slope = slope / (state.expected + problem.noise_floor)[:, :, None]  # of log((S·r)_g + c) in the logits
@@ -152,9 +163,13 @@ def _step(problem: _Problem, state: _State, *, limit: Tensor, damping: Tensor) -
     gradient = (weighted @ state.residual[:, :, None])[:, :, 0]
     gradient = gradient - problem.prior_strength * pad(state.deviation, (0, 1))
     centring = torch.eye(n_types, dtype=slope.dtype) - 1 / n_types
-    curvature = weighted @ slope + problem.prior_strength * pad(centring, (0, 1, 0, 1))
-    ridge = damping * torch.diag_embed(curvature.diagonal(dim1=1, dim2=2))
+    return gradient, weighted @ slope + problem.prior_strength * pad(centring, (0, 1, 0, 1))
+
+
+def _damped_step(gradient: Tensor, curvature: Tensor, *, damping: Tensor) -> Tensor:
+    """Levenberg–Marquardt step of every sample, shape (n, n_types + 1)."""
+    ridge = torch.diag_embed(damping[:, None] * curvature.diagonal(dim1=1, dim2=2))
     # Adding one number to all logits changes nothing; a trace of the identity keeps the matrix regular.
-    identity = 1e-6 * torch.eye(n_types + 1, dtype=slope.dtype)
+    identity = 1e-6 * torch.eye(curvature.shape[1], dtype=curvature.dtype)
     step: Tensor = torch.linalg.solve(curvature + ridge + identity, gradient)
     return step.clamp(-_LONGEST_STEP, _LONGEST_STEP)

@@ -11,7 +11,7 @@ import pandas as pd
 from hpvade._errors import InputError, suggest
 from hpvade._warnings import DegenerateMetricWarning
 from hpvade.metrics import evaluate
-from hpvade.pp import counts_to_cpm
+from hpvade.pp import background, counts_to_cpm
 from hpvade.tl.baselines import METHODS, mean_fractions, mixture_em, nu_svr, weighted_nnls
 
 if TYPE_CHECKING:
@@ -61,7 +61,10 @@ def baseline_fractions(
     signature = model.data_signature
     genes = pd.Index(signature.genes)
     measured = genes.isin(bulk.var_names)
-    cpm = counts_to_cpm(np.asarray(bulk[:, genes[measured]].X, dtype=np.float64))
+    linear = bulk[:, genes[measured]].to_df().to_numpy(np.float64)
+    if model.config.deconvolve.subtract_background:  # what helps the model helps them too
+        linear = np.maximum(linear - background(bulk.to_df().to_numpy()), 0)
+    cpm = counts_to_cpm(linear)
     share = signature.cpm[measured].sum(0) / signature.cpm.sum(0)  # of a cell's counts, in the measured genes
     inputs = (cpm, counts_to_cpm(signature.cpm[measured].T).T)
     content = signature.rna_content * share

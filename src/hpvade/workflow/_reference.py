@@ -63,7 +63,12 @@ def load_references(paths: Sequence[Path], *, options: ReferenceOptions) -> AnnD
             reference = apply_label_map(reference, label_map, labels_key=options.labels_key, name=name)
         references[name] = reference
     _check_donors(references, donor_key=options.donor_key)
-    combined = combine_references(references, labels_key=options.labels_key, donor_key=options.donor_key)
+    combined = combine_references(
+        references,
+        labels_key=options.labels_key,
+        donor_key=options.donor_key,
+        allow_missing_types=label_map is not None,  # whoever wrote a map has looked at the types
+    )
     HPVADE.setup_anndata(
         combined, labels_key=options.labels_key, donor_key=options.donor_key, rna_content=content
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from hpvade._errors import InputError
 from hpvade.io import output_dir, read_bulk
 from hpvade.model import HPVADE
 from hpvade.workflow._deconvolve import deconvolve_bulk, write_deconvolution
@@ -12,7 +13,7 @@ from hpvade.workflow._reference import ReferenceOptions, load_references
 from hpvade.workflow._train import TrainOptions, train_model, write_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from hpvade._types import BulkUnit
@@ -25,11 +26,19 @@ def deconvolve_files(
     output: Path,
     *,
     bulk_unit: BulkUnit = "auto",
+    changes: Mapping[str, dict[str, Any]] | None = None,
     force: bool = False,
     on_stage: Callable[[str], None] = lambda _name: None,
 ) -> Deconvolution:
-    """Deconvolve a bulk table with a trained model: the job of ``hpvade deconvolve``."""
+    """Deconvolve a bulk table with a trained model: the job of ``hpvade deconvolve``.
+
+    ``changes`` to the model's settings may touch the section ``deconvolve`` only.
+    """
     model = HPVADE.load(model_folder)
+    if other := sorted(set(changes or {}) - {"deconvolve"}):
+        msg = f"A trained model's section '{other[0]}' cannot change; only 'deconvolve' can."
+        raise InputError(msg)
+    model.config = model.config.updated(changes or {})
     record = RunRecord(model.settings["seed"], on_stage)
     with output_dir(output, force=force, inputs=[model_folder, bulk]) as folder:
         with record.stage("read"):

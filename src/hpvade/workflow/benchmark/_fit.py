@@ -137,6 +137,8 @@ def load_reference(reference: BenchmarkReference) -> AnnData:
         cells.obs = pd.DataFrame(obs)
         parts[name] = cells
     donor_key = _DONOR if any(entry.donor_key for entry in reference.members.values()) else None
-    combined = combine_references(parts, labels_key=_keys.CELL_TYPE, donor_key=donor_key)
+    combined = combine_references(
+        parts, labels_key=_keys.CELL_TYPE, donor_key=donor_key, allow_missing_types=True
+    )
     HPVADE.setup_anndata(combined, labels_key=_keys.CELL_TYPE, donor_key=donor_key)
     return combined

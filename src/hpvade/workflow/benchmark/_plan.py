@@ -112,7 +112,8 @@ def make_plan(manifest: Manifest, *, references: Sequence[str] = (), datasets: S
 def benchmark_references(manifest: Manifest) -> dict[str, BenchmarkReference]:
     """List references with coarse types, each with its own labels, and two or more together as "all".
 
-    Together they have the coarse types that every one of them has; cells of other labels are dropped.
+    Together they have all coarse types that any of them has; cells of other labels are dropped. References
+    that share fewer than two coarse types are not put together.
 
     Raises
     ------
@@ -129,12 +130,11 @@ def benchmark_references(manifest: Manifest) -> dict[str, BenchmarkReference]:
         if name in coarse
     }
     if len(found) > 1:
-        first = coarse[next(iter(found))]
-        shared = [k for k in first if all(k in coarse[name] for name in found)]
-        labels = {name: {label: k for k in shared for label in coarse[name][k]} for name in found}
-        if len(shared) > 1:
+        labels = {name: {label: k for k, own in coarse[name].items() for label in own} for name in found}
+        types = list(dict.fromkeys(k for name in found for k in coarse[name]))
+        if len(set.intersection(*(set(coarse[name]) for name in found))) > 1:
             members = {name: manifest.references[name] for name in found}
-            found[ALL] = BenchmarkReference(ALL, members, {k: [k] for k in shared}, labels)
+            found[ALL] = BenchmarkReference(ALL, members, {k: [k] for k in types}, labels)
     return found
 
 
