@@ -88,6 +88,19 @@ class TestRun:
     def test_single_sample(self, ran, files, hpv):
         pd.read_csv(files.bulk, sep="\t", index_col=0).iloc[:, [2]].to_csv(files.folder / "one.tsv", sep="\t")
         assert hpv("deconvolve", ran[0], files.folder / "one.tsv", "-o", files.folder / "one").code == 0
+
+    def test_settings_of_the_answer(self, ran, files, hpv, tmp_path):
+        settings = tmp_path / "settings.yaml"
+        settings.write_text("deconvolve: {fit: false}\n")
+        arguments = ("deconvolve", ran[0], files.bulk, "-o")
+        assert hpv(*arguments, tmp_path / "fit").code == 0
+        assert hpv(*arguments, tmp_path / "network", "--config", settings).code == 0
+        tables = [(tmp_path / name / "fractions.tsv").read_bytes() for name in ("fit", "network")]
+        assert tables[0] != tables[1]
+        settings.write_text("network: {members: 5}\n")
+        result = hpv(*arguments, tmp_path / "other", "--config", settings)
+        assert result.code == 2
+        assert "section 'network' cannot change" in result.err
         one = pd.read_csv(files.folder / "one" / "fractions.tsv", sep="\t", index_col=0)
         many = pd.read_csv(ran[0] / "fractions.tsv", sep="\t", index_col=0)
         np.testing.assert_allclose(one.loc["sample_3"], many.loc["sample_3"], atol=1e-6)

@@ -8,6 +8,7 @@ import pytest
 
 import hpvade
 from hpvade._errors import LabelError
+from hpvade._warnings import DataWarning
 from hpvade.datasets import read_manifest
 from hpvade.workflow import TrainOptions
 from hpvade.workflow.benchmark._fit import Task, estimate, load_reference
@@ -42,11 +43,13 @@ def test_dropped_labels_and_donors(plan):
 
 
 def test_together_they_have_the_types_of_each(plan):
-    cells = load_reference(plan.references["all"])
+    with pytest.warns(DataWarning, match="Not every reference has 'X'"):
+        cells = load_reference(plan.references["all"])
     counts = cells.obs.groupby(["hpvade_reference", "cell_type"], observed=True).size()
     assert counts.to_dict() == {
         ("fine", "B"): 33, ("fine", "Mono"): 40, ("fine", "T"): 40,
         ("named", "B"): 40, ("named", "Mono"): 40, ("named", "T"): 40,
+        ("named", "X"): 40,
     }  # fmt: skip
 
 
