@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpvade.pp import cell_fractions, consensus_rna_content, rna_fractions
+from hpvade.pp import cell_fractions, consensus_rna_content, restrict_to_genes, rna_fractions
 
 
 def test_hand_worked():
@@ -53,3 +53,13 @@ def test_consensus_where_a_reference_lacks_a_type():
     m = np.array([[1.0, 2.0, 8.0], [10.0, 20.0, np.nan]])
     consensus = consensus_rna_content(m)
     np.testing.assert_allclose(consensus / consensus[0], [1.0, 2.0, 8.0])
+
+
+def test_mixing_holds_within_some_genes():
+    rng = np.random.default_rng(0)
+    cell = rng.uniform(1, 9, (8, 3))  # counts of one cell of each type
+    p, genes = np.array([0.5, 0.3, 0.2]), np.arange(8) < 5
+    part, content = restrict_to_genes(cell / cell.sum(0) * 1e6, cell.sum(0), genes=genes)
+    np.testing.assert_allclose(content, cell[genes].sum(0))
+    expected = cell[genes] @ p
+    np.testing.assert_allclose(part @ rna_fractions(p, content), expected / expected.sum() * 1e6)

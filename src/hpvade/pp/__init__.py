@@ -1,10 +1,10 @@
 """Preparation: the three spaces, genes, split, signature and RNA content."""
 
 from hpvade.pp._aggregate import Signature, signature, sum_by_group
-from hpvade.pp._background import background
+from hpvade.pp._background import background, expression_of
 from hpvade.pp._combine import combine_references
 from hpvade.pp._config import PreprocessConfig
-from hpvade.pp._content import cell_fractions, consensus_rna_content, rna_fractions
+from hpvade.pp._content import cell_fractions, consensus_rna_content, restrict_to_genes, rna_fractions
 from hpvade.pp._genes import gene_trust, is_ribosomal_or_mitochondrial
 from hpvade.pp._label_map import apply_label_map, read_label_map
 from hpvade.pp._prepare import model_genes, prepared_signature, preprocess
@@ -24,6 +24,7 @@ __all__ = [
     "counts_to_cpm",
     "counts_to_log",
     "cpm_to_log",
+    "expression_of",
     "gene_trust",
     "is_ribosomal_or_mitochondrial",
     "model_genes",
@@ -31,6 +32,7 @@ __all__ = [
     "preprocess",
     "read_label_map",
     "read_rna_content",
+    "restrict_to_genes",
     "rna_fractions",
     "signature",
     "split_cells",

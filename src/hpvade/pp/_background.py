@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
     from numpy.typing import NDArray
 
 _UNEXPRESSED = 0.1  # in any tissue at least this share of the genes of a whole transcriptome is silent
@@ -31,3 +33,25 @@ def background(expression: NDArray[np.floating]) -> NDArray[np.float64]:
     if expression.shape[1] < _TRANSCRIPTOME:
         return np.zeros((len(expression), 1))
     return np.quantile(np.asarray(expression, dtype=np.float64), _UNEXPRESSED, axis=1, keepdims=True)
+
+
+def expression_of(bulk: AnnData, genes: pd.Index, *, subtract_background: bool) -> NDArray[np.float64]:
+    """Expression of some genes of a bulk table, above the background of the whole table if asked for.
+
+    Parameters
+    ----------
+    bulk
+        Samples × all genes of the table, linear.
+    genes
+        Genes of the table.
+    subtract_background
+        Whether to take each sample's `background` off; nothing falls below 0.
+
+    Returns
+    -------
+    Samples × ``genes``, in the unit of ``bulk``.
+    """
+    linear = bulk[:, genes].to_df().to_numpy(np.float64)
+    if subtract_background:
+        linear = np.maximum(linear - background(bulk.to_df().to_numpy()), 0)
+    return linear

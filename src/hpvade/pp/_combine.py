@@ -160,8 +160,9 @@ def _rna_content(references: Mapping[str, AnnData], *, labels_key: str, shared: 
 
 def _shared_genes(references: Mapping[str, AnnData]) -> pd.Index:
     """Genes that all references have, without ribosomal and mitochondrial ones."""
-    first, *others = (reference.var_names for reference in references.values())
-    shared = first[[all(gene in other for other in others) for gene in first]]
+    shared, *others = (reference.var_names for reference in references.values())
+    for other in others:
+        shared = shared[shared.isin(other)]
     if len(shared) < _FEWEST_SHARED:
         shown = "; ".join(f"{name}: {', '.join(a.var_names[:3])}, …" for name, a in references.items())
         msg = (

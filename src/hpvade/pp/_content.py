@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hpvade.pp._spaces import CPM_TOTAL, counts_to_cpm
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -40,6 +42,26 @@ def cell_fractions(rna_fractions: Array, rna_content: Array) -> Array:
     """
     weighted = rna_fractions / rna_content
     return weighted / weighted.sum(-1)[..., None]
+
+
+def restrict_to_genes(signature_cpm: Array, rna_content: Array, *, genes: Array) -> tuple[Array, Array]:
+    """Restrict S and m to some of their genes, so that b = S · r holds within these.
+
+    Parameters
+    ----------
+    signature_cpm
+        Signature S, shape (n_genes, n_types), CPM; each column sums to 1e6.
+    rna_content
+        m over the same genes, shape (n_types,).
+    genes
+        Mask, shape (n_genes,).
+
+    Returns
+    -------
+    S over the genes of the mask, columns sum to 1e6 again, and m: the counts of a cell that lie in them.
+    """
+    part = signature_cpm[genes]
+    return counts_to_cpm(part.T).T, rna_content * part.sum(0) / CPM_TOTAL
 
 
 def consensus_rna_content(content: NDArray[np.float64]) -> NDArray[np.float64]:

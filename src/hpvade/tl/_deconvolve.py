@@ -13,8 +13,14 @@ import torch
 from hpvade import _keys
 from hpvade._errors import InputError
 from hpvade.metrics import pearson
-from hpvade.pp import Signature, background, counts_to_cpm, cpm_to_log, rna_fractions
-from hpvade.pp._spaces import CPM_TOTAL
+from hpvade.pp import (
+    Signature,
+    counts_to_cpm,
+    cpm_to_log,
+    expression_of,
+    restrict_to_genes,
+    rna_fractions,
+)
 from hpvade.tl._config import DeconvolveConfig
 from hpvade.tl._fit import fit_fractions
 
@@ -118,12 +124,13 @@ def _fit_measured(
     measured: torch.Tensor,
     config: DeconvolveConfig,
 ) -> torch.Tensor:
-    """Fit over the measured genes: S scaled to them, m the part of a cell's counts that lies in them."""
-    signature = network.signature.cpm()[measured]
-    content = network.signature.rna_content * signature.sum(0) / CPM_TOTAL
+    """Fit over the measured genes."""
+    signature_cpm, content = restrict_to_genes(
+        network.signature.cpm(), network.signature.rna_content, genes=measured
+    )
     return fit_fractions(
         counts_to_cpm(cpm[:, measured]),
-        signature_cpm=counts_to_cpm(signature.T).T,
+        signature_cpm=signature_cpm,
         rna_content=content,
         trust=network.deconvolution.trust[measured],
         prior=prior,
@@ -146,9 +153,7 @@ def _model_cpm(
     The measured genes share out what they hold in an even mixture of the types, not the whole million;
     otherwise a table that lacks genes would look more highly expressed in all others.
     """
-    linear = bulk[:, genes[measured]].to_df().to_numpy(np.float64)
-    if config.subtract_background:
-        linear = np.maximum(linear - background(bulk.to_df().to_numpy()), 0)
+    linear = expression_of(bulk, genes[measured], subtract_background=config.subtract_background)
     empty = bulk.obs_names[linear.sum(1) <= 0]
     if len(empty):
         msg = (

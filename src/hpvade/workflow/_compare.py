@@ -5,13 +5,12 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from hpvade._errors import InputError, suggest
 from hpvade._warnings import DegenerateMetricWarning
 from hpvade.metrics import evaluate
-from hpvade.pp import background, counts_to_cpm
+from hpvade.pp import counts_to_cpm, expression_of, restrict_to_genes
 from hpvade.tl.baselines import METHODS, mean_fractions, mixture_em, nu_svr, weighted_nnls
 
 if TYPE_CHECKING:
@@ -61,13 +60,11 @@ def baseline_fractions(
     signature = model.data_signature
     genes = pd.Index(signature.genes)
     measured = genes.isin(bulk.var_names)
-    linear = bulk[:, genes[measured]].to_df().to_numpy(np.float64)
-    if model.config.deconvolve.subtract_background:  # what helps the model helps them too
-        linear = np.maximum(linear - background(bulk.to_df().to_numpy()), 0)
-    cpm = counts_to_cpm(linear)
-    share = signature.cpm[measured].sum(0) / signature.cpm.sum(0)  # of a cell's counts, in the measured genes
-    inputs = (cpm, counts_to_cpm(signature.cpm[measured].T).T)
-    content = signature.rna_content * share
+    linear = expression_of(  # what helps the model helps them too
+        bulk, genes[measured], subtract_background=model.config.deconvolve.subtract_background
+    )
+    signature_cpm, content = restrict_to_genes(signature.cpm, signature.rna_content, genes=measured)
+    inputs = (counts_to_cpm(linear), signature_cpm)
     values = {
         key: mean_fractions(model.training_fractions, bulk.n_obs)
         if key == "mean"

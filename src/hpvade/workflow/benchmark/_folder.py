@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hpvade._errors import FileFormatError, OutputError
-from hpvade.io import output_file, read_fractions, sha256, write_fractions
+from hpvade.io import output_file, read_fractions, write_fractions
 from hpvade.model import preset_config, versions
 from hpvade.workflow.benchmark._fit import Estimate
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from hpvade.workflow._train import TrainOptions
@@ -75,10 +76,12 @@ def read_facts(path: Path) -> dict[str, Any]:
     return dict(facts)
 
 
-def settings_of(plan: Plan, train: TrainOptions) -> dict[str, Any]:
-    """Collect all that an estimate depends on, apart from method and seed."""
+def settings_of(plan: Plan, train: TrainOptions, *, digests: Mapping[str, str]) -> dict[str, Any]:
+    """Collect all that an estimate depends on, apart from method and seed.
+
+    ``digests``: path of each of the plan's files → its SHA-256.
+    """
     config = preset_config(train.preset).updated(train.changes)
-    digests = {str(path): sha256(path) for path in plan.files()}
     used = {name for pair in plan.pairs for name in pair}
     references = {
         name: {

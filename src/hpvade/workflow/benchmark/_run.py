@@ -111,7 +111,7 @@ def benchmark_files(
     with record.stage("checksums"):
         for path in plan.files():
             record.add_input(path)
-        folder = open_folder(output, settings_of(plan, train), force=force)
+        folder = open_folder(output, settings_of(plan, train, digests=record.inputs), force=force)
     with record.stage("estimate"):
         tasks = _tasks(plan, options=options, train=train)
         for done, task in enumerate(tasks):
