@@ -16,15 +16,17 @@ from safetensors.torch import load_file, save_file
 from hpvade._errors import FileFormatError
 from hpvade.model._config import HPVADEConfig
 from hpvade.nn import HPVADENetwork
-from hpvade.pp import Signature
+from hpvade.pp import CellStates, Signature
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-FORMAT_VERSION = 2
-_DATA_PREFIX = "data."  # the data's S and m, beside the network's own weights
+FORMAT_VERSION = 3
+_DATA_PREFIX = "data."  # what the reference shows, beside the network's own weights
+_SIGNATURE = ("cpm", "rna_content", "rna_content_all")
+_STATES = ("cell_type", "log_change")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class Checkpoint:
         The trained network.
     signature
         The data's S and m, before training.
+    states
+        States of the cell types.
     genes
         The model's genes with the other names they go by, one row per gene.
     config
@@ -49,6 +53,7 @@ class Checkpoint:
 
     network: HPVADENetwork
     signature: Signature
+    states: CellStates
     genes: pd.DataFrame
     config: HPVADEConfig
     settings: dict[str, Any]
@@ -77,8 +82,9 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     signature = checkpoint.signature
     tensors = {name: tensor.contiguous() for name, tensor in checkpoint.network.state_dict().items()}
-    for name in ("cpm", "rna_content", "rna_content_all"):
-        tensors[_DATA_PREFIX + name] = torch.from_numpy(np.ascontiguousarray(getattr(signature, name)))
+    for source, names in ((signature, _SIGNATURE), (checkpoint.states, _STATES)):
+        for name in names:
+            tensors[_DATA_PREFIX + name] = torch.from_numpy(np.ascontiguousarray(getattr(source, name)))
     save_file(tensors, folder / "weights.safetensors")
     config = {
         "format_version": FORMAT_VERSION,
@@ -117,10 +123,8 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         )
         tensors = load_file(folder / "weights.safetensors")
         provenance = json.loads((folder / "provenance.json").read_text())
-        arrays = {
-            name: tensors.pop(_DATA_PREFIX + name).numpy()
-            for name in ("cpm", "rna_content", "rna_content_all")
-        }
+        arrays = {name: tensors.pop(_DATA_PREFIX + name).numpy() for name in (*_SIGNATURE, *_STATES)}
+        states = CellStates(**{name: arrays.pop(name) for name in _STATES})
         signature = Signature(tuple(genes.index), tuple(stored["cell_types"]), **arrays)
         network = build_network(signature, config)
         network.load_state_dict(tensors)
@@ -136,4 +140,4 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         msg = f"The model in {folder} is damaged ({reason}). Train it again, or restore the folder."
         raise FileFormatError(msg) from error
     network.eval()
-    return Checkpoint(network, signature, genes, config, settings, provenance)
+    return Checkpoint(network, signature, states, genes, config, settings, provenance)

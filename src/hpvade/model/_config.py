@@ -62,7 +62,7 @@ PRESETS: dict[str, HPVADEConfig] = {
     # The original description to the letter. Its losses are finite and it does not learn: the CPM
     # reconstruction outweighs the proportion loss by five orders of magnitude. Kept as the witness.
     "seed": HPVADEConfig(
-        preprocess=PreprocessConfig(n_genes=5_000, n_markers=0),
+        preprocess=PreprocessConfig(n_genes=5_000, n_markers=0, n_states=1),
         simulate=SimulateConfig(
             n_mixtures=10_000, n_heldout=2_000, n_cells=1_000, sparse=0, one_source=False, platform_width=0
         ),

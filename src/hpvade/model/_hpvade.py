@@ -16,7 +16,7 @@ from hpvade.model._checkpoint import Checkpoint, build_network, load_checkpoint,
 from hpvade.model._config import HPVADEConfig, preset_config
 from hpvade.model._prepare import check_and_preprocess
 from hpvade.model._provenance import versions
-from hpvade.pp import Signature, apply_rna_content, counts_to_cpm, prepared_signature
+from hpvade.pp import Signature, apply_rna_content, counts_to_cpm, prepared_signature, prepared_states
 from hpvade.schema import check_bulk, check_overlap
 from hpvade.tl import Deconvolution, deconvolve
 
@@ -81,6 +81,7 @@ class HPVADE:
         }
         self._prepared: AnnData | None = self._prepare(reference, bulk)
         self._data_signature = prepared_signature(self._prepared)
+        self._states = prepared_states(self._prepared)
         selected = self._prepared.var.loc[list(self._data_signature.genes)]
         self._genes = selected[[name for name in ALIAS_COLUMNS if name in selected]].astype(str)
         with torch.random.fork_rng():
@@ -219,7 +220,11 @@ class HPVADE:
         fewest = min(100, len(self._genes) // 2)
         check_overlap(matched, self._genes.index, fewest=fewest, whose="the model").raise_if_errors()
         result = deconvolve(
-            self.network, matched, signature=self._data_signature, config=self.config.deconvolve
+            self.network,
+            matched,
+            signature=self._data_signature,
+            states=self._states,
+            config=self.config.deconvolve,
         )
         bulk.obsm[_keys.FRACTIONS] = result.fractions
         bulk.obsm[_keys.RNA_FRACTIONS] = result.rna_fractions
@@ -255,9 +260,8 @@ class HPVADE:
 
     def save(self, folder: str | Path) -> None:
         """Write the model folder; see `load`."""
-        checkpoint = Checkpoint(
-            self.network, self._data_signature, self._genes, self.config, self.settings, self.provenance
-        )
+        data = (self._data_signature, self._states, self._genes)
+        checkpoint = Checkpoint(self.network, *data, self.config, self.settings, self.provenance)
         save_checkpoint(checkpoint, Path(folder))
 
     @classmethod
@@ -275,6 +279,7 @@ class HPVADE:
         model = cls.__new__(cls)
         model.config, model.settings, model.provenance = stored.config, stored.settings, stored.provenance
         model.network, model._data_signature, model._genes = stored.network, stored.signature, stored.genes
+        model._states = stored.states
         model.history = pd.DataFrame()
         model.training_fractions = np.empty((0, len(model.cell_types)), np.float32)
         model._prepared = None

@@ -11,8 +11,11 @@ from hpvade.pp._prepare import model_genes, prepared_signature, preprocess
 from hpvade.pp._rna_table import apply_rna_content, read_rna_content
 from hpvade.pp._spaces import counts_to_cpm, counts_to_log, cpm_to_log
 from hpvade.pp._split import split_cells
+from hpvade.pp._states import STATE_FLOOR, CellStates, prepared_states
 
 __all__ = [
+    "STATE_FLOOR",
+    "CellStates",
     "PreprocessConfig",
     "Signature",
     "apply_label_map",
@@ -29,6 +32,7 @@ __all__ = [
     "is_ribosomal_or_mitochondrial",
     "model_genes",
     "prepared_signature",
+    "prepared_states",
     "preprocess",
     "read_label_map",
     "read_rna_content",

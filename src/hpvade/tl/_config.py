@@ -27,6 +27,6 @@ class DeconvolveConfig(BaseModel):
 
     subtract_background: bool = True
     fit: bool = True
-    prior_strength: float = Field(default=1.0, ge=0)
+    prior_strength: float = Field(default=0.2, ge=0)
     noise_floor: float = Field(default=25.0, gt=0)
     outlier: PositiveFloat | None = 2.0

@@ -14,6 +14,8 @@ from hpvade import _keys
 from hpvade._errors import InputError
 from hpvade.metrics import pearson
 from hpvade.pp import (
+    STATE_FLOOR,
+    CellStates,
     Signature,
     counts_to_cpm,
     cpm_to_log,
@@ -58,14 +60,16 @@ def deconvolve(
     bulk: AnnData,
     *,
     signature: Signature,
+    states: CellStates,
     config: DeconvolveConfig | None = None,
-    batch_size: int = 256,
+    batch_size: int = 64,
 ) -> Deconvolution:
     """Estimate the cell fractions of bulk samples.
 
     Both paths of the model answer: the deconvolution network gives a first p, and the reconstruction S·r is
-    fitted to the sample with that p as prior. Each sample is answered by itself, in double precision: its
-    neighbours, their order, the order of genes and the scale of a sample do not matter.
+    fitted to the sample with that p as prior. In the fit each type is a mixture of its states, whose shares
+    start out even: those of the reference say little about a sample. Each sample is answered by itself, in
+    double precision: its neighbours, their order, the order of genes and the scale of a sample do not matter.
 
     Parameters
     ----------
@@ -76,6 +80,8 @@ def deconvolve(
         model tell only the background; genes of the model that are missing count as not measured.
     signature
         The signature the network was made with: its genes, cell types and RNA content.
+    states
+        States of the cell types, over the same genes.
     config
         Background and fit.
     batch_size
@@ -98,7 +104,9 @@ def deconvolve(
             block = torch.from_numpy(cpm[start : start + batch_size])
             p = exact.deconvolution(block, mask).mean(0)
             if config.fit:
-                p = _fit_measured(block, exact, prior=p, measured=torch.from_numpy(measured), config=config)
+                p = _fit_measured(
+                    block, exact, states=states, prior=p, measured=torch.from_numpy(measured), config=config
+                )
             observed, expected = cpm_to_log(block), cpm_to_log(exact.signature.mix(p))
             estimates.append(p.numpy())
             fits += [
@@ -120,24 +128,37 @@ def _fit_measured(
     cpm: torch.Tensor,
     network: HPVADENetwork,
     *,
+    states: CellStates,
     prior: torch.Tensor,
     measured: torch.Tensor,
     config: DeconvolveConfig,
 ) -> torch.Tensor:
-    """Fit over the measured genes."""
+    """Fit the states of all types over the measured genes, and add them up by type."""
+    type_of_state = torch.from_numpy(states.cell_type)
+    member = torch.nn.functional.one_hot(type_of_state, prior.shape[1]).to(prior.dtype)
     signature_cpm, content = restrict_to_genes(
-        network.signature.cpm(), network.signature.rna_content, genes=measured
+        _state_signature(network.signature.cpm(), states),
+        network.signature.rna_content[type_of_state],
+        genes=measured,
     )
-    return fit_fractions(
+    fitted = fit_fractions(
         counts_to_cpm(cpm[:, measured]),
         signature_cpm=signature_cpm,
         rna_content=content,
         trust=network.deconvolution.trust[measured],
-        prior=prior,
+        prior=(prior / member.sum(0))[:, type_of_state],
         prior_strength=config.prior_strength,
         noise_floor=config.noise_floor,
         outlier=config.outlier,
     )
+    return fitted @ member
+
+
+def _state_signature(signature_cpm: torch.Tensor, states: CellStates) -> torch.Tensor:
+    """S with a column for each state, shape (n_genes, n_states), CPM; columns sum to 1e6."""
+    change = torch.from_numpy(states.log_change).exp()
+    own = (signature_cpm[:, states.cell_type] + STATE_FLOOR) * change - STATE_FLOOR
+    return counts_to_cpm(own.clamp_min(0).T).T
 
 
 def _model_cpm(

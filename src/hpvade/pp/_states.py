@@ -1,0 +1,116 @@
+"""States of a cell type: what differs between cells that share a label, learned from the reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hpvade import _keys
+from hpvade._random import child_rng
+from hpvade.pp._prepare import model_genes
+from hpvade.pp._spaces import counts_to_cpm, counts_to_log
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+STATE_FLOOR = 25.0  # CPM below which the ratio of a state to its type is noise
+_CELLS_PER_STATE = 25  # a type with fewer than twice as many has one state
+_FEWEST_CELLS = 5  # of a state in a reference, for its profile to count
+_MOST_CELLS = 5_000  # of a type that are looked at; more do not change a profile
+_COMPONENTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class CellStates:
+    """How the states of each type differ from the type as a whole.
+
+    A label hides states, such as naive and effector cells, whose shares in a reference are those of its
+    donors and of how cells were sorted. Bulk samples have others; one column of S per type cannot fit them.
+
+    Attributes
+    ----------
+    cell_type
+        Type of each state, shape (n_states,), 0 … n_types-1; every type has one state at least.
+    log_change
+        Natural log of (state + 25 CPM) / (type + 25 CPM), shape (n_genes, n_states).
+    """
+
+    cell_type: NDArray[np.int64]
+    log_change: NDArray[np.float64]
+
+
+def prepared_states(prepared: AnnData) -> CellStates:
+    """Find the states of every type in a prepared reference, over the model's genes.
+
+    Within a type, k-means on the first principal components of the cells in log space, each reference
+    centred for itself: references differ by platform, which is not a state. The profile of a state is
+    compared with that of its type in the same reference, and the log ratio is the mean over references,
+    weighted by cells.
+    """
+    panel = model_genes(prepared)
+    settings = prepared.uns[_keys.UNS]
+    labels = panel.obs[settings["labels_key"]].astype("category").cat.codes.to_numpy()
+    n_cells = len(labels)
+    reference = (
+        panel.obs[_keys.REFERENCE].cat.codes.to_numpy() if _keys.REFERENCE in panel.obs else np.zeros(n_cells)
+    )
+    rng = child_rng(settings["seed"], "states")
+    cell_type, changes = [], []
+    for k in range(labels.max() + 1):
+        cells = np.flatnonzero(labels == k)
+        if len(cells) > _MOST_CELLS:
+            cells = np.sort(rng.choice(cells, _MOST_CELLS, replace=False))
+        counts = panel.layers[_keys.COUNTS][cells]
+        found = _log_changes(counts, reference[cells], n_states=settings["preprocess"]["n_states"])
+        cell_type += [k] * len(found)
+        changes += found
+    return CellStates(np.array(cell_type, dtype=np.int64), np.stack(changes, axis=1))
+
+
+def _log_changes(
+    counts: sp.csr_matrix, reference: NDArray[np.number], *, n_states: int
+) -> list[NDArray[np.float64]]:
+    """Log change of each state of one type from its cells, counts (n_cells, n_genes)."""
+    n_cells, n_genes = counts.shape
+    n_states = min(n_states, n_cells // _CELLS_PER_STATE)
+    if n_states < 2:
+        return [np.zeros(n_genes)]
+    state = _cluster(counts_to_log(counts).toarray(), reference, n_states=n_states)
+    total = {name: _log_profile(counts[reference == name]) for name in np.unique(reference)}
+    changes = []
+    for s in range(n_states):
+        parts, weights = [], []
+        for name, own in total.items():
+            cells = np.flatnonzero((state == s) & (reference == name))
+            if len(cells) >= _FEWEST_CELLS:
+                parts.append(_log_profile(counts[cells]) - own)
+                weights.append(len(cells))
+        if parts:
+            changes.append(np.average(parts, axis=0, weights=weights))
+    return changes
+
+
+def _cluster(
+    log: NDArray[np.floating], reference: NDArray[np.number], *, n_states: int
+) -> NDArray[np.integer]:
+    """State of each cell of one type, shape (n_cells,)."""
+    from sklearn.cluster import KMeans  # noqa: PLC0415 - takes a second, and a loaded model does without
+    from sklearn.decomposition import PCA  # noqa: PLC0415 - as above
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415 - as above
+
+    for name in np.unique(reference):
+        log[reference == name] -= log[reference == name].mean(0)
+    with threadpool_limits(1):  # the order of sums, and with it the clusters, must not depend on the machine
+        n_components = min(_COMPONENTS, *log.shape)
+        components = PCA(n_components, svd_solver="randomized", random_state=0).fit_transform(log)
+        return KMeans(n_states, n_init=5, random_state=0).fit_predict(components)
+
+
+def _log_profile(counts: sp.csr_matrix) -> NDArray[np.float64]:
+    """Log of the summed profile of some cells above the floor, shape (n_genes,)."""
+    summed = np.asarray(counts.sum(0), dtype=np.float64)
+    return np.log(counts_to_cpm(summed)[0] + STATE_FLOOR)
