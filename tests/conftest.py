@@ -33,7 +33,7 @@ def prepared(reference):
 @pytest.fixture(scope="session")
 def trained():
     """A small model trained for a few epochs on a tiny reference, and bulk it knows the truth of."""
-    cells = hpvade.testing.tiny_reference(n_genes=300, seed=1)
+    cells = hpvade.testing.tiny_reference(n_cells=60, n_genes=300, seed=1)  # enough for two states a type
     hpvade.HPVADE.setup_anndata(cells, labels_key="cell_type")
     config = {"preprocess": {"n_markers": 100}, "train": {"max_epochs": 6}}
     model = hpvade.HPVADE(cells, preset="fast", config=config, seed=3)

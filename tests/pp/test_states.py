@@ -79,6 +79,38 @@ def test_few_cells_or_one_state_asked_for_give_the_type_itself(n_cells, n_states
     assert not found.log_change.any()
 
 
+def test_cells_without_counts_change_nothing():
+    cells, _ = cells_of_two_states(np.random.default_rng(5))
+    counts = cells.layers[_keys.COUNTS].toarray()
+    empty = anndata.AnnData(sp.csr_matrix(np.zeros((10, N_GENES), np.float32)), var=cells.var)
+    empty.obs = pd.DataFrame({"cell_type": "mixed"}, index=[f"empty{i}" for i in range(10)])
+    both = anndata.concat([cells, empty])
+    both.layers[_keys.COUNTS] = sp.csr_matrix(np.vstack([counts, np.zeros((10, N_GENES), np.float32)]))
+    config = PreprocessConfig(n_genes=N_GENES, n_states=2)
+    with_empty = prepared_states(preprocess(both, labels_key="cell_type", config=config))
+    without = prepared_states(prepare(cells, 2))
+    np.testing.assert_array_equal(with_empty.log_change, without.log_change)
+
+
+def test_many_references_with_few_cells_each_leave_a_type_its_one_state():
+    cells, _ = cells_of_two_states(np.random.default_rng(6), n_cells=60)
+    cells.obs[_keys.REFERENCE] = [f"r{i % 20}" for i in range(cells.n_obs)]
+    found = prepared_states(prepare(cells, 2))
+    assert found.cell_type.tolist() == [0, 1]
+    assert not found.log_change.any()
+
+
+@pytest.mark.parametrize("n_distinct", [1, 2])
+def test_copies_of_the_same_cell(n_distinct):
+    cells, _ = cells_of_two_states(np.random.default_rng(7))
+    counts = cells.layers[_keys.COUNTS].toarray()
+    counts[:120] = counts[np.arange(120) % n_distinct]
+    cells.layers[_keys.COUNTS] = sp.csr_matrix(counts)
+    found = prepared_states(prepare(cells, 5))
+    assert (found.cell_type == 0).sum() == n_distinct
+    assert np.isfinite(found.log_change).all()
+
+
 def test_many_cells_are_sampled(monkeypatch):
     monkeypatch.setattr("hpvade.pp._states._MOST_CELLS", 200)
     cells, state = cells_of_two_states(np.random.default_rng(4), n_cells=600)

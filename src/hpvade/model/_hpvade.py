@@ -10,13 +10,20 @@ import pandas as pd
 import torch
 
 from hpvade import _keys
-from hpvade._errors import HPVADEError, InputError, LabelError, absent_column
+from hpvade._errors import HPVADEError, LabelError, absent_column
 from hpvade.io import ALIAS_COLUMNS, match_genes
 from hpvade.model._checkpoint import Checkpoint, build_network, load_checkpoint, save_checkpoint
 from hpvade.model._config import HPVADEConfig, preset_config
-from hpvade.model._prepare import check_and_preprocess
+from hpvade.model._prepare import check_and_preprocess, check_same_reference
 from hpvade.model._provenance import versions
-from hpvade.pp import Signature, apply_rna_content, counts_to_cpm, prepared_signature, prepared_states
+from hpvade.pp import (
+    CellStates,
+    Signature,
+    apply_rna_content,
+    counts_to_cpm,
+    prepared_signature,
+    prepared_states,
+)
 from hpvade.schema import check_bulk, check_overlap
 from hpvade.tl import Deconvolution, deconvolve
 
@@ -86,8 +93,7 @@ class HPVADE:
         self._genes = selected[[name for name in ALIAS_COLUMNS if name in selected]].astype(str)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            trust = selected[_keys.TRUST].to_numpy()
-            self.network = build_network(self._data_signature, config, trust=trust)
+            self.network = build_network(self._data_signature, config, trust=selected[_keys.TRUST].to_numpy())
         self.history = pd.DataFrame()
         self.training_fractions = np.empty((0, len(self.cell_types)), np.float32)
         self.provenance: dict[str, Any] = {"versions": versions()}
@@ -174,8 +180,7 @@ class HPVADE:
                 "A loaded model has no reference to train on. Load it with HPVADE.load(folder, reference=…)."
             )
             raise HPVADEError(msg)
-        seed, simulation = self.settings["seed"], self.config.simulate
-        config = self.config.train
+        seed, simulation, config = self.settings["seed"], self.config.simulate, self.config.train
         if max_epochs is not None:
             config = config.model_copy(update={"max_epochs": max_epochs})
         training = SplitData.draw(prepared, split=_keys.TRAIN, config=simulation, seed=seed)
@@ -247,6 +252,11 @@ class HPVADE:
         return self._data_signature
 
     @property
+    def states(self) -> CellStates:
+        """States of the cell types, as found in the reference."""
+        return self._states
+
+    @property
     def prepared(self) -> AnnData | None:
         """The prepared reference, or None for a model that was loaded without one."""
         return self._prepared
@@ -286,11 +296,5 @@ class HPVADE:
         if reference is not None:
             model._prepared = model._prepare(reference, None)
             model._prepared.var[_keys.SELECTED] = model._prepared.var_names.isin(stored.genes.index)
-            found = prepared_signature(model._prepared)
-            if (found.genes, found.cell_types) != (stored.signature.genes, stored.signature.cell_types):
-                msg = f"{folder} was trained on another reference: genes or cell types differ."
-                raise InputError(msg)
-            if not np.allclose(found.rna_content, stored.signature.rna_content, rtol=1e-4):
-                msg = f"{folder} was trained with another RNA content, or on other cells."
-                raise InputError(msg)
+            check_same_reference(prepared_signature(model._prepared), stored.signature, folder=folder)
         return model

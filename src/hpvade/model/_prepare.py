@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from hpvade._errors import InputError
 from hpvade.io import match_genes
 from hpvade.pp import preprocess
 from hpvade.schema import check_overlap, check_reference
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from anndata import AnnData
 
-    from hpvade.pp import PreprocessConfig
+    from hpvade.pp import PreprocessConfig, Signature
 
 
 def check_and_preprocess(
@@ -50,3 +55,19 @@ def check_and_preprocess(
     return preprocess(
         reference, labels_key=labels_key, donor_key=donor_key, genes=genes, config=config, seed=seed
     )
+
+
+def check_same_reference(found: Signature, stored: Signature, *, folder: str | Path) -> None:
+    """Refuse a reference whose signature is not the one that a model in ``folder`` was made with.
+
+    Raises
+    ------
+    InputError
+        Genes, cell types or RNA content differ.
+    """
+    if (found.genes, found.cell_types) != (stored.genes, stored.cell_types):
+        msg = f"{folder} was trained on another reference: genes or cell types differ."
+        raise InputError(msg)
+    if not np.allclose(found.rna_content, stored.rna_content, rtol=1e-4):
+        msg = f"{folder} was trained with another RNA content, or on other cells."
+        raise InputError(msg)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-STATE_FLOOR = 25.0  # CPM below which the ratio of a state to its type is noise
+STATE_FLOOR = 25.0  # CPM added before a state is compared with its type
 _CELLS_PER_STATE = 25  # a type with fewer than twice as many has one state
 _FEWEST_CELLS = 5  # of a state in a reference, for its profile to count
 _MOST_CELLS = 5_000  # of a type that are looked at; more do not change a profile
@@ -52,58 +52,63 @@ def prepared_states(prepared: AnnData) -> CellStates:
     weighted by cells.
     """
     panel = model_genes(prepared)
+    counts = panel.layers[_keys.COUNTS]
     settings = prepared.uns[_keys.UNS]
-    labels = panel.obs[settings["labels_key"]].astype("category").cat.codes.to_numpy()
-    n_cells = len(labels)
-    reference = (
-        panel.obs[_keys.REFERENCE].cat.codes.to_numpy() if _keys.REFERENCE in panel.obs else np.zeros(n_cells)
-    )
-    rng = child_rng(settings["seed"], "states")
+    labels = panel.obs[settings["labels_key"]].cat.codes.to_numpy()
+    several = _keys.REFERENCE in panel.obs
+    reference = panel.obs[_keys.REFERENCE].cat.codes.to_numpy() if several else np.zeros(len(labels), np.int8)
+    telling = np.asarray(counts.sum(1)).ravel() > 0  # a cell without counts in the model's genes has no state
     cell_type, changes = [], []
     for k in range(labels.max() + 1):
-        cells = np.flatnonzero(labels == k)
+        cells = np.flatnonzero((labels == k) & telling)
         if len(cells) > _MOST_CELLS:
+            rng = child_rng(settings["seed"], "states", k)
             cells = np.sort(rng.choice(cells, _MOST_CELLS, replace=False))
-        counts = panel.layers[_keys.COUNTS][cells]
-        found = _log_changes(counts, reference[cells], n_states=settings["preprocess"]["n_states"])
+        found = _log_changes(counts[cells], reference[cells], n_states=settings["preprocess"]["n_states"])
         cell_type += [k] * len(found)
         changes += found
     return CellStates(np.array(cell_type, dtype=np.int64), np.stack(changes, axis=1))
 
 
 def _log_changes(
-    counts: sp.csr_matrix, reference: NDArray[np.number], *, n_states: int
+    counts: sp.csr_matrix, reference: NDArray[np.integer], *, n_states: int
 ) -> list[NDArray[np.float64]]:
-    """Log change of each state of one type from its cells, counts (n_cells, n_genes)."""
+    """Log change of each state of one type from its cells, counts (n_cells, n_genes).
+
+    One state that does not differ from the type where fewer than two can be told apart.
+    """
     n_cells, n_genes = counts.shape
     n_states = min(n_states, n_cells // _CELLS_PER_STATE)
-    if n_states < 2:
-        return [np.zeros(n_genes)]
-    state = _cluster(counts_to_log(counts).toarray(), reference, n_states=n_states)
-    total = {name: _log_profile(counts[reference == name]) for name in np.unique(reference)}
     changes = []
-    for s in range(n_states):
-        parts, weights = [], []
-        for name, own in total.items():
-            cells = np.flatnonzero((state == s) & (reference == name))
-            if len(cells) >= _FEWEST_CELLS:
-                parts.append(_log_profile(counts[cells]) - own)
-                weights.append(len(cells))
-        if parts:
-            changes.append(np.average(parts, axis=0, weights=weights))
-    return changes
+    if n_states > 1:
+        state = _cluster(counts_to_log(counts).toarray(), reference, n_states=n_states)
+        references = np.unique(reference)
+        of_type = [_log_profile(counts[reference == r]) for r in references]
+        for s in np.unique(state):
+            parts, weights = [], []
+            for r, profile in zip(references, of_type, strict=True):
+                cells = np.flatnonzero((state == s) & (reference == r))
+                if len(cells) >= _FEWEST_CELLS:
+                    parts.append(_log_profile(counts[cells]) - profile)
+                    weights.append(len(cells))
+            if parts:
+                changes.append(np.average(parts, axis=0, weights=weights))
+    return changes if len(changes) > 1 else [np.zeros(n_genes)]
 
 
 def _cluster(
-    log: NDArray[np.floating], reference: NDArray[np.number], *, n_states: int
+    log: NDArray[np.floating], reference: NDArray[np.integer], *, n_states: int
 ) -> NDArray[np.integer]:
     """State of each cell of one type, shape (n_cells,)."""
     from sklearn.cluster import KMeans  # noqa: PLC0415 - takes a second, and a loaded model does without
     from sklearn.decomposition import PCA  # noqa: PLC0415 - as above
     from threadpoolctl import threadpool_limits  # noqa: PLC0415 - as above
 
-    for name in np.unique(reference):
-        log[reference == name] -= log[reference == name].mean(0)
+    for r in np.unique(reference):
+        log[reference == r] -= log[reference == r].mean(0)
+    n_states = min(n_states, len(np.unique(log, axis=0)))  # copies of a cell are one point to k-means
+    if n_states < 2:
+        return np.zeros(len(log), np.int64)
     with threadpool_limits(1):  # the order of sums, and with it the clusters, must not depend on the machine
         n_components = min(_COMPONENTS, *log.shape)
         components = PCA(n_components, svd_solver="randomized", random_state=0).fit_transform(log)

@@ -29,7 +29,7 @@ class _Problem(NamedTuple):
     noise_floor: float
 
 
-class _State(NamedTuple):
+class _Iterate(NamedTuple):
     """One iterate."""
 
     objective: Tensor  # (n,)
@@ -64,6 +64,9 @@ def fit_fractions(
     median), so that genes that a platform measures wrongly cannot decide between types that are alike. The
     offset takes up what scales all genes alike. Solved by Levenberg–Marquardt steps in the logits of p.
 
+    A type may have several columns, one for each of its states; they then stand where types stand here, and
+    λ holds for each.
+
     Parameters
     ----------
     cpm
@@ -86,7 +89,15 @@ def fit_fractions(
     Returns
     -------
     Cell fractions p, shape (n_samples, n_types); rows sum to 1.
+
+    Raises
+    ------
+    ValueError
+        The signature holds a value that is not finite; every step would fail, and the prior come back.
     """
+    if not bool(torch.isfinite(signature_cpm).all()):
+        msg = "The signature is not finite."
+        raise ValueError(msg)
     problem = _Problem(
         log_bulk=(cpm + noise_floor).log(),
         signature_cpm=signature_cpm,
@@ -107,7 +118,7 @@ def fit_fractions(
     return unknowns[:, :-1].softmax(1)
 
 
-def _minimise(problem: _Problem, unknowns: Tensor, *, limit: Tensor) -> tuple[Tensor, _State]:
+def _minimise(problem: _Problem, unknowns: Tensor, *, limit: Tensor) -> tuple[Tensor, _Iterate]:
     """Minimise from a starting point, (n, n_types + 1), with ρ linear beyond ``limit``, (n, 1).
 
     Each sample stops by itself, so that its answer does not depend on its neighbours. The damping follows the
@@ -127,7 +138,7 @@ def _minimise(problem: _Problem, unknowns: Tensor, *, limit: Tensor) -> tuple[Te
         gain = (state.objective - tried.objective) / predicted.clamp_min(1e-300)
         better = active & (tried.objective <= state.objective)
         unknowns = torch.where(better[:, None], trial, unknowns)
-        state = _State(
+        state = _Iterate(
             torch.where(better, tried.objective, state.objective),
             *(torch.where(better[:, None], new, old) for new, old in zip(tried[1:], state[1:], strict=True)),
         )
@@ -139,7 +150,7 @@ def _minimise(problem: _Problem, unknowns: Tensor, *, limit: Tensor) -> tuple[Te
     return unknowns, state
 
 
-def _evaluate(problem: _Problem, unknowns: Tensor, *, limit: Tensor) -> _State:
+def _evaluate(problem: _Problem, unknowns: Tensor, *, limit: Tensor) -> _Iterate:
     logits, offset = unknowns[:, :-1], unknowns[:, -1:]
     rna = (logits + problem.log_content).softmax(1)
     expected = rna @ problem.signature_cpm.T
@@ -149,10 +160,10 @@ def _evaluate(problem: _Problem, unknowns: Tensor, *, limit: Tensor) -> _State:
     within = residual.abs().clamp_max(limit)
     rho = within * (2 * residual.abs() - within)  # e² up to the limit; beyond it, linear
     objective = (problem.weight * rho).sum(1) + problem.prior_strength * deviation.square().sum(1)
-    return _State(objective, residual, expected, rna, deviation)
+    return _Iterate(objective, residual, expected, rna, deviation)
 
 
-def _expansion(problem: _Problem, state: _State, *, limit: Tensor) -> tuple[Tensor, Tensor]:
+def _expansion(problem: _Problem, state: _Iterate, *, limit: Tensor) -> tuple[Tensor, Tensor]:
     """Half the negative gradient, (n, n_types + 1), and half the Gauss–Newton Hessian of the objective."""
     n_types = state.rna.shape[1]
     slope = (problem.signature_cpm - state.expected[:, :, None]) * state.rna[:, None, :]
