@@ -28,6 +28,10 @@ class _Problem(NamedTuple):
     prior_strength: float
     noise_floor: float
 
+    def of(self, samples: Tensor) -> _Problem:
+        """Return the problem of some samples."""
+        return self._replace(log_bulk=self.log_bulk[samples], start=self.start[samples])
+
 
 class _Iterate(NamedTuple):
     """One iterate."""
@@ -126,26 +130,28 @@ def _minimise(problem: _Problem, unknowns: Tensor, *, limit: Tensor) -> tuple[Te
     """
     state = _evaluate(problem, unknowns, limit=limit)
     damping = unknowns.new_full((len(unknowns),), 1e-2)
-    active = torch.ones(len(unknowns), dtype=torch.bool)
+    active = torch.arange(len(unknowns))
     for _ in range(_MAX_ITERATIONS):
-        gradient, curvature = _expansion(problem, state, limit=limit)
-        step = _damped_step(gradient, curvature, damping=damping)
-        trial = unknowns + step
+        part, own_limit = problem.of(active), limit[active]
+        now = _Iterate(*(tensor[active] for tensor in state))
+        gradient, curvature = _expansion(part, now, limit=own_limit)
+        step = _damped_step(gradient, curvature, damping=damping[active])
+        trial = unknowns[active] + step
         logits = trial[:, :-1] - trial[:, :-1].amax(1, keepdim=True)
         trial = torch.cat([logits.clamp_min(_LOWEST_LOGIT), trial[:, -1:]], 1)
-        tried = _evaluate(problem, trial, limit=limit)
+        tried = _evaluate(part, trial, limit=own_limit)
         predicted = (step * (2 * gradient - (curvature @ step[:, :, None])[:, :, 0])).sum(1)
-        gain = (state.objective - tried.objective) / predicted.clamp_min(1e-300)
-        better = active & (tried.objective <= state.objective)
-        unknowns = torch.where(better[:, None], trial, unknowns)
+        gain = (now.objective - tried.objective) / predicted.clamp_min(1e-300)
+        better = tried.objective <= now.objective
+        unknowns = unknowns.index_copy(0, active[better], trial[better])
         state = _Iterate(
-            torch.where(better, tried.objective, state.objective),
-            *(torch.where(better[:, None], new, old) for new, old in zip(tried[1:], state[1:], strict=True)),
+            *(old.index_copy(0, active[better], new[better]) for old, new in zip(state, tried, strict=True))
         )
-        eased = damping * (1 - (2 * gain - 1) ** 3).clamp(1 / 3, 2)
-        damping = torch.where(better, eased, damping * 4).clamp(1e-7, _LARGEST_DAMPING)
-        active &= (step.abs().amax(1) >= _TOLERANCE) & (damping < _LARGEST_DAMPING)
-        if not bool(active.any()):
+        eased = damping[active] * (1 - (2 * gain - 1) ** 3).clamp(1 / 3, 2)
+        eased = torch.where(better, eased, damping[active] * 4).clamp(1e-7, _LARGEST_DAMPING)
+        damping = damping.index_copy(0, active, eased)
+        active = active[(step.abs().amax(1) >= _TOLERANCE) & (eased < _LARGEST_DAMPING)]
+        if not len(active):
             break
     return unknowns, state
 
@@ -164,17 +170,34 @@ def _evaluate(problem: _Problem, unknowns: Tensor, *, limit: Tensor) -> _Iterate
 
 
 def _expansion(problem: _Problem, state: _Iterate, *, limit: Tensor) -> tuple[Tensor, Tensor]:
-    """Half the negative gradient, (n, n_types + 1), and half the Gauss–Newton Hessian of the objective."""
-    n_types = state.rna.shape[1]
-    slope = (problem.signature_cpm - state.expected[:, :, None]) * state.rna[:, None, :]
-    slope = slope / (state.expected + problem.noise_floor)[:, :, None]  # of log((S·r)_g + c) in the logits
-    slope = pad(slope, (0, 1), value=1.0)  # and in the offset
-    vote = (limit / state.residual.abs()).clamp_max(1.0)  # Huber's weight
-    weighted = (slope * (problem.weight * vote)[:, :, None]).mT
-    gradient = (weighted @ state.residual[:, :, None])[:, :, 0]
-    gradient = gradient - problem.prior_strength * pad(state.deviation, (0, 1))
-    centring = torch.eye(n_types, dtype=slope.dtype) - 1 / n_types
-    return gradient, weighted @ slope + problem.prior_strength * pad(centring, (0, 1, 0, 1))
+    """Half the negative gradient, (n, n_types + 1), and half the Gauss–Newton Hessian of the objective.
+
+    The slope of log((S·r)_g + c) in logit k is r_k (S_gk − (S·r)_g) / ((S·r)_g + c), and 1 in the offset. Its
+    products are multiplied out, so that only one array of shape (n, n_types, n_genes) is made.
+    """
+    signature, mean, rna = problem.signature_cpm, state.expected, state.rna
+    vote = problem.weight * (limit / state.residual.abs()).clamp_max(1.0)  # with Huber's weight
+    relative = vote / (mean + problem.noise_floor)
+
+    def summed(weight: Tensor) -> Tensor:
+        """Σ_g weight_g · slope_gk · ((S·r)_g + c) for each logit, (n, n_types)."""
+        return rna * (weight @ signature - (weight * mean).sum(1, keepdim=True))
+
+    gradient = torch.cat(
+        [summed(relative * state.residual), (vote * state.residual).sum(1, keepdim=True)], 1
+    ) - problem.prior_strength * pad(state.deviation, (0, 1))
+    square = relative / (mean + problem.noise_floor)
+    products = (signature.T * square[:, None, :]) @ signature
+    crossed = (square * mean) @ signature
+    constant = (square * mean.square()).sum(1)
+    products = products - crossed[:, :, None] - crossed[:, None, :] + constant[:, None, None]
+    n_types = rna.shape[1]
+    centring = torch.eye(n_types, dtype=rna.dtype) - 1 / n_types
+    curvature = torch.empty((len(rna), n_types + 1, n_types + 1), dtype=rna.dtype)
+    curvature[:, :-1, :-1] = rna[:, :, None] * products * rna[:, None, :] + problem.prior_strength * centring
+    curvature[:, :-1, -1] = curvature[:, -1, :-1] = summed(relative)
+    curvature[:, -1, -1] = vote.sum(1)
+    return gradient, curvature
 
 
 def _damped_step(gradient: Tensor, curvature: Tensor, *, damping: Tensor) -> Tensor:
