@@ -15,7 +15,7 @@ class DeconvolveConfig(BaseModel):
     fit
         Fit each sample by S·r with the network's answer as prior. False: the network's answer as it is.
     prior_strength
-        Weight of the network's answer in the fit, in squared log deviations of one gene.
+        Weight of the network's answer in the fit, for each state, in squared log deviations of one gene.
     noise_floor
         CPM below which differences in expression are taken for noise in the fit.
     outlier
