@@ -7,7 +7,8 @@ import pytest
 import scipy.sparse as sp
 
 from hpvade import _keys
-from hpvade.pp import STATE_FLOOR, PreprocessConfig, prepared_states, preprocess
+from hpvade.pp import PreprocessConfig, prepared_states, preprocess
+from hpvade.pp._states import _FLOOR
 
 N_GENES = 120
 
@@ -39,7 +40,7 @@ def prepare(cells, n_states):
 def expected_change(cells, chosen, whole):
     def log_profile(mask):
         summed = np.asarray(cells.X[mask].sum(0), dtype=float).ravel()
-        return np.log(summed / summed.sum() * 1e6 + STATE_FLOOR)
+        return np.log(summed / summed.sum() * 1e6 + _FLOOR)
 
     return log_profile(chosen) - log_profile(whole)
 

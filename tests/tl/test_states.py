@@ -9,7 +9,8 @@ import torch
 from anndata import AnnData
 
 import hpvade
-from hpvade.pp import STATE_FLOOR, CellStates
+from hpvade.pp import CellStates
+from hpvade.pp._states import _FLOOR
 
 
 @pytest.fixture
@@ -62,11 +63,11 @@ def test_a_sample_of_one_state_only_is_answered_right(trained, fitted):
     model, _ = trained
     genes = pd.Index(model.data_signature.genes)
     cpm = model.network.signature.cpm().detach().double().numpy()
-    log = np.log(cpm + STATE_FLOOR)
+    log = np.log(cpm + _FLOOR)
     change = np.zeros((len(genes), 4))
     change[:, 1] = (log[:, 1] - log[:, 0]) / 2
     states = CellStates(np.array([0, 0, 1, 2]), change)
-    profile = np.maximum((cpm[:, 0] + STATE_FLOOR) * np.exp(change[:, 1]) - STATE_FLOOR, 0)
+    profile = np.maximum((cpm[:, 0] + _FLOOR) * np.exp(change[:, 1]) - _FLOOR, 0)
     profile *= 1e6 / profile.sum()
     content = model.network.signature.rna_content.double().numpy()
     truth = np.array([0.6, 0.1, 0.3])

@@ -11,10 +11,9 @@ from hpvade.pp._prepare import model_genes, prepared_signature, preprocess
 from hpvade.pp._rna_table import apply_rna_content, read_rna_content
 from hpvade.pp._spaces import counts_to_cpm, counts_to_log, cpm_to_log
 from hpvade.pp._split import split_cells
-from hpvade.pp._states import STATE_FLOOR, CellStates, prepared_states
+from hpvade.pp._states import CellStates, prepared_states
 
 __all__ = [
-    "STATE_FLOOR",
     "CellStates",
     "PreprocessConfig",
     "Signature",

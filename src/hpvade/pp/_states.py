@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-STATE_FLOOR = 25.0  # CPM added before a state is compared with its type
+_FLOOR = 25.0  # CPM added before a state is compared with its type
 _CELLS_PER_STATE = 25  # a type with fewer than twice as many has one state
 _FEWEST_CELLS = 5  # of a state in a reference, for its profile to count
 _MOST_CELLS = 5_000  # of a type that are looked at; more do not change a profile
@@ -41,6 +41,21 @@ class CellStates:
 
     cell_type: NDArray[np.int64]
     log_change: NDArray[np.float64]
+
+    def signature(self, cpm: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Apply the changes to S.
+
+        Parameters
+        ----------
+        cpm
+            S with one column for each type, shape (n_genes, n_types), CPM.
+
+        Returns
+        -------
+        S with one column for each state, shape (n_genes, n_states), CPM; columns sum to 1e6.
+        """
+        changed = (cpm[:, self.cell_type] + _FLOOR) * np.exp(self.log_change) - _FLOOR
+        return counts_to_cpm(np.maximum(changed, 0).T).T
 
 
 def prepared_states(prepared: AnnData) -> CellStates:
@@ -118,4 +133,4 @@ def _cluster(
 def _log_profile(counts: sp.csr_matrix) -> NDArray[np.float64]:
     """Log of the summed profile of some cells above the floor, shape (n_genes,)."""
     summed = np.asarray(counts.sum(0), dtype=np.float64)
-    return np.log(counts_to_cpm(summed)[0] + STATE_FLOOR)
+    return np.log(counts_to_cpm(summed)[0] + _FLOOR)

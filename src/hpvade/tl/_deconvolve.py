@@ -14,7 +14,6 @@ from hpvade import _keys
 from hpvade._errors import InputError
 from hpvade.metrics import pearson
 from hpvade.pp import (
-    STATE_FLOOR,
     CellStates,
     Signature,
     counts_to_cpm,
@@ -137,7 +136,7 @@ def _fit_measured(
     type_of_state = torch.from_numpy(states.cell_type)
     member = torch.nn.functional.one_hot(type_of_state, prior.shape[1]).to(prior.dtype)
     signature_cpm, content = restrict_to_genes(
-        _state_signature(network.signature.cpm(), states),
+        torch.from_numpy(states.signature(network.signature.cpm().numpy())),
         network.signature.rna_content[type_of_state],
         genes=measured,
     )
@@ -152,13 +151,6 @@ def _fit_measured(
         outlier=config.outlier,
     )
     return fitted @ member
-
-
-def _state_signature(signature_cpm: torch.Tensor, states: CellStates) -> torch.Tensor:
-    """S with a column for each state, shape (n_genes, n_states), CPM; columns sum to 1e6."""
-    change = torch.from_numpy(states.log_change).exp()
-    own = (signature_cpm[:, states.cell_type] + STATE_FLOOR) * change - STATE_FLOOR
-    return counts_to_cpm(own.clamp_min(0).T).T
 
 
 def _model_cpm(
