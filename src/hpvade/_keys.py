@@ -17,6 +17,8 @@ SOURCE: Final = (
 RNA_WEIGHT: Final = "hpvade_rna_weight"  # obs: factor that takes a cell to the RNA content of its type
 
 FRACTIONS: Final = "fractions"  # obsm: cell fractions p, samples × cell types, rows sum to 1
+LOWER: Final = "fractions_lower"  # obsm: lower bounds of the intervals of the cell fractions
+UPPER: Final = "fractions_upper"  # obsm: upper bounds
 RNA_FRACTIONS: Final = "rna_fractions"  # obsm: RNA fractions r, samples × cell types, rows sum to 1
 RECONSTRUCTION_R: Final = "reconstruction_r"  # obs: Pearson r of S·r with the sample, log space
 

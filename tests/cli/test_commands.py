@@ -36,8 +36,8 @@ class TestRun:
     def test_files_of_the_contract(self, ran):
         out, _ = ran
         assert {path.name for path in out.iterdir()} == {
-            "fractions.tsv", "rna_fractions.tsv", "qc.tsv", "signature.tsv.gz", "history.csv", "model",
-            "run.json",
+            "fractions.tsv", "fractions_lower.tsv", "fractions_upper.tsv", "rna_fractions.tsv", "qc.tsv",
+            "signature.tsv.gz", "history.csv", "model", "run.json",
         }  # fmt: skip
         fractions = pd.read_csv(out / "fractions.tsv", sep="\t")
         assert list(fractions.columns) == ["sample", "B", "Monocyte", "T"]
@@ -84,6 +84,25 @@ class TestRun:
         assert result.code == 0, result.err
         qc = pd.read_csv(files.folder / "half" / "qc.tsv", sep="\t")
         assert qc["gene_overlap"].max() < 0.6
+
+    def test_intervals_hold_the_fractions_and_follow_the_level(self, ran, files, hpv, tmp_path):
+        arguments = ("deconvolve", ran[0], files.bulk, "-o")
+        assert hpv(*arguments, tmp_path / "half", "--level", "0.5").code == 0
+
+        def read(folder, name):
+            return pd.read_csv(folder / f"{name}.tsv", sep="\t", index_col=0)
+
+        fractions = read(ran[0], "fractions")
+        widths = []
+        for folder in (ran[0], tmp_path / "half"):
+            lower, upper = read(folder, "fractions_lower"), read(folder, "fractions_upper")
+            assert ((lower <= fractions) & (fractions <= upper)).all(axis=None)
+            assert ((lower >= 0) & (upper <= 1)).all(axis=None)
+            widths.append(upper - lower)
+        assert (widths[1] < widths[0]).all(axis=None)
+        result = hpv(*arguments, tmp_path / "all", "--level", "1")
+        assert result.code == 2
+        assert "deconvolve.level" in result.err
 
     def test_single_sample(self, ran, files, hpv):
         pd.read_csv(files.bulk, sep="\t", index_col=0).iloc[:, [2]].to_csv(files.folder / "one.tsv", sep="\t")

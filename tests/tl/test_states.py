@@ -11,6 +11,7 @@ from anndata import AnnData
 import hpvade
 from hpvade.pp import CellStates
 from hpvade.pp._states import _FLOOR
+from hpvade.tl import Calibration
 
 
 @pytest.fixture
@@ -21,7 +22,12 @@ def fitted(trained):
 
     def fractions(states, table=bulk):
         answer = hpvade.tl.deconvolve(
-            model.network, table, signature=model.data_signature, states=states, config=config
+            model.network,
+            table,
+            signature=model.data_signature,
+            states=states,
+            calibration=Calibration(np.ones((1, len(model.cell_types)))),
+            config=config,
         )
         return answer.fractions
 

@@ -23,6 +23,7 @@ def deconvolve(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")],
     config: o.Config = None,
     bulk_unit: o.BulkUnit = "auto",
+    level: o.Level = None,
     as_json: o.Json = False,
     seed: o.Seed = 0,
     threads: o.Threads = None,
@@ -39,7 +40,7 @@ def deconvolve(
         bulk,
         output,
         bulk_unit=bulk_unit,
-        changes=o.setting_changes(context),
+        changes=o.setting_changes(context, deconvolve__level=level),
         force=force,
         on_stage=terminal.stage,
     )

@@ -125,6 +125,9 @@ RnaContent = Annotated[
     ),
 ]
 BulkUnit = Annotated[_types.BulkUnit, typer.Option("--bulk-unit", help="Unit of the bulk table.")]
+Level = Annotated[
+    float | None, typer.Option("--level", help="Coverage of the intervals, between 0 and 1. Default: 0.9.")
+]
 Preset = Annotated[
     _types.Preset, typer.Option("--preset", help="Settings to start from; seed is the witness that fails.")
 ]

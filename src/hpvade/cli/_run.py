@@ -31,6 +31,7 @@ def run(
     label_map: o.LabelMap = None,
     rna_content: o.RnaContent = None,
     bulk_unit: o.BulkUnit = "auto",
+    level: o.Level = None,
     n_genes: o.NGenes = None,
     members: o.Members = None,
     max_epochs: o.MaxEpochs = None,
@@ -57,6 +58,7 @@ def run(
         preprocess__min_cells=min_cells,
         network__members=members,
         train__max_epochs=max_epochs,
+        deconvolve__level=level,
     )
     with terminal.training() as on_epoch:
         result = run_files(

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 # All that hpvade writes into an output folder; --force replaces a folder only if it holds nothing else.
 _OWN_FILES = {
-    "run.json", "history.csv", "model", "signature.tsv.gz", "fractions.tsv", "rna_fractions.tsv", "qc.tsv",
-    "truth.tsv", "accuracy.tsv",
+    "run.json", "history.csv", "model", "signature.tsv.gz", "fractions.tsv", "fractions_lower.tsv",
+    "fractions_upper.tsv", "rna_fractions.tsv", "qc.tsv", "truth.tsv", "accuracy.tsv",
 }  # fmt: skip
 
 _REASONS = {

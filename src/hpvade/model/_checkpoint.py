@@ -17,16 +17,18 @@ from hpvade._errors import FileFormatError
 from hpvade.model._config import HPVADEConfig
 from hpvade.nn import HPVADENetwork
 from hpvade.pp import CellStates, Signature
+from hpvade.tl import Calibration
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 _DATA_PREFIX = "data."  # what the reference shows, beside the network's own weights
 _SIGNATURE = ("cpm", "rna_content", "rna_content_all")
 _STATES = ("cell_type", "log_change")
+_CALIBRATION = ("scores",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Checkpoint:
         The data's S and m, before training.
     states
         States of the cell types.
+    calibration
+        Errors on calibration mixtures; None for a model that was not trained.
     genes
         The model's genes with the other names they go by, one row per gene.
     config
@@ -54,6 +58,7 @@ class Checkpoint:
     network: HPVADENetwork
     signature: Signature
     states: CellStates
+    calibration: Calibration | None
     genes: pd.DataFrame
     config: HPVADEConfig
     settings: dict[str, Any]
@@ -82,7 +87,10 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     signature = checkpoint.signature
     tensors = {name: tensor.contiguous() for name, tensor in checkpoint.network.state_dict().items()}
-    for source, names in ((signature, _SIGNATURE), (checkpoint.states, _STATES)):
+    sources: list[tuple[object, tuple[str, ...]]] = [(signature, _SIGNATURE), (checkpoint.states, _STATES)]
+    if checkpoint.calibration is not None:
+        sources.append((checkpoint.calibration, _CALIBRATION))
+    for source, names in sources:
         for name in names:
             tensors[_DATA_PREFIX + name] = torch.from_numpy(np.ascontiguousarray(getattr(source, name)))
     save_file(tensors, folder / "weights.safetensors")
@@ -125,6 +133,8 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         provenance = json.loads((folder / "provenance.json").read_text())
         arrays = {name: tensors.pop(_DATA_PREFIX + name).numpy() for name in (*_SIGNATURE, *_STATES)}
         states = CellStates(**{name: arrays.pop(name) for name in _STATES})
+        scores = tensors.pop(_DATA_PREFIX + "scores", None)
+        calibration = None if scores is None else Calibration(scores.numpy())
         signature = Signature(tuple(genes.index), tuple(stored["cell_types"]), **arrays)
         network = build_network(signature, config)
         network.load_state_dict(tensors)
@@ -140,4 +150,4 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         msg = f"The model in {folder} is damaged ({reason}). Train it again, or restore the folder."
         raise FileFormatError(msg) from error
     network.eval()
-    return Checkpoint(network, signature, states, genes, config, settings, provenance)
+    return Checkpoint(network, signature, states, calibration, genes, config, settings, provenance)

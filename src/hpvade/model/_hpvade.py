@@ -16,8 +16,8 @@ from hpvade.model._checkpoint import Checkpoint, build_network, load_checkpoint,
 from hpvade.model._config import HPVADEConfig, preset_config
 from hpvade.model._prepare import check_and_preprocess, check_same_reference
 from hpvade.model._provenance import versions
+from hpvade.model._training import train_network
 from hpvade.pp import (
-    CellStates,
     Signature,
     apply_rna_content,
     counts_to_cpm,
@@ -25,7 +25,7 @@ from hpvade.pp import (
     prepared_states,
 )
 from hpvade.schema import check_bulk, check_overlap
-from hpvade.tl import Deconvolution, deconvolve
+from hpvade.tl import Calibration, Deconvolution, deconvolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -88,12 +88,13 @@ class HPVADE:
         }
         self._prepared: AnnData | None = self._prepare(reference, bulk)
         self._data_signature = prepared_signature(self._prepared)
-        self._states = prepared_states(self._prepared)
+        self.states = prepared_states(self._prepared)
         selected = self._prepared.var.loc[list(self._data_signature.genes)]
         self._genes = selected[[name for name in ALIAS_COLUMNS if name in selected]].astype(str)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             self.network = build_network(self._data_signature, config, trust=selected[_keys.TRUST].to_numpy())
+        self.calibration: Calibration | None = None
         self.history = pd.DataFrame()
         self.training_fractions = np.empty((0, len(self.cell_types)), np.float32)
         self.provenance: dict[str, Any] = {"versions": versions()}
@@ -172,40 +173,30 @@ class HPVADE:
         NonFiniteLossError
             A loss became NaN or infinite.
         """
-        from hpvade.train import MixtureData, SplitData, fit  # noqa: PLC0415 - Lightning takes seconds to import
-
-        prepared = self._prepared
-        if prepared is None:
-            msg = (
-                "A loaded model has no reference to train on. Load it with HPVADE.load(folder, reference=…)."
-            )
-            raise HPVADEError(msg)
-        seed, simulation, config = self.settings["seed"], self.config.simulate, self.config.train
+        config = self.config
         if max_epochs is not None:
-            config = config.model_copy(update={"max_epochs": max_epochs})
-        training = SplitData.draw(prepared, split=_keys.TRAIN, config=simulation, seed=seed)
-        heldout = SplitData.draw(prepared, split=_keys.HELDOUT, config=simulation, seed=seed)
-        self.training_fractions = training.fractions
-        self.network.deconvolution.center.copy_(torch.from_numpy(training.mean_log()))
-        result = fit(
+            config = config.updated({"train": {"max_epochs": max_epochs}})
+        training = train_network(
             self.network,
-            MixtureData(training, heldout, effects=simulation, batch_size=config.batch_size, seed=seed),
+            self._prepared,
+            states=self.states,
             config=config,
-            weights=self.config.loss,
-            seed=seed,
-            accelerator=accelerator,
-            devices=devices,
+            seed=self.settings["seed"],
             earlier=self.history,
             on_epoch=on_epoch,
+            accelerator=accelerator,
+            devices=devices,
         )
-        self.history = result.history
-        return not result.interrupted
+        self.history, self.training_fractions = training.history, training.fractions
+        self.calibration = training.calibration
+        return not training.interrupted
 
     def deconvolve(self, bulk: AnnData) -> Deconvolution:
-        """Estimate fractions of bulk samples.
+        """Estimate fractions of bulk samples, with intervals.
 
         Writes ``obsm["fractions"]``, ``obsm["rna_fractions"]`` (samples × cell types, rows sum to 1),
-        ``obs["reconstruction_r"]`` and ``uns["hpvade"]``.
+        ``obsm["fractions_lower"]``, ``obsm["fractions_upper"]``, ``obs["reconstruction_r"]`` and
+        ``uns["hpvade"]``. How wide: setting ``level`` of the section ``deconvolve``.
 
         Parameters
         ----------
@@ -216,7 +207,12 @@ class HPVADE:
         ------
         GeneOverlapError
             Too few of the model's genes are in ``bulk``.
+        HPVADEError
+            The model was not trained.
         """
+        if self.calibration is None:
+            msg = "The model is not trained yet. Call train() first."
+            raise HPVADEError(msg)
         values = check_bulk(bulk)
         values.raise_if_errors()
         if "unit" not in bulk.uns.get(_keys.UNS, {}):  # else read_bulk has told its notes already
@@ -228,10 +224,12 @@ class HPVADE:
             self.network,
             matched,
             signature=self._data_signature,
-            states=self._states,
+            states=self.states,
+            calibration=self.calibration,
             config=self.config.deconvolve,
         )
         bulk.obsm[_keys.FRACTIONS] = result.fractions
+        bulk.obsm[_keys.LOWER], bulk.obsm[_keys.UPPER] = result.lower, result.upper
         bulk.obsm[_keys.RNA_FRACTIONS] = result.rna_fractions
         bulk.obs[_keys.RECONSTRUCTION_R] = result.qc["reconstruction_r"]
         bulk.uns[_keys.UNS] = dict(bulk.uns.get(_keys.UNS, {})) | {"model": self.settings}
@@ -252,11 +250,6 @@ class HPVADE:
         return self._data_signature
 
     @property
-    def states(self) -> CellStates:
-        """States of the cell types, as found in the reference."""
-        return self._states
-
-    @property
     def prepared(self) -> AnnData | None:
         """The prepared reference, or None for a model that was loaded without one."""
         return self._prepared
@@ -270,7 +263,7 @@ class HPVADE:
 
     def save(self, folder: str | Path) -> None:
         """Write the model folder; see `load`."""
-        data = (self._data_signature, self._states, self._genes)
+        data = (self._data_signature, self.states, self.calibration, self._genes)
         checkpoint = Checkpoint(self.network, *data, self.config, self.settings, self.provenance)
         save_checkpoint(checkpoint, Path(folder))
 
@@ -289,7 +282,7 @@ class HPVADE:
         model = cls.__new__(cls)
         model.config, model.settings, model.provenance = stored.config, stored.settings, stored.provenance
         model.network, model._data_signature, model._genes = stored.network, stored.signature, stored.genes
-        model._states = stored.states
+        model.states, model.calibration = stored.states, stored.calibration
         model.history = pd.DataFrame()
         model.training_fractions = np.empty((0, len(model.cell_types)), np.float32)
         model._prepared = None

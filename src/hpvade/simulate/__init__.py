@@ -3,6 +3,7 @@
 from hpvade.simulate._config import SimulateConfig
 from hpvade.simulate._dataset import simulate
 from hpvade.simulate._effects import add_depth_noise, add_effects, add_platform_effect
+from hpvade.simulate._foreign import add_foreign_effects
 from hpvade.simulate._fractions import draw_fractions
 from hpvade.simulate._mixtures import draw_mixtures
 
@@ -10,6 +11,7 @@ __all__ = [
     "SimulateConfig",
     "add_depth_noise",
     "add_effects",
+    "add_foreign_effects",
     "add_platform_effect",
     "draw_fractions",
     "draw_mixtures",

@@ -1,8 +1,22 @@
 """Tools on bulk samples: deconvolution with a trained network, and baselines to stand beside it."""
 
 from hpvade.tl import baselines
+from hpvade.tl._calibration import Calibration, calibrate
 from hpvade.tl._config import DeconvolveConfig
+from hpvade.tl._covariance import fraction_covariance
 from hpvade.tl._deconvolve import Deconvolution, deconvolve
+from hpvade.tl._estimate import Estimate, estimate
 from hpvade.tl._fit import fit_fractions
 
-__all__ = ["Deconvolution", "DeconvolveConfig", "baselines", "deconvolve", "fit_fractions"]
+__all__ = [
+    "Calibration",
+    "Deconvolution",
+    "DeconvolveConfig",
+    "Estimate",
+    "baselines",
+    "calibrate",
+    "deconvolve",
+    "estimate",
+    "fit_fractions",
+    "fraction_covariance",
+]

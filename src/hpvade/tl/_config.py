@@ -21,6 +21,10 @@ class DeconvolveConfig(BaseModel):
     outlier
         Standard deviations of a sample's residuals beyond which a gene loses its vote in the fit; None
         leaves all genes theirs.
+    level
+        Coverage of the intervals. They are calibrated, when training ends, with the settings above.
+    n_calibration
+        Mixtures to calibrate on; at most those of held-out cells.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -30,3 +34,5 @@ class DeconvolveConfig(BaseModel):
     prior_strength: float = Field(default=0.2, ge=0)
     noise_floor: float = Field(default=25.0, gt=0)
     outlier: PositiveFloat | None = 2.0
+    level: float = Field(default=0.9, gt=0, lt=1)
+    n_calibration: int = Field(default=200, ge=1)

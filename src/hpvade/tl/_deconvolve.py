@@ -1,4 +1,4 @@
-"""Bulk samples → cell fractions, RNA fractions and quality of fit."""
+"""Bulk samples → cell fractions with their intervals, RNA fractions and quality of fit."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from hpvade.pp import (
     counts_to_cpm,
     cpm_to_log,
     expression_of,
-    restrict_to_genes,
     rna_fractions,
 )
 from hpvade.tl._config import DeconvolveConfig
-from hpvade.tl._fit import fit_fractions
+from hpvade.tl._estimate import estimate
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
     from hpvade.nn import HPVADENetwork
+    from hpvade.tl._calibration import Calibration
 
 _FEW_GENES = 0.5  # share of the model's genes below which a sample is flagged
 _POOR_FIT = 0.5  # correlation of S·r with the sample below which it is flagged
@@ -43,14 +43,21 @@ class Deconvolution:
     ----------
     fractions
         Cell fractions p, samples × cell types; rows sum to 1.
+    lower, upper
+        Bounds of the interval of each fraction, samples × cell types, in [0, 1].
     rna_fractions
         RNA fractions r, samples × cell types; rows sum to 1.
+    covariance
+        Covariance of the fractions before calibration, shape (n_samples, n_types, n_types).
     qc
         Per sample: `genes_used`, `gene_overlap`, `unit_detected`, `reconstruction_r`, `flags`.
     """
 
     fractions: pd.DataFrame
+    lower: pd.DataFrame
+    upper: pd.DataFrame
     rna_fractions: pd.DataFrame
+    covariance: NDArray[np.float64]
     qc: pd.DataFrame
 
 
@@ -60,15 +67,14 @@ def deconvolve(
     *,
     signature: Signature,
     states: CellStates,
+    calibration: Calibration,
     config: DeconvolveConfig | None = None,
     batch_size: int = 64,
 ) -> Deconvolution:
     """Estimate the cell fractions of bulk samples.
 
-    Both paths of the model answer: the deconvolution network gives a first p, and the reconstruction S·r is
-    fitted to the sample with that p as prior. In the fit each type is a mixture of its states, whose shares
-    start out even: those of the reference say little about a sample. Each sample is answered by itself, in
-    double precision: its neighbours, their order, the order of genes and the scale of a sample do not matter.
+    Both paths of the model answer, see `estimate`. Each sample is answered by itself: its neighbours, their
+    order, the order of genes and the scale of a sample do not matter.
 
     Parameters
     ----------
@@ -81,8 +87,10 @@ def deconvolve(
         The signature the network was made with: its genes, cell types and RNA content.
     states
         States of the cell types, over the same genes.
+    calibration
+        Errors of the same network on calibration mixtures.
     config
-        Background and fit.
+        Background, fit, and level of the intervals.
     batch_size
         Samples per step; changes memory, never the result.
 
@@ -95,62 +103,23 @@ def deconvolve(
     genes = pd.Index(signature.genes)
     measured = genes.isin(bulk.var_names)
     cpm = _model_cpm(bulk, genes=genes, measured=measured, signature=signature, config=config)
-    exact = copy.deepcopy(network).double().eval()
-    mask = torch.from_numpy(measured.astype(np.float64))
-    estimates, fits = [], []
-    with torch.inference_mode():
-        for start in range(0, len(cpm), batch_size):
-            block = torch.from_numpy(cpm[start : start + batch_size])
-            p = exact.deconvolution(block, mask).mean(0)
-            if config.fit:
-                p = _fit_measured(
-                    block, exact, states=states, prior=p, measured=torch.from_numpy(measured), config=config
-                )
-            observed, expected = cpm_to_log(block), cpm_to_log(exact.signature.mix(p))
-            estimates.append(p.numpy())
-            fits += [
-                pearson(expected[i, measured].numpy(), observed[i, measured].numpy()) for i in range(len(p))
-            ]
-    fractions = np.concatenate(estimates)
-    fractions /= fractions.sum(1, keepdims=True)
-    columns = list(signature.cell_types)
+    answer = estimate(network, cpm, measured=measured, states=states, config=config, batch_size=batch_size)
+    p = answer.fractions
+    sd = np.sqrt(answer.covariance.diagonal(axis1=1, axis2=2))
+    lower, upper = calibration.interval(p, sd, level=config.level)
+    r = _reconstruction_r(network, cpm, fractions=p, measured=measured)
+
+    def table(values: NDArray[np.floating]) -> pd.DataFrame:
+        return pd.DataFrame(values, index=bulk.obs_names, columns=list(signature.cell_types))
+
     return Deconvolution(
-        fractions=pd.DataFrame(fractions, index=bulk.obs_names, columns=columns),
-        rna_fractions=pd.DataFrame(
-            rna_fractions(fractions, signature.rna_content_all), index=bulk.obs_names, columns=columns
-        ),
-        qc=_quality(bulk, measured=measured, reconstruction_r=np.array(fits)),
+        fractions=table(p),
+        lower=table(lower),
+        upper=table(upper),
+        rna_fractions=table(rna_fractions(p, signature.rna_content_all)),
+        covariance=answer.covariance,
+        qc=_quality(bulk, measured=measured, reconstruction_r=r),
     )
-
-
-def _fit_measured(
-    cpm: torch.Tensor,
-    network: HPVADENetwork,
-    *,
-    states: CellStates,
-    prior: torch.Tensor,
-    measured: torch.Tensor,
-    config: DeconvolveConfig,
-) -> torch.Tensor:
-    """Fit the states of all types over the measured genes, and add them up by type."""
-    type_of_state = torch.from_numpy(states.cell_type)
-    member = torch.nn.functional.one_hot(type_of_state, prior.shape[1]).to(prior.dtype)
-    signature_cpm, content = restrict_to_genes(
-        torch.from_numpy(states.signature(network.signature.cpm().numpy())),
-        network.signature.rna_content[type_of_state],
-        genes=measured,
-    )
-    fitted = fit_fractions(
-        counts_to_cpm(cpm[:, measured]),
-        signature_cpm=signature_cpm,
-        rna_content=content,
-        trust=network.deconvolution.trust[measured],
-        prior=(prior / member.sum(0))[:, type_of_state],
-        prior_strength=config.prior_strength,
-        noise_floor=config.noise_floor,
-        outlier=config.outlier,
-    )
-    return fitted @ member
 
 
 def _model_cpm(
@@ -178,6 +147,20 @@ def _model_cpm(
     share = signature.cpm.mean(1)[measured].sum() / signature.cpm.mean(1).sum()
     cpm[:, measured] = counts_to_cpm(linear) * share
     return cpm
+
+
+def _reconstruction_r(
+    network: HPVADENetwork,
+    cpm: NDArray[np.float64],
+    *,
+    fractions: NDArray[np.float64],
+    measured: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """Correlation of S·r with each sample over the measured genes, log space, shape (n_samples,)."""
+    with torch.inference_mode():
+        expected = copy.deepcopy(network.signature).double().mix(torch.from_numpy(fractions)).numpy()
+    pairs = zip(cpm_to_log(expected[:, measured]), cpm_to_log(cpm[:, measured]), strict=True)
+    return np.array([pearson(modelled, observed) for modelled, observed in pairs])
 
 
 def _quality(

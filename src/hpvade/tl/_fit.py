@@ -14,7 +14,8 @@ _LOWEST_LOGIT = -14.0  # below the largest: a fraction of 1e-6
 _LONGEST_STEP = 2.0  # in logits
 _LARGEST_DAMPING = 1e7
 _MAX_ITERATIONS = 100
-_TOLERANCE = 1e-7  # largest step, in logits, at which a fit has converged
+_TOLERANCE = 1e-4  # largest step, in logits, at which a fit has converged; fractions are then good to 1e-5
+_SMALLEST_LIMIT = 1e-7  # of outliers, where a sample fits exactly
 
 
 class _Problem(NamedTuple):
@@ -112,14 +113,22 @@ def fit_fractions(
         noise_floor=noise_floor,
     )
     unknowns = pad(problem.start, (0, 1))  # logits of p, then the offset
-    unlimited = cpm.new_full((len(cpm), 1), torch.inf)
+    unlimited = outlier_limit(cpm, None)
     unknowns, state = _minimise(problem, unknowns, limit=unlimited)
-    if outlier is None:
-        return unknowns[:, :-1].softmax(1)
-    spread = _MAD_TO_SD * state.residual.abs().median(1, keepdim=True).values
-    limit = (outlier * spread).clamp_min(_TOLERANCE)  # 0 where a sample fits exactly
-    unknowns, _ = _minimise(problem, unknowns, limit=limit)
+    if outlier is not None:
+        unknowns, _ = _minimise(problem, unknowns, limit=outlier_limit(state.residual, outlier))
     return unknowns[:, :-1].softmax(1)
+
+
+def outlier_limit(residual: Tensor, outlier: float | None) -> Tensor:
+    """Residual of each sample beyond which a gene is an outlier, shape (n_samples, 1).
+
+    ``outlier`` standard deviations of its residuals, (n_samples, n_genes), by their median; None: infinite.
+    """
+    if outlier is None:
+        return residual.new_full((len(residual), 1), torch.inf)
+    spread = _MAD_TO_SD * residual.abs().median(1, keepdim=True).values
+    return (outlier * spread).clamp_min(_SMALLEST_LIMIT)
 
 
 def _minimise(problem: _Problem, unknowns: Tensor, *, limit: Tensor) -> tuple[Tensor, _Iterate]:

@@ -28,7 +28,9 @@ def deconvolve_bulk(model: HPVADE, bulk: AnnData, *, record: RunRecord) -> Decon
 
 
 def write_deconvolution(result: Deconvolution, folder: Path) -> None:
-    """Write ``fractions.tsv``, ``rna_fractions.tsv`` and ``qc.tsv`` into a folder."""
+    """Write ``fractions.tsv`` with its bounds, ``rna_fractions.tsv`` and ``qc.tsv`` into a folder."""
     write_fractions(result.fractions, folder / "fractions.tsv")
+    write_fractions(result.lower, folder / "fractions_lower.tsv")
+    write_fractions(result.upper, folder / "fractions_upper.tsv")
     write_fractions(result.rna_fractions, folder / "rna_fractions.tsv")
     result.qc.to_csv(folder / "qc.tsv", sep="\t", index_label="sample", float_format="%.4f")

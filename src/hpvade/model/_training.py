@@ -1,0 +1,86 @@
+"""Prepared reference → trained network, and how far off it is on held-out cells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+
+from hpvade import _keys
+from hpvade._errors import HPVADEError
+from hpvade._random import child_rng
+from hpvade.tl import Calibration, calibrate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    import pandas as pd
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from hpvade.model._config import HPVADEConfig
+    from hpvade.nn import HPVADENetwork
+    from hpvade.pp import CellStates
+    from hpvade.train import Row
+
+
+class Training(NamedTuple):
+    """What training leaves beside the network's weights."""
+
+    history: pd.DataFrame
+    interrupted: bool
+    fractions: NDArray[np.float32]  # of the training mixtures, (n_mixtures, n_types)
+    calibration: Calibration
+
+
+def train_network(
+    network: HPVADENetwork,
+    prepared: AnnData | None,
+    *,
+    states: CellStates,
+    config: HPVADEConfig,
+    seed: int,
+    earlier: pd.DataFrame,
+    on_epoch: Callable[[Row], None] | None,
+    **hardware: Any,  # noqa: ANN401 - accelerator and devices, as Lightning understands them
+) -> Training:
+    """Simulate mixtures, train on them, and calibrate on those of held-out cells.
+
+    ``network`` is changed in place; ``earlier`` is the history of the training that this one goes on from.
+
+    Raises
+    ------
+    HPVADEError
+        There is no prepared reference, as in a model that was loaded without one.
+    """
+    from hpvade.train import MixtureData, SplitData, fit  # noqa: PLC0415 - Lightning takes seconds to import
+
+    if prepared is None:
+        msg = "A loaded model has no reference to train on. Load it with HPVADE.load(folder, reference=…)."
+        raise HPVADEError(msg)
+    training = SplitData.draw(prepared, split=_keys.TRAIN, config=config.simulate, seed=seed)
+    heldout = SplitData.draw(prepared, split=_keys.HELDOUT, config=config.simulate, seed=seed)
+    network.deconvolution.center.copy_(torch.from_numpy(training.mean_log()))
+    result = fit(
+        network,
+        MixtureData(
+            training, heldout, effects=config.simulate, batch_size=config.train.batch_size, seed=seed
+        ),
+        config=config.train,
+        weights=config.loss,
+        seed=seed,
+        earlier=earlier,
+        on_epoch=on_epoch,
+        **hardware,
+    )
+    n_calibration = config.deconvolve.n_calibration
+    calibration = calibrate(
+        network,
+        heldout.mixtures[:n_calibration],
+        heldout.fractions[:n_calibration],
+        states=states,
+        config=config.deconvolve,
+        rng=child_rng(seed, "calibration"),
+    )
+    return Training(result.history, result.interrupted, training.fractions, calibration)

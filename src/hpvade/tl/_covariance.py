@@ -1,0 +1,100 @@
+"""How uncertain the fractions of a sample are, from how badly its reconstruction fits."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from hpvade.tl._fit import outlier_limit
+
+_CONTENT_SD = 0.2  # of log m: references of one tissue differ by about as much
+_SMALLEST_SD = 0.01  # fraction; no sample is known better
+_PRIOR_SD = 0.3  # fraction; what is known of a type that the genes do not tell apart from another
+
+
+def fraction_covariance(
+    cpm: Tensor,
+    *,
+    fractions: Tensor,
+    cell_type: Tensor,
+    signature_cpm: Tensor,
+    rna_content: Tensor,
+    trust: Tensor,
+    noise_floor: float,
+    outlier: float | None,
+) -> Tensor:
+    """Covariance of the cell fractions of each sample, before calibration.
+
+    The sandwich estimator (Huber, 1967) of the fit of `fit_fractions`, linear in the fractions of the types,
+    the shares of the states within each type held: it reads the noise off the sample's own residuals, gene by
+    gene, so that a platform far from the reference's answers for itself. Linear, since the logit of a type
+    that is absent tells nothing of how much of it may be there.
+
+    Added to it: a weak prior, without which types that are alike would seem certain; an uncertainty of each
+    type's RNA content, to which a wrong m adds the same error in all genes; and a smallest one.
+
+    Parameters
+    ----------
+    cpm, signature_cpm, rna_content, trust, noise_floor, outlier
+        As for `fit_fractions`, with one column of ``signature_cpm`` and one value of ``rna_content`` for each
+        state.
+    fractions
+        Cell fractions of the states, shape (n_samples, n_states), rows sum to 1.
+    cell_type
+        Type of each state, shape (n_states,), 0 … n_types-1.
+
+    Returns
+    -------
+    Shape (n_samples, n_types, n_types); each row sums to 0 but for the smallest uncertainty, which is on the
+    diagonal.
+    """
+    n_types = int(cell_type.max()) + 1
+    identity = torch.eye(n_types, dtype=cpm.dtype)
+    of_type = identity[cell_type]
+    p = fractions @ of_type
+    content = torch.stack([rna_content[cell_type == k][0] for k in range(n_types)])
+    profile = _type_profiles(fractions, cell_type=cell_type, signature_cpm=signature_cpm)
+    rna = p * content
+    expected = (profile @ (rna / rna.sum(1, keepdim=True))[:, :, None])[:, :, 0]
+    weight = trust / trust.mean()
+    log_ratio = (cpm + noise_floor).log() - (expected + noise_floor).log()
+    residual, vote = _residual(log_ratio, weight=weight, outlier=outlier)
+
+    # Slope of log((S·r)_g + c) in p_k, then in the fractions of all types but the last, which makes up the
+    # difference, and in the offset.
+    slope = (profile - expected[:, :, None]) / (expected[:, :, None] + noise_floor)
+    slope = slope * (content / rna.sum(1, keepdim=True))[:, None, :]
+    slope = torch.cat([slope[:, :, :-1] - slope[:, :, -1:], torch.ones_like(slope[:, :, :1])], 2)
+    precision = slope.mT @ (vote[:, :, None] * slope)
+    score = slope.mT @ ((vote * residual).square()[:, :, None] * slope)
+    noise = (vote * residual.square()).mean(1)[:, None, None] + torch.finfo(cpm.dtype).eps
+    contrast = torch.cat([identity[:, :-1] - identity[:, -1:], torch.zeros_like(identity[:, :1])], 1)
+    prior = contrast.T @ contrast / _PRIOR_SD**2
+    bread = torch.linalg.inv(precision + noise * prior + 1e-9 * identity)
+    sandwich = contrast @ bread @ (score + noise.square() * prior) @ bread @ contrast.T
+
+    by_content = _CONTENT_SD * (torch.diag_embed(p) - p[:, :, None] * p[:, None, :])  # dp_k / dlog m_j
+    total: Tensor = sandwich + by_content @ by_content.mT + _SMALLEST_SD**2 * identity
+    return total
+
+
+def _type_profiles(fractions: Tensor, *, cell_type: Tensor, signature_cpm: Tensor) -> Tensor:
+    """Profile of each type in each sample, the mean of its states, (n_samples, n_genes, n_types), CPM.
+
+    Where a type is all but absent its states come in nearly even shares.
+    """
+    profiles = []
+    for k in range(int(cell_type.max()) + 1):
+        of_type = fractions[:, cell_type == k]
+        share = of_type + 1e-3 / of_type.shape[1]
+        profiles.append((share / share.sum(1, keepdim=True)) @ signature_cpm[:, cell_type == k].T)
+    return torch.stack(profiles, 2)
+
+
+def _residual(log_ratio: Tensor, *, weight: Tensor, outlier: float | None) -> tuple[Tensor, Tensor]:
+    """Residual about the sample's offset, the weighted median, and each gene's vote, (n_samples, n_genes)."""
+    order = log_ratio.argsort(1)
+    beyond_half = weight[order].cumsum(1) >= weight.sum() / 2
+    middle = order.gather(1, beyond_half.to(torch.uint8).argmax(1, keepdim=True))
+    residual = log_ratio - log_ratio.gather(1, middle)
+    return residual, weight * (outlier_limit(residual, outlier) / residual.abs()).clamp_max(1.0)
