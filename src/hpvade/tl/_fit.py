@@ -15,6 +15,7 @@ _LONGEST_STEP = 2.0  # in logits
 _LARGEST_DAMPING = 1e7
 _MAX_ITERATIONS = 100
 _TOLERANCE = 1e-4  # largest step, in logits, at which a fit has converged; fractions are then good to 1e-5
+_FIRST_TOLERANCE = 1e-3  # of the fit that only tells outliers
 _SMALLEST_LIMIT = 1e-7  # of outliers, where a sample fits exactly
 
 
@@ -114,9 +115,12 @@ def fit_fractions(
     )
     unknowns = pad(problem.start, (0, 1))  # logits of p, then the offset
     unlimited = outlier_limit(cpm, None)
-    unknowns, state = _minimise(problem, unknowns, limit=unlimited)
-    if outlier is not None:
-        unknowns, _ = _minimise(problem, unknowns, limit=outlier_limit(state.residual, outlier))
+    if outlier is None:
+        unknowns, _ = _minimise(problem, unknowns, limit=unlimited, tolerance=_TOLERANCE)
+    else:
+        unknowns, state = _minimise(problem, unknowns, limit=unlimited, tolerance=_FIRST_TOLERANCE)
+        limit = outlier_limit(state.residual, outlier)
+        unknowns, _ = _minimise(problem, unknowns, limit=limit, tolerance=_TOLERANCE)
     return unknowns[:, :-1].softmax(1)
 
 
@@ -131,7 +135,9 @@ def outlier_limit(residual: Tensor, outlier: float | None) -> Tensor:
     return (outlier * spread).clamp_min(_SMALLEST_LIMIT)
 
 
-def _minimise(problem: _Problem, unknowns: Tensor, *, limit: Tensor) -> tuple[Tensor, _Iterate]:
+def _minimise(
+    problem: _Problem, unknowns: Tensor, *, limit: Tensor, tolerance: float
+) -> tuple[Tensor, _Iterate]:
     """Minimise from a starting point, (n, n_types + 1), with ρ linear beyond ``limit``, (n, 1).
 
     Each sample stops by itself, so that its answer does not depend on its neighbours. The damping follows the
@@ -159,7 +165,7 @@ def _minimise(problem: _Problem, unknowns: Tensor, *, limit: Tensor) -> tuple[Te
         eased = damping[active] * (1 - (2 * gain - 1) ** 3).clamp(1 / 3, 2)
         eased = torch.where(better, eased, damping[active] * 4).clamp(1e-7, _LARGEST_DAMPING)
         damping = damping.index_copy(0, active, eased)
-        active = active[(step.abs().amax(1) >= _TOLERANCE) & (eased < _LARGEST_DAMPING)]
+        active = active[(step.abs().amax(1) >= tolerance) & (eased < _LARGEST_DAMPING)]
         if not len(active):
             break
     return unknowns, state
