@@ -44,7 +44,8 @@ class TestRun:
         np.testing.assert_allclose(fractions.iloc[:, 1:].sum(1), 1, atol=1e-6)
         qc = pd.read_csv(out / "qc.tsv", sep="\t")
         assert list(qc.columns) == [
-            "sample", "genes_used", "gene_overlap", "unit_detected", "reconstruction_r", "flags",
+            "sample", "genes_used", "gene_overlap", "unit_detected", "reconstruction_r",
+            "residual_sd", "flags",
         ]  # fmt: skip
         assert list(pd.read_csv(out / "history.csv").columns) == HISTORY
         signature = pd.read_csv(out / "signature.tsv.gz", sep="\t", index_col=0)

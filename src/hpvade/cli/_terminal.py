@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    import pandas as pd
+
     from hpvade.tl import Deconvolution
     from hpvade.train import Row
+
+_SHOWN = 5  # samples named for each flag
 
 
 class Terminal:
@@ -55,11 +59,9 @@ class Terminal:
     def fractions(self, result: Deconvolution, output: Path, *, as_json: bool) -> None:
         """Print the mean fraction of each type, flags, and where the files are."""
         mean = result.fractions.mean().sort_values(ascending=False)
-        flagged = result.qc.index[result.qc["flags"] != ""]
         lines = [f"{len(result.fractions)} samples, mean fractions:"]
         lines += [f"  {cell_type:<24} {value:6.1%}" for cell_type, value in mean.items()]
-        if len(flagged):
-            lines.append(f"{len(flagged)} sample(s) flagged, see qc.tsv: {', '.join(map(str, flagged[:5]))}")
+        lines += _what_to_distrust(result.qc["flags"])
         lines.append(f"Results → {output}")
         self.result("\n".join(lines), result.fractions.T.to_dict(), as_json=as_json)
 
@@ -119,3 +121,16 @@ def fail(message: str, code: int) -> None:
     """Say what went wrong on stderr and exit."""
     print(f"Error: {message}", file=sys.stderr)
     sys.exit(code)
+
+
+def _what_to_distrust(flags: pd.Series) -> list[str]:
+    """Say which samples are flagged, one line for each flag."""
+    from hpvade.tl import FLAGS
+
+    lines = []
+    for name, meaning in FLAGS.items():
+        samples = flags.index[[name in of_sample.split(";") for of_sample in flags]]
+        if len(samples):
+            shown = ", ".join(map(str, samples[:_SHOWN])) + (", …" if len(samples) > _SHOWN else "")
+            lines.append(f"  {name}: {len(samples)} ({shown}): {meaning}")
+    return ["To distrust, see qc.tsv:", *lines] if lines else []

@@ -7,8 +7,10 @@ from hpvade.tl._covariance import fraction_covariance
 from hpvade.tl._deconvolve import Deconvolution, deconvolve
 from hpvade.tl._estimate import Estimate, estimate
 from hpvade.tl._fit import fit_fractions
+from hpvade.tl._quality import FLAGS
 
 __all__ = [
+    "FLAGS",
     "Calibration",
     "Deconvolution",
     "DeconvolveConfig",

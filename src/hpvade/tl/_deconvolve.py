@@ -10,19 +10,17 @@ import numpy as np
 import pandas as pd
 import torch
 
-from hpvade import _keys
 from hpvade._errors import InputError
-from hpvade.metrics import pearson
 from hpvade.pp import (
     CellStates,
     Signature,
     counts_to_cpm,
-    cpm_to_log,
     expression_of,
     rna_fractions,
 )
 from hpvade.tl._config import DeconvolveConfig
 from hpvade.tl._estimate import estimate
+from hpvade.tl._quality import quality
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -30,9 +28,6 @@ if TYPE_CHECKING:
 
     from hpvade.nn import HPVADENetwork
     from hpvade.tl._calibration import Calibration
-
-_FEW_GENES = 0.5  # share of the model's genes below which a sample is flagged
-_POOR_FIT = 0.5  # correlation of S·r with the sample below which it is flagged
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +45,7 @@ class Deconvolution:
     covariance
         Covariance of the fractions before calibration, shape (n_samples, n_types, n_types).
     qc
-        Per sample: `genes_used`, `gene_overlap`, `unit_detected`, `reconstruction_r`, `flags`.
+        Per sample: `genes_used`, `gene_overlap`, `unit_detected`, `reconstruction_r`, `residual_sd`, `flags`.
     """
 
     fractions: pd.DataFrame
@@ -107,7 +102,8 @@ def deconvolve(
     p = answer.fractions
     sd = np.sqrt(answer.covariance.diagonal(axis1=1, axis2=2))
     lower, upper = calibration.interval(p, sd, level=config.level)
-    r = _reconstruction_r(network, cpm, fractions=p, measured=measured)
+    with torch.inference_mode():
+        expected = copy.deepcopy(network.signature).double().mix(torch.from_numpy(p)).numpy()
 
     def table(values: NDArray[np.floating]) -> pd.DataFrame:
         return pd.DataFrame(values, index=bulk.obs_names, columns=list(signature.cell_types))
@@ -118,7 +114,15 @@ def deconvolve(
         upper=table(upper),
         rna_fractions=table(rna_fractions(p, signature.rna_content_all)),
         covariance=answer.covariance,
-        qc=_quality(bulk, measured=measured, reconstruction_r=r),
+        qc=quality(
+            bulk,
+            cpm=cpm,
+            expected=expected,
+            measured=measured,
+            fractions=p,
+            width=upper - lower,
+            noise_floor=config.noise_floor,
+        ),
     )
 
 
@@ -147,35 +151,3 @@ def _model_cpm(
     share = signature.cpm.mean(1)[measured].sum() / signature.cpm.mean(1).sum()
     cpm[:, measured] = counts_to_cpm(linear) * share
     return cpm
-
-
-def _reconstruction_r(
-    network: HPVADENetwork,
-    cpm: NDArray[np.float64],
-    *,
-    fractions: NDArray[np.float64],
-    measured: NDArray[np.bool_],
-) -> NDArray[np.float64]:
-    """Correlation of S·r with each sample over the measured genes, log space, shape (n_samples,)."""
-    with torch.inference_mode():
-        expected = copy.deepcopy(network.signature).double().mix(torch.from_numpy(fractions)).numpy()
-    pairs = zip(cpm_to_log(expected[:, measured]), cpm_to_log(cpm[:, measured]), strict=True)
-    return np.array([pearson(modelled, observed) for modelled, observed in pairs])
-
-
-def _quality(
-    bulk: AnnData, *, measured: NDArray[np.bool_], reconstruction_r: NDArray[np.float64]
-) -> pd.DataFrame:
-    flags = np.where(reconstruction_r < _POOR_FIT, "poor_fit", "")
-    if measured.mean() < _FEW_GENES:
-        flags = np.array([";".join(filter(None, ["few_genes", flag])) for flag in flags])
-    return pd.DataFrame(
-        {
-            "genes_used": int(measured.sum()),
-            "gene_overlap": float(measured.mean()),
-            "unit_detected": bulk.uns.get(_keys.UNS, {}).get("unit", "not checked"),
-            "reconstruction_r": reconstruction_r,
-            "flags": flags,
-        },
-        index=bulk.obs_names,
-    )

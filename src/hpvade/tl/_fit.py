@@ -131,8 +131,7 @@ def outlier_limit(residual: Tensor, outlier: float | None) -> Tensor:
     """
     if outlier is None:
         return residual.new_full((len(residual), 1), torch.inf)
-    spread = _MAD_TO_SD * residual.abs().median(1, keepdim=True).values
-    return (outlier * spread).clamp_min(_SMALLEST_LIMIT)
+    return (outlier * _MAD_TO_SD * residual.abs().median(1, keepdim=True).values).clamp_min(_SMALLEST_LIMIT)
 
 
 def _minimise(
