@@ -7,6 +7,8 @@ import pytest
 import torch
 
 import hpvade
+from hpvade._errors import HPVADEError
+from hpvade._warnings import DataWarning
 from hpvade.pp import counts_to_cpm
 from hpvade.tl import Calibration, estimate, fit_fractions, fraction_covariance
 from hpvade.workflow import demo_data
@@ -61,10 +63,11 @@ def test_noisier_samples_are_less_certain(problem):
     assert (sd[1] < sd[2]).all()
 
 
-def test_types_that_are_alike_are_uncertain_apart_and_certain_together():
+@pytest.mark.parametrize("noise", [0.3, 0.0])
+def test_types_that_are_alike_are_uncertain_apart_and_certain_together(noise):
     rng = np.random.default_rng(1)
     profile = counts_to_cpm(rng.gamma(0.5, size=(2, 300))).T[:, [0, 0, 1]]
-    cpm = counts_to_cpm((profile @ [0.3, 0.3, 0.4]) * np.exp(0.3 * rng.standard_normal((1, 300))))
+    cpm = counts_to_cpm((profile @ [0.3, 0.3, 0.4]) * np.exp(noise * rng.standard_normal((1, 300))))
     covariance = fraction_covariance(
         torch.from_numpy(cpm),
         fractions=torch.tensor([[0.3, 0.3, 0.4]], dtype=torch.float64),
@@ -94,7 +97,10 @@ def test_an_interval_is_the_conformal_quantile_of_the_scores():
     np.testing.assert_allclose(upper[0, 0] - 0.5, scores[79, 0] * 0.01)  # 80th of 99: (99 + 1) · 0.8
     np.testing.assert_allclose(lower[0, 0], 0.5 - scores[79, 0] * 0.01)
     assert lower[0, 1] == 0
-    lower, upper = Calibration(scores).interval(np.array([[0.5, 0.5]]), np.array([[0.01, 0.01]]), level=0.995)
+    with pytest.warns(DataWarning, match="allow 0.990 at most"):
+        lower, upper = Calibration(scores).interval(
+            np.array([[0.5, 0.5]]), np.array([[0.01, 0.01]]), level=0.995
+        )
     assert (lower == 0).all()
     assert (upper == 1).all()
 
@@ -142,3 +148,21 @@ def test_coverage_on_a_platform_that_nobody_simulated(embedded, effect):
         assert abs(covered.mean() - level) < 0.06
         if level == 0.9:
             assert covered.mean(0).min() > 0.75
+
+
+def test_a_training_that_is_broken_off_leaves_no_old_calibration(reference, monkeypatch):
+    model = hpvade.HPVADE(reference, preset="fast", config={"train": {"max_epochs": 1}})
+    bulk = hpvade.testing.tiny_bulk(reference)
+    with pytest.raises(HPVADEError, match="not trained yet"):
+        model.deconvolve(bulk)
+    model.train()
+    model.deconvolve(bulk)
+
+    def stop(*_arguments, **_settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hpvade.model._training.calibrate", stop)
+    with pytest.raises(KeyboardInterrupt):
+        model.train()
+    with pytest.raises(HPVADEError, match="not trained yet"):
+        model.deconvolve(bulk)

@@ -26,7 +26,7 @@ def fitted(trained):
             table,
             signature=model.data_signature,
             states=states,
-            calibration=Calibration(np.ones((1, len(model.cell_types)))),
+            calibration=Calibration(np.ones((20, len(model.cell_types)))),
             config=config,
         )
         return answer.fractions

@@ -176,6 +176,7 @@ class HPVADE:
         config = self.config
         if max_epochs is not None:
             config = config.updated({"train": {"max_epochs": max_epochs}})
+        self.calibration = None  # also after a second Ctrl-C, what was measured holds for no other weights
         training = train_network(
             self.network,
             self._prepared,

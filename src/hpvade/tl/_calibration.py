@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hpvade._warnings import DataWarning, warn
 from hpvade.simulate import add_foreign_effects
 from hpvade.tl._estimate import estimate
 
@@ -46,11 +47,17 @@ class Calibration:
         fractions, sd
             Shape (n_samples, n_types).
         level
-            Wanted coverage, between 0 and 1. One that needs more mixtures than there are (.996 and above for
-            200) gives 0 to 1.
+            Wanted coverage, between 0 and 1. One above n / (n + 1) for n mixtures (.995 for 200) cannot be
+            had: the bounds are then 0 and 1, with a `DataWarning`.
         """
         rank = math.ceil((len(self.scores) + 1) * level)
         if rank > len(self.scores):
+            largest = len(self.scores) / (len(self.scores) + 1)
+            warn(
+                f"Intervals of {level:g} go from 0 to 1: {len(self.scores)} calibration mixtures allow "
+                f"{largest:.3f} at most. Set n_calibration of the section deconvolve when training.",
+                DataWarning,
+            )
             return np.zeros_like(fractions), np.ones_like(fractions)
         half_width = self.scores[rank - 1] * sd
         return np.maximum(fractions - half_width, 0), np.minimum(fractions + half_width, 1)
@@ -72,7 +79,8 @@ def calibrate(
     network
         A trained network.
     mixtures
-        Mixtures of cells that the network was not trained on, shape (n_mixtures, n_genes), CPM, no effects.
+        Mixtures of cells that the network was not trained on, though S, m and the states have seen them;
+        shape (n_mixtures, n_genes), CPM, no effects.
     truth
         Their cell fractions, shape (n_mixtures, n_types).
     states

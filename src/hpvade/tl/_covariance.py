@@ -9,6 +9,7 @@ from hpvade.tl._fit import outlier_limit
 
 _CONTENT_SD = 0.2  # of log m: references of one tissue differ by about as much
 _SMALLEST_SD = 0.01  # fraction; no sample is known better
+_LEAST_NOISE = 1e-6  # variance of log residuals; a sample that fits exactly still needs the prior
 _PRIOR_SD = 0.3  # fraction; what is known of a type that the genes do not tell apart from another
 
 
@@ -25,10 +26,10 @@ def fraction_covariance(
 ) -> Tensor:
     """Covariance of the cell fractions of each sample, before calibration.
 
-    The sandwich estimator (Huber, 1967) of the fit of `fit_fractions`, linear in the fractions of the types,
-    the shares of the states within each type held: it reads the noise off the sample's own residuals, gene by
-    gene, so that a platform far from the reference's answers for itself. Linear, since the logit of a type
-    that is absent tells nothing of how much of it may be there.
+    The sandwich estimator (Huber, 1967) of the fit of `fit_fractions`, the votes of the genes and the shares
+    of the states within each type held: it reads the noise off the sample's own residuals, gene by gene, so
+    that a platform far from the reference's answers for itself. Linear in the fractions of the types, since
+    the logit of a type that is absent tells nothing of how much of it may be there.
 
     Added to it: a weak prior, without which types that are alike would seem certain; an uncertainty of each
     type's RNA content, to which a wrong m adds the same error in all genes; and a smallest one.
@@ -52,8 +53,9 @@ def fraction_covariance(
     identity = torch.eye(n_types, dtype=cpm.dtype)
     of_type = identity[cell_type]
     p = fractions @ of_type
-    content = torch.stack([rna_content[cell_type == k][0] for k in range(n_types)])
-    profile = _type_profiles(fractions, cell_type=cell_type, signature_cpm=signature_cpm)
+    profile, content = _types(
+        fractions, cell_type=cell_type, signature_cpm=signature_cpm, rna_content=rna_content
+    )
     rna = p * content
     expected = (profile @ (rna / rna.sum(1, keepdim=True))[:, :, None])[:, :, 0]
     weight = trust / trust.mean()
@@ -67,10 +69,10 @@ def fraction_covariance(
     slope = torch.cat([slope[:, :, :-1] - slope[:, :, -1:], torch.ones_like(slope[:, :, :1])], 2)
     precision = slope.mT @ (vote[:, :, None] * slope)
     score = slope.mT @ ((vote * residual).square()[:, :, None] * slope)
-    noise = (vote * residual.square()).mean(1)[:, None, None] + torch.finfo(cpm.dtype).eps
+    noise = (vote * residual.square()).mean(1)[:, None, None].clamp_min(_LEAST_NOISE)
     contrast = torch.cat([identity[:, :-1] - identity[:, -1:], torch.zeros_like(identity[:, :1])], 1)
     prior = contrast.T @ contrast / _PRIOR_SD**2
-    bread = torch.linalg.inv(precision + noise * prior + 1e-9 * identity)
+    bread = torch.linalg.inv(precision + noise * prior)
     sandwich = contrast @ bread @ (score + noise.square() * prior) @ bread @ contrast.T
 
     by_content = _CONTENT_SD * (torch.diag_embed(p) - p[:, :, None] * p[:, None, :])  # dp_k / dlog m_j
@@ -78,17 +80,22 @@ def fraction_covariance(
     return total
 
 
-def _type_profiles(fractions: Tensor, *, cell_type: Tensor, signature_cpm: Tensor) -> Tensor:
-    """Profile of each type in each sample, the mean of its states, (n_samples, n_genes, n_types), CPM.
+def _types(
+    fractions: Tensor, *, cell_type: Tensor, signature_cpm: Tensor, rna_content: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Profile, (n_samples, n_genes, n_types), CPM, and RNA content, (n_samples, n_types), of each type.
 
-    Where a type is all but absent its states come in nearly even shares.
+    Each is the mixture of the type's states in the sample. Where a type is all but absent its states come in
+    nearly even shares.
     """
-    profiles = []
+    profiles, contents = [], []
     for k in range(int(cell_type.max()) + 1):
         of_type = fractions[:, cell_type == k]
         share = of_type + 1e-3 / of_type.shape[1]
-        profiles.append((share / share.sum(1, keepdim=True)) @ signature_cpm[:, cell_type == k].T)
-    return torch.stack(profiles, 2)
+        rna = share * rna_content[cell_type == k]
+        profiles.append((rna / rna.sum(1, keepdim=True)) @ signature_cpm[:, cell_type == k].T)
+        contents.append(rna.sum(1) / share.sum(1))
+    return torch.stack(profiles, 2), torch.stack(contents, 1)
 
 
 def _residual(log_ratio: Tensor, *, weight: Tensor, outlier: float | None) -> tuple[Tensor, Tensor]:

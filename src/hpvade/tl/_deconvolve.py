@@ -20,7 +20,7 @@ from hpvade.pp import (
 )
 from hpvade.tl._config import DeconvolveConfig
 from hpvade.tl._estimate import estimate
-from hpvade.tl._quality import quality
+from hpvade.tl._quality import JUDGED_LEVEL, quality
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -102,6 +102,7 @@ def deconvolve(
     p = answer.fractions
     sd = np.sqrt(answer.covariance.diagonal(axis1=1, axis2=2))
     lower, upper = calibration.interval(p, sd, level=config.level)
+    narrow, wide = calibration.interval(p, sd, level=JUDGED_LEVEL)
     with torch.inference_mode():
         expected = copy.deepcopy(network.signature).double().mix(torch.from_numpy(p)).numpy()
 
@@ -120,7 +121,7 @@ def deconvolve(
             expected=expected,
             measured=measured,
             fractions=p,
-            width=upper - lower,
+            width=wide - narrow,
             noise_floor=config.noise_floor,
         ),
     )

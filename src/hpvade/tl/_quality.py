@@ -27,12 +27,13 @@ FLAGS = {
 _FEWEST_GENES = 0.5  # share of the model's genes
 _POOREST_FIT = 0.5  # correlation of S·r with the sample
 # Standard deviation of log residuals: a typical gene is off threefold. With four references of blood, 52
-# samples of blood reach 1.05; those of liver, brain, lung and pancreas begin at 1.11.
+# samples of blood, on which this was chosen, reach 1.05; liver, brain, lung and pancreas begin at 1.11.
 _LARGEST_RESIDUAL = 1.08
 _FEWEST_IN_TOP = 0.1  # share of a sample's total in the top hundredth of its genes
 _TRANSCRIPTOME = 5_000  # genes; fewer were chosen by somebody, and their shares tell nothing
 _LARGEST_FRACTION = 0.95
 _WIDEST = 0.5
+JUDGED_LEVEL = 0.9  # of the intervals whose width is judged, whatever level is reported
 
 
 def quality(
@@ -56,7 +57,7 @@ def quality(
     measured
         Genes of the model that the table has, shape (n_genes,).
     fractions, width
-        Cell fractions, and upper minus lower bound of each, shape (n_samples, n_types).
+        Cell fractions, and upper minus lower bound of each at `JUDGED_LEVEL`, shape (n_samples, n_types).
     noise_floor
         CPM below which differences are noise.
 
