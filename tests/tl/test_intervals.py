@@ -140,10 +140,9 @@ def test_coverage_on_a_platform_that_nobody_simulated(embedded, effect):
         states=embedded.states,
         config=embedded.config.deconvolve,
     )
-    sd = np.sqrt(answer.covariance.diagonal(axis1=1, axis2=2))
     truth = mixtures.obsm["fractions"].to_numpy()
     for level in (0.5, 0.8, 0.9, 0.95):
-        lower, upper = embedded.calibration.interval(answer.fractions, sd, level=level)
+        lower, upper = embedded.calibration.interval(answer.fractions, answer.sd, level=level)
         covered = (lower <= truth) & (truth <= upper)
         assert abs(covered.mean() - level) < 0.06
         if level == 0.9:

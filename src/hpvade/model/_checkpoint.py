@@ -28,7 +28,7 @@ FORMAT_VERSION = 4
 _DATA_PREFIX = "data."  # what the reference shows, beside the network's own weights
 _SIGNATURE = ("cpm", "rna_content", "rna_content_all")
 _STATES = ("cell_type", "log_change")
-_CALIBRATION = ("scores",)
+_SCORES = _DATA_PREFIX + "scores"  # of the calibration; absent from a model that was not trained
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +87,9 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     signature = checkpoint.signature
     tensors = {name: tensor.contiguous() for name, tensor in checkpoint.network.state_dict().items()}
-    sources: list[tuple[object, tuple[str, ...]]] = [(signature, _SIGNATURE), (checkpoint.states, _STATES)]
     if checkpoint.calibration is not None:
-        sources.append((checkpoint.calibration, _CALIBRATION))
-    for source, names in sources:
+        tensors[_SCORES] = torch.from_numpy(checkpoint.calibration.scores)
+    for source, names in ((signature, _SIGNATURE), (checkpoint.states, _STATES)):
         for name in names:
             tensors[_DATA_PREFIX + name] = torch.from_numpy(np.ascontiguousarray(getattr(source, name)))
     save_file(tensors, folder / "weights.safetensors")
@@ -133,7 +132,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         provenance = json.loads((folder / "provenance.json").read_text())
         arrays = {name: tensors.pop(_DATA_PREFIX + name).numpy() for name in (*_SIGNATURE, *_STATES)}
         states = CellStates(**{name: arrays.pop(name) for name in _STATES})
-        scores = tensors.pop(_DATA_PREFIX + "scores", None)
+        scores = tensors.pop(_SCORES, None)
         calibration = None if scores is None else Calibration(scores.numpy())
         signature = Signature(tuple(genes.index), tuple(stored["cell_types"]), **arrays)
         network = build_network(signature, config)

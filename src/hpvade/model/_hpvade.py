@@ -17,13 +17,7 @@ from hpvade.model._config import HPVADEConfig, preset_config
 from hpvade.model._prepare import check_and_preprocess, check_same_reference
 from hpvade.model._provenance import versions
 from hpvade.model._training import train_network
-from hpvade.pp import (
-    Signature,
-    apply_rna_content,
-    counts_to_cpm,
-    prepared_signature,
-    prepared_states,
-)
+from hpvade.pp import Signature, apply_rna_content, counts_to_cpm, prepared_signature, prepared_states
 from hpvade.schema import check_bulk, check_overlap
 from hpvade.tl import Calibration, Deconvolution, deconvolve
 

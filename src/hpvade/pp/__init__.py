@@ -1,7 +1,7 @@
 """Preparation: the three spaces, genes, split, signature and RNA content."""
 
 from hpvade.pp._aggregate import Signature, signature, sum_by_group
-from hpvade.pp._background import background, expression_of
+from hpvade.pp._background import WHOLE_TRANSCRIPTOME, background, expression_of
 from hpvade.pp._combine import combine_references
 from hpvade.pp._config import PreprocessConfig
 from hpvade.pp._content import cell_fractions, consensus_rna_content, restrict_to_genes, rna_fractions
@@ -14,6 +14,7 @@ from hpvade.pp._split import split_cells
 from hpvade.pp._states import CellStates, prepared_states
 
 __all__ = [
+    "WHOLE_TRANSCRIPTOME",
     "CellStates",
     "PreprocessConfig",
     "Signature",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _UNEXPRESSED = 0.1  # in any tissue at least this share of the genes of a whole transcriptome is silent
-_TRANSCRIPTOME = 5_000  # fewer genes were chosen by somebody, and need not include silent ones
+WHOLE_TRANSCRIPTOME = 5_000  # fewer genes were chosen by somebody, and need not include silent ones
 
 
 def background(expression: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -30,7 +30,7 @@ def background(expression: NDArray[np.floating]) -> NDArray[np.float64]:
     -------
     Background, shape (n_samples, 1), in the unit of ``expression``.
     """
-    if expression.shape[1] < _TRANSCRIPTOME:
+    if expression.shape[1] < WHOLE_TRANSCRIPTOME:
         return np.zeros((len(expression), 1))
     return np.quantile(np.asarray(expression, dtype=np.float64), _UNEXPRESSED, axis=1, keepdims=True)
 

@@ -97,5 +97,4 @@ def calibrate(
         states=states,
         config=config,
     )
-    sd = np.sqrt(answer.covariance.diagonal(axis1=1, axis2=2))
-    return Calibration(np.sort(np.abs(answer.fractions - truth) / sd, axis=0))
+    return Calibration(np.sort(np.abs(answer.fractions - truth) / answer.sd, axis=0))

@@ -100,9 +100,8 @@ def deconvolve(
     cpm = _model_cpm(bulk, genes=genes, measured=measured, signature=signature, config=config)
     answer = estimate(network, cpm, measured=measured, states=states, config=config, batch_size=batch_size)
     p = answer.fractions
-    sd = np.sqrt(answer.covariance.diagonal(axis1=1, axis2=2))
-    lower, upper = calibration.interval(p, sd, level=config.level)
-    narrow, wide = calibration.interval(p, sd, level=JUDGED_LEVEL)
+    lower, upper = calibration.interval(p, answer.sd, level=config.level)
+    narrow, wide = calibration.interval(p, answer.sd, level=JUDGED_LEVEL)
     with torch.inference_mode():
         expected = copy.deepcopy(network.signature).double().mix(torch.from_numpy(p)).numpy()
 

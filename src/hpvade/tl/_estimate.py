@@ -26,6 +26,11 @@ class Estimate(NamedTuple):
     fractions: NDArray[np.float64]
     covariance: NDArray[np.float64]
 
+    @property
+    def sd(self) -> NDArray[np.float64]:
+        """Standard deviation of each fraction before calibration, (n_samples, n_types)."""
+        return np.sqrt(self.covariance.diagonal(axis1=1, axis2=2))
+
 
 def estimate(
     network: HPVADENetwork,

@@ -10,7 +10,7 @@ from scipy.stats import median_abs_deviation
 
 from hpvade import _keys
 from hpvade.metrics import pearson
-from hpvade.pp import cpm_to_log
+from hpvade.pp import WHOLE_TRANSCRIPTOME, cpm_to_log
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -30,7 +30,6 @@ _POOREST_FIT = 0.5  # correlation of S·r with the sample
 # samples of blood, on which this was chosen, reach 1.05; liver, brain, lung and pancreas begin at 1.11.
 _LARGEST_RESIDUAL = 1.08
 _FEWEST_IN_TOP = 0.1  # share of a sample's total in the top hundredth of its genes
-_TRANSCRIPTOME = 5_000  # genes; fewer were chosen by somebody, and their shares tell nothing
 _LARGEST_FRACTION = 0.95
 _WIDEST = 0.5
 JUDGED_LEVEL = 0.9  # of the intervals whose width is judged, whatever level is reported
@@ -94,9 +93,10 @@ def quality(
 
 def _share_of_top(bulk: AnnData) -> NDArray[np.float64]:
     """Share of each sample's total in the top hundredth of its genes; 1 for a table of chosen genes."""
-    if bulk.n_vars < _TRANSCRIPTOME:
+    if bulk.n_vars < WHOLE_TRANSCRIPTOME:
         return np.ones(bulk.n_obs)
-    linear = np.sort(bulk.to_df().to_numpy(np.float64), axis=1)
-    top = linear[:, -(bulk.n_vars // 100) :].sum(1)
-    share: NDArray[np.float64] = top / linear.sum(1)
+    linear = bulk.to_df().to_numpy(np.float64)
+    n_top = bulk.n_vars // 100
+    top = np.partition(linear, -n_top, axis=1)[:, -n_top:]
+    share: NDArray[np.float64] = top.sum(1) / linear.sum(1)
     return share
