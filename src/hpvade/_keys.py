@@ -8,6 +8,7 @@ COUNTS: Final = "counts"  # layers: raw counts, cells × genes
 CELL_TYPE: Final = "cell_type"  # obs: the default label column
 SPLIT: Final = "split"  # obs: "train" or "heldout"
 SELECTED: Final = "selected"  # var: gene is in the model's panel
+ANCHOR: Final = "anchor"  # genes.tsv of a model: all types express the gene alike
 TRUST: Final = "trust"  # var: how far the model trusts a gene, 0 to 1
 TOTAL_COUNTS: Final = "total_counts"  # obs: counts of a cell over all genes of the reference
 REFERENCE: Final = "hpvade_reference"  # obs: the reference of a cell, where several were put together
@@ -21,6 +22,8 @@ LOWER: Final = "fractions_lower"  # obsm: lower bounds of the intervals of the c
 UPPER: Final = "fractions_upper"  # obsm: upper bounds
 RNA_FRACTIONS: Final = "rna_fractions"  # obsm: RNA fractions r, samples × cell types, rows sum to 1
 RECONSTRUCTION_R: Final = "reconstruction_r"  # obs: Pearson r of S·r with the sample, log space
+
+UNKNOWN: Final = "unknown"  # obs: share of cells that are of no type of the reference
 
 UNS: Final = "hpvade"  # uns: settings and provenance
 

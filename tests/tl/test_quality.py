@@ -22,7 +22,7 @@ def judged():
     rng = np.random.default_rng(0)
     expected = counts_to_cpm(np.exp(1.2 * rng.standard_normal((1, N_GENES))))
 
-    def flags(change=None, *, noise=0.4, measured=1.0, fractions=(0.6, 0.4), width=(0.1, 0.1)):
+    def flags(change=None, *, noise=0.4, measured=1.0, fractions=(0.6, 0.4), width=(0.1, 0.1), unknown=0.0):
         sample = expected * np.exp(noise * rng.standard_normal(expected.shape))
         sample = sample if change is None else change(sample, rng)
         names = pd.Index([f"G{i}" for i in range(N_GENES)])
@@ -33,6 +33,7 @@ def judged():
             measured=np.arange(N_GENES) < measured * N_GENES,
             fractions=np.array([fractions]),
             width=np.array([width]),
+            unknown=pd.DataFrame({"unknown": [unknown]}, index=["s"]),
             noise_floor=25.0,
         )
         return set(filter(None, table.loc["s", "flags"].split(";")))
@@ -62,6 +63,7 @@ def test_values(judged, flags, change):
         ("few_genes", {"measured": 0.4}),
         ("one_type", {"fractions": (0.97, 0.03)}),
         ("wide_interval", {"width": (0.6, 0.1)}),
+        ("unknown_content", {"unknown": 0.4}),
     ],
 )
 def test_answers(judged, flag, arguments):

@@ -24,7 +24,7 @@ def fitted(trained):
         answer = hpvade.tl.deconvolve(
             model.network,
             table,
-            signature=model.data_signature,
+            profiles=model.profiles,
             states=states,
             calibration=Calibration(np.ones((20, len(model.cell_types)))),
             config=config,

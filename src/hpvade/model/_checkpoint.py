@@ -13,22 +13,25 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from hpvade import _keys
 from hpvade._errors import FileFormatError
 from hpvade.model._config import HPVADEConfig
 from hpvade.nn import HPVADENetwork
-from hpvade.pp import CellStates, Signature
-from hpvade.tl import Calibration
+from hpvade.pp import CellStates, Profiles, Signature
+from hpvade.tl import Calibration, UnknownCalibration
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 _DATA_PREFIX = "data."  # what the reference shows, beside the network's own weights
-_SIGNATURE = ("cpm", "rna_content", "rna_content_all")
+_SIGNATURE = ("cpm", "rna_content")
 _STATES = ("cell_type", "log_change")
 _SCORES = _DATA_PREFIX + "scores"  # of the calibration; absent from a model that was not trained
+_UNKNOWN = ("base", "slope", "errors")  # of the calibration of unknown content; absent where there is none
+_GENE_MASKS = (_keys.SELECTED, _keys.ANCHOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +42,14 @@ class Checkpoint:
     ----------
     network
         The trained network.
-    signature
-        The data's S and m, before training.
+    profiles
+        The data's S and m over all genes, before training.
     states
         States of the cell types.
     calibration
         Errors on calibration mixtures; None for a model that was not trained.
-    genes
-        The model's genes with the other names they go by, one row per gene.
+    aliases
+        All genes of the reference with the other names they go by, one row per gene.
     config
         All settings.
     settings
@@ -56,10 +59,10 @@ class Checkpoint:
     """
 
     network: HPVADENetwork
-    signature: Signature
+    profiles: Profiles
     states: CellStates
     calibration: Calibration | None
-    genes: pd.DataFrame
+    aliases: pd.DataFrame
     config: HPVADEConfig
     settings: dict[str, Any]
     provenance: dict[str, Any]
@@ -85,22 +88,28 @@ def build_network(
 def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     """Write ``weights.safetensors``, ``config.json``, ``genes.tsv`` and ``provenance.json`` into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    signature = checkpoint.signature
+    profiles = checkpoint.profiles
     tensors = {name: tensor.contiguous() for name, tensor in checkpoint.network.state_dict().items()}
     if checkpoint.calibration is not None:
         tensors[_SCORES] = torch.from_numpy(checkpoint.calibration.scores)
-    for source, names in ((signature, _SIGNATURE), (checkpoint.states, _STATES)):
+    sources = [(profiles.signature, _SIGNATURE), (checkpoint.states, _STATES)]
+    if checkpoint.calibration is not None and checkpoint.calibration.unknown is not None:
+        sources.append((checkpoint.calibration.unknown, _UNKNOWN))
+    for source, names in sources:
         for name in names:
             tensors[_DATA_PREFIX + name] = torch.from_numpy(np.ascontiguousarray(getattr(source, name)))
     save_file(tensors, folder / "weights.safetensors")
     config = {
         "format_version": FORMAT_VERSION,
-        "cell_types": list(signature.cell_types),
+        "cell_types": list(profiles.signature.cell_types),
         "settings": checkpoint.settings,
         "config": checkpoint.config.model_dump(mode="json"),
     }
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
-    checkpoint.genes.to_csv(folder / "genes.tsv", sep="\t", index_label="gene")
+    genes = checkpoint.aliases.assign(
+        **{_keys.SELECTED: profiles.selected.astype(int), _keys.ANCHOR: profiles.anchor.astype(int)}
+    )
+    genes.to_csv(folder / "genes.tsv", sep="\t", index_label="gene")
     (folder / "provenance.json").write_text(json.dumps(checkpoint.provenance, indent=1) + "\n")
 
 
@@ -132,10 +141,11 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         provenance = json.loads((folder / "provenance.json").read_text())
         arrays = {name: tensors.pop(_DATA_PREFIX + name).numpy() for name in (*_SIGNATURE, *_STATES)}
         states = CellStates(**{name: arrays.pop(name) for name in _STATES})
-        scores = tensors.pop(_SCORES, None)
-        calibration = None if scores is None else Calibration(scores.numpy())
-        signature = Signature(tuple(genes.index), tuple(stored["cell_types"]), **arrays)
-        network = build_network(signature, config)
+        calibration = _calibration(tensors)
+        masks = [genes.pop(name).to_numpy() == "1" for name in _GENE_MASKS]
+        arrays["rna_content_all"] = arrays["rna_content"]
+        profiles = Profiles(Signature(tuple(genes.index), tuple(stored["cell_types"]), **arrays), *masks)
+        network = build_network(profiles.of_model(), config)
         network.load_state_dict(tensors)
         settings = stored["settings"]
     except FileNotFoundError as error:
@@ -149,4 +159,14 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         msg = f"The model in {folder} is damaged ({reason}). Train it again, or restore the folder."
         raise FileFormatError(msg) from error
     network.eval()
-    return Checkpoint(network, signature, states, calibration, genes, config, settings, provenance)
+    return Checkpoint(network, profiles, states, calibration, genes, config, settings, provenance)
+
+
+def _calibration(tensors: dict[str, torch.Tensor]) -> Calibration | None:
+    """Take the calibration out of the tensors of a model folder."""
+    scores = tensors.pop(_SCORES, None)
+    unknown = [tensors.pop(_DATA_PREFIX + name, None) for name in _UNKNOWN]
+    if scores is None:
+        return None
+    known = [tensor.numpy() for tensor in unknown if tensor is not None]
+    return Calibration(scores.numpy(), UnknownCalibration(*known) if known else None)

@@ -17,7 +17,7 @@ from hpvade.model._config import HPVADEConfig, preset_config
 from hpvade.model._prepare import check_and_preprocess, check_same_reference
 from hpvade.model._provenance import versions
 from hpvade.model._training import train_network
-from hpvade.pp import Signature, apply_rna_content, counts_to_cpm, prepared_signature, prepared_states
+from hpvade.pp import Signature, apply_rna_content, counts_to_cpm, prepared_profiles, prepared_states
 from hpvade.schema import check_bulk, check_overlap
 from hpvade.tl import Calibration, Deconvolution, deconvolve
 
@@ -81,13 +81,14 @@ class HPVADE:
             "seed": seed,
         }
         self._prepared: AnnData | None = self._prepare(reference, bulk)
-        self._data_signature = prepared_signature(self._prepared)
+        self.profiles = prepared_profiles(self._prepared)
         self.states = prepared_states(self._prepared)
-        selected = self._prepared.var.loc[list(self._data_signature.genes)]
-        self._genes = selected[[name for name in ALIAS_COLUMNS if name in selected]].astype(str)
+        var = self._prepared.var
+        self._aliases = var[[name for name in ALIAS_COLUMNS if name in var]].astype(str)
+        trust = var.loc[self.profiles.selected, _keys.TRUST].to_numpy()
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self.network = build_network(self._data_signature, config, trust=selected[_keys.TRUST].to_numpy())
+            self.network = build_network(self.data_signature, config, trust=trust)
         self.calibration: Calibration | None = None
         self.history = pd.DataFrame()
         self.training_fractions = np.empty((0, len(self.cell_types)), np.float32)
@@ -174,6 +175,7 @@ class HPVADE:
         training = train_network(
             self.network,
             self._prepared,
+            profiles=self.profiles,
             states=self.states,
             config=config,
             seed=self.settings["seed"],
@@ -190,8 +192,8 @@ class HPVADE:
         """Estimate fractions of bulk samples, with intervals.
 
         Writes ``obsm["fractions"]``, ``obsm["rna_fractions"]`` (samples × cell types, rows sum to 1),
-        ``obsm["fractions_lower"]``, ``obsm["fractions_upper"]``, ``obs["reconstruction_r"]`` and
-        ``uns["hpvade"]``. How wide: setting ``level`` of the section ``deconvolve``.
+        ``obsm["fractions_lower"]``, ``obsm["fractions_upper"]``, ``obs["reconstruction_r"]``,
+        ``obs["unknown"]`` and ``uns["hpvade"]``. How wide: setting ``level`` of the section ``deconvolve``.
 
         Parameters
         ----------
@@ -212,13 +214,13 @@ class HPVADE:
         values.raise_if_errors()
         if "unit" not in bulk.uns.get(_keys.UNS, {}):  # else read_bulk has told its notes already
             values.warn()
-        matched = match_genes(bulk, self._genes)
-        fewest = min(100, len(self._genes) // 2)
-        check_overlap(matched, self._genes.index, fewest=fewest, whose="the model").raise_if_errors()
+        matched = match_genes(bulk, self._aliases)
+        genes = pd.Index(self.data_signature.genes)
+        check_overlap(matched, genes, fewest=min(100, len(genes) // 2), whose="the model").raise_if_errors()
         result = deconvolve(
             self.network,
             matched,
-            signature=self._data_signature,
+            profiles=self.profiles,
             states=self.states,
             calibration=self.calibration,
             config=self.config.deconvolve,
@@ -227,22 +229,23 @@ class HPVADE:
         bulk.obsm[_keys.LOWER], bulk.obsm[_keys.UPPER] = result.lower, result.upper
         bulk.obsm[_keys.RNA_FRACTIONS] = result.rna_fractions
         bulk.obs[_keys.RECONSTRUCTION_R] = result.qc["reconstruction_r"]
+        bulk.obs[_keys.UNKNOWN] = result.qc["unknown"]
         bulk.uns[_keys.UNS] = dict(bulk.uns.get(_keys.UNS, {})) | {"model": self.settings}
         return result
 
     def gene_names(self) -> set[str]:
-        """All names that the model's genes go by, to tell genes from samples in a bulk table."""
-        return set(self._genes.index) | {name for column in self._genes for name in self._genes[column]}
+        """All names that the reference's genes go by, to tell genes from samples in a bulk table."""
+        return set(self._aliases.index).union(*(self._aliases[column] for column in self._aliases))
 
     @property
     def cell_types(self) -> list[str]:
         """Cell types in the order of all outputs."""
-        return list(self._data_signature.cell_types)
+        return list(self.profiles.signature.cell_types)
 
     @property
     def data_signature(self) -> Signature:
-        """S and m as measured in the reference, before training."""
-        return self._data_signature
+        """S and m over the model's genes as measured in the reference, before training."""
+        return self.profiles.of_model()
 
     @property
     def prepared(self) -> AnnData | None:
@@ -253,12 +256,12 @@ class HPVADE:
     def signature(self) -> pd.DataFrame:
         """Learned S, genes × cell types, CPM; columns sum to 1e6."""
         cpm = self.network.signature.cpm().detach().double().numpy()
-        index = pd.Index(self._data_signature.genes, name="gene")
+        index = pd.Index(self.data_signature.genes, name="gene")
         return pd.DataFrame(counts_to_cpm(cpm.T).T, index=index, columns=self.cell_types)
 
     def save(self, folder: str | Path) -> None:
         """Write the model folder; see `load`."""
-        data = (self._data_signature, self.states, self.calibration, self._genes)
+        data = (self.profiles, self.states, self.calibration, self._aliases)
         checkpoint = Checkpoint(self.network, *data, self.config, self.settings, self.provenance)
         save_checkpoint(checkpoint, Path(folder))
 
@@ -276,13 +279,15 @@ class HPVADE:
         stored = load_checkpoint(Path(folder))
         model = cls.__new__(cls)
         model.config, model.settings, model.provenance = stored.config, stored.settings, stored.provenance
-        model.network, model._data_signature, model._genes = stored.network, stored.signature, stored.genes
+        model.network, model.profiles, model._aliases = stored.network, stored.profiles, stored.aliases
         model.states, model.calibration = stored.states, stored.calibration
         model.history = pd.DataFrame()
         model.training_fractions = np.empty((0, len(model.cell_types)), np.float32)
         model._prepared = None
         if reference is not None:
             model._prepared = model._prepare(reference, None)
-            model._prepared.var[_keys.SELECTED] = model._prepared.var_names.isin(stored.genes.index)
-            check_same_reference(prepared_signature(model._prepared), stored.signature, folder=folder)
+            chosen = list(model.data_signature.genes)
+            model._prepared.var[_keys.SELECTED] = model._prepared.var_names.isin(chosen)
+            found = prepared_profiles(model._prepared).signature
+            check_same_reference(found, stored.profiles.signature, folder=folder)
         return model

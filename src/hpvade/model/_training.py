@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -9,7 +10,7 @@ import torch
 from hpvade import _keys
 from hpvade._errors import HPVADEError
 from hpvade._random import child_rng
-from hpvade.tl import Calibration, calibrate
+from hpvade.tl import Calibration, LabelledCells, calibrate, calibrate_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from hpvade.model._config import HPVADEConfig
     from hpvade.nn import HPVADENetwork
-    from hpvade.pp import CellStates
+    from hpvade.pp import CellStates, Profiles
     from hpvade.train import Row
 
 
@@ -38,6 +39,7 @@ def train_network(
     network: HPVADENetwork,
     prepared: AnnData | None,
     *,
+    profiles: Profiles,
     states: CellStates,
     config: HPVADEConfig,
     seed: int,
@@ -75,12 +77,34 @@ def train_network(
         **hardware,
     )
     n_calibration = config.deconvolve.n_calibration
+    rng = child_rng(seed, "calibration")
     calibration = calibrate(
         network,
         heldout.mixtures[:n_calibration],
         heldout.fractions[:n_calibration],
         states=states,
         config=config.deconvolve,
-        rng=child_rng(seed, "calibration"),
+        rng=rng,
     )
+    unknown = calibrate_unknown(
+        _heldout_cells(prepared),
+        profiles=profiles,
+        states=states,
+        trust=network.deconvolution.trust.numpy(),
+        config=config.deconvolve,
+        rng=rng,
+    )
+    calibration = replace(calibration, unknown=unknown)
     return Training(result.history, result.interrupted, training.fractions, calibration)
+
+
+def _heldout_cells(prepared: AnnData) -> LabelledCells:
+    cells = prepared[(prepared.obs[_keys.SPLIT] == _keys.HELDOUT).to_numpy()]
+    labels = cells.obs[prepared.uns[_keys.UNS]["labels_key"]]
+    types = prepared.obs[labels.name].astype("category").cat.categories
+    weighted = _keys.RNA_WEIGHT in cells.obs
+    return LabelledCells(
+        cells.layers[_keys.COUNTS],
+        types.get_indexer(labels),
+        cells.obs[_keys.RNA_WEIGHT].to_numpy(float) if weighted else None,
+    )

@@ -7,7 +7,8 @@ from hpvade.pp._config import PreprocessConfig
 from hpvade.pp._content import cell_fractions, consensus_rna_content, restrict_to_genes, rna_fractions
 from hpvade.pp._genes import gene_trust, is_ribosomal_or_mitochondrial
 from hpvade.pp._label_map import apply_label_map, read_label_map
-from hpvade.pp._prepare import model_genes, prepared_signature, preprocess
+from hpvade.pp._prepare import model_genes, prepared_profiles, prepared_signature, preprocess
+from hpvade.pp._profiles import Profiles
 from hpvade.pp._rna_table import apply_rna_content, read_rna_content
 from hpvade.pp._spaces import counts_to_cpm, counts_to_log, cpm_to_log
 from hpvade.pp._split import split_cells
@@ -17,6 +18,7 @@ __all__ = [
     "WHOLE_TRANSCRIPTOME",
     "CellStates",
     "PreprocessConfig",
+    "Profiles",
     "Signature",
     "apply_label_map",
     "apply_rna_content",
@@ -31,6 +33,7 @@ __all__ = [
     "gene_trust",
     "is_ribosomal_or_mitochondrial",
     "model_genes",
+    "prepared_profiles",
     "prepared_signature",
     "prepared_states",
     "preprocess",

@@ -10,6 +10,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from hpvade._errors import LabelError
+from hpvade.pp._content import restrict_to_genes
 from hpvade.pp._spaces import counts_to_cpm
 
 if TYPE_CHECKING:
@@ -43,6 +44,19 @@ class Signature:
     cpm: NDArray[np.float64]
     rna_content: NDArray[np.float64]
     rna_content_all: NDArray[np.float64]
+
+    def restricted(self, genes: NDArray[np.bool_]) -> Signature:
+        """Restrict to some genes, a mask of shape (n_genes,).
+
+        Raises
+        ------
+        LabelError
+            A type has no counts in them; it is named.
+        """
+        _check_counts(self.cpm[genes].sum(0), self.cell_types)
+        cpm, content = restrict_to_genes(self.cpm, self.rna_content, genes=genes)
+        names = tuple(gene for gene, kept in zip(self.genes, genes, strict=True) if kept)
+        return Signature(names, self.cell_types, cpm, content, self.rna_content_all)
 
 
 def sum_by_group(
@@ -121,13 +135,7 @@ def signature(
     codes = np.asarray(labels.codes)
     sums = sum_by_group(counts, codes, n_groups=len(cell_types), weight=weight)
     totals = sums.sum(1)
-    empty = [t for t, total in zip(cell_types, totals, strict=True) if total == 0]
-    if empty:
-        msg = (
-            f"No counts in the chosen genes for cell type(s) {', '.join(map(repr, empty))}. "
-            "Leave these types out of the reference, or raise the number of genes (--n-genes)."
-        )
-        raise LabelError(msg)
+    _check_counts(totals, cell_types)
     n_cells = np.bincount(codes[codes >= 0], minlength=len(cell_types))
     rna_content = totals / n_cells
     if total_counts is None:
@@ -142,3 +150,13 @@ def signature(
         rna_content=rna_content,
         rna_content_all=rna_content_all,
     )
+
+
+def _check_counts(totals: NDArray[np.floating], cell_types: Sequence[str]) -> None:
+    empty = [t for t, total in zip(cell_types, totals, strict=True) if total == 0]
+    if empty:
+        msg = (
+            f"No counts in the chosen genes for cell type(s) {', '.join(map(repr, empty))}. "
+            "Leave these types out of the reference, or raise the number of genes (--n-genes)."
+        )
+        raise LabelError(msg)

@@ -15,7 +15,8 @@ from hpvade._random import child_rng
 from hpvade.io import SYMBOL_COLUMNS
 from hpvade.pp._aggregate import Signature, signature
 from hpvade.pp._config import PreprocessConfig
-from hpvade.pp._genes import gene_trust
+from hpvade.pp._genes import gene_trust, is_ribosomal_or_mitochondrial
+from hpvade.pp._profiles import Profiles, anchor_genes
 from hpvade.pp._spaces import counts_to_log
 from hpvade.pp._split import split_cells
 
@@ -160,19 +161,26 @@ def model_genes(prepared: AnnData) -> AnnData:
 
 
 def prepared_signature(prepared: AnnData) -> Signature:
-    """Make S and m of the model's genes from all cells of a prepared reference.
+    """Make S and m of the model's genes from all cells of a prepared reference; see `prepared_profiles`."""
+    return prepared_profiles(prepared).of_model()
+
+
+def prepared_profiles(prepared: AnnData) -> Profiles:
+    """Make S and m of all genes from all cells of a prepared reference.
 
     Of several references each has the same say in each type, however many cells it has.
     """
-    panel = model_genes(prepared)
+    selected = model_genes(prepared).var_names
     labels_key = prepared.uns[_keys.UNS]["labels_key"]
-    return signature(
-        panel.layers[_keys.COUNTS],
-        panel.obs[labels_key],
-        genes=list(panel.var_names),
-        total_counts=panel.obs[_keys.TOTAL_COUNTS].to_numpy(),
-        weight=_weight(panel.obs, labels_key=labels_key),
+    whole = signature(
+        prepared.layers[_keys.COUNTS],
+        prepared.obs[labels_key],
+        genes=list(prepared.var_names),
+        weight=_weight(prepared.obs, labels_key=labels_key),
     )
+    chosen = prepared.var_names.isin(selected)
+    candidates = ~chosen & ~is_ribosomal_or_mitochondrial(_symbols(prepared))
+    return Profiles(whole, chosen, anchor_genes(whole, candidates))
 
 
 def _weight(obs: pd.DataFrame, *, labels_key: str) -> NDArray[np.float64]:

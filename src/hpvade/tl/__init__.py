@@ -7,6 +7,7 @@ from hpvade.tl._covariance import fraction_covariance
 from hpvade.tl._deconvolve import Deconvolution, deconvolve
 from hpvade.tl._estimate import Estimate, estimate
 from hpvade.tl._fit import fit_fractions
+from hpvade.tl._leave_out import LabelledCells, UnknownCalibration, calibrate_unknown
 from hpvade.tl._quality import FLAGS
 
 __all__ = [
@@ -15,8 +16,11 @@ __all__ = [
     "Deconvolution",
     "DeconvolveConfig",
     "Estimate",
+    "LabelledCells",
+    "UnknownCalibration",
     "baselines",
     "calibrate",
+    "calibrate_unknown",
     "deconvolve",
     "estimate",
     "fit_fractions",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hpvade.nn import HPVADENetwork
     from hpvade.pp import CellStates
     from hpvade.tl._config import DeconvolveConfig
+    from hpvade.tl._leave_out import UnknownCalibration
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,12 @@ class Calibration:
     ----------
     scores
         Absolute error / sd, sorted for each type, shape (n_mixtures, n_types).
+    unknown
+        The same for unknown content; None: nothing is told of it.
     """
 
     scores: NDArray[np.float64]
+    unknown: UnknownCalibration | None = None
 
     def interval(
         self, fractions: NDArray[np.floating], sd: NDArray[np.floating], *, level: float

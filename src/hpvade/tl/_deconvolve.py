@@ -13,6 +13,7 @@ import torch
 from hpvade._errors import InputError
 from hpvade.pp import (
     CellStates,
+    Profiles,
     Signature,
     counts_to_cpm,
     expression_of,
@@ -20,6 +21,7 @@ from hpvade.pp import (
 )
 from hpvade.tl._config import DeconvolveConfig
 from hpvade.tl._estimate import estimate
+from hpvade.tl._leave_out import unknown_content
 from hpvade.tl._quality import JUDGED_LEVEL, quality
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ class Deconvolution:
     covariance
         Covariance of the fractions before calibration, shape (n_samples, n_types, n_types).
     qc
-        Per sample: `genes_used`, `gene_overlap`, `unit_detected`, `reconstruction_r`, `residual_sd`, `flags`.
+        Per sample, as `quality` makes it.
     """
 
     fractions: pd.DataFrame
@@ -60,7 +62,7 @@ def deconvolve(
     network: HPVADENetwork,
     bulk: AnnData,
     *,
-    signature: Signature,
+    profiles: Profiles,
     states: CellStates,
     calibration: Calibration,
     config: DeconvolveConfig | None = None,
@@ -76,10 +78,10 @@ def deconvolve(
     network
         A trained network.
     bulk
-        Samples × genes, linear expression, genes named as in ``signature.genes``. Genes that are not in the
-        model tell only the background; genes of the model that are missing count as not measured.
-    signature
-        The signature the network was made with: its genes, cell types and RNA content.
+        Samples × genes, linear expression, genes named as in ``profiles``. Genes that the reference lacks
+        tell only the background; genes of the model that are missing count as not measured.
+    profiles
+        What the network was made with: genes, cell types and RNA content.
     states
         States of the cell types, over the same genes.
     calibration
@@ -95,6 +97,7 @@ def deconvolve(
         A sample has no expression in the model's genes; it is named.
     """
     config = config or DeconvolveConfig()
+    signature = profiles.of_model()
     genes = pd.Index(signature.genes)
     measured = genes.isin(bulk.var_names)
     cpm = _model_cpm(bulk, genes=genes, measured=measured, signature=signature, config=config)
@@ -108,6 +111,15 @@ def deconvolve(
     def table(values: NDArray[np.floating]) -> pd.DataFrame:
         return pd.DataFrame(values, index=bulk.obs_names, columns=list(signature.cell_types))
 
+    unknown = unknown_content(
+        bulk,
+        fractions=p,
+        profiles=profiles,
+        trust=network.deconvolution.trust.numpy(),
+        calibration=calibration.unknown,
+        config=config,
+        batch_size=batch_size,
+    )
     return Deconvolution(
         fractions=table(p),
         lower=table(lower),
@@ -121,6 +133,7 @@ def deconvolve(
             measured=measured,
             fractions=p,
             width=wide - narrow,
+            unknown=unknown,
             noise_floor=config.noise_floor,
         ),
     )

@@ -23,6 +23,7 @@ FLAGS = {
     "flat": "no gene stands out; the values may be logarithms, or the highest genes are missing",
     "one_type": "nearly all of the sample is one type",
     "wide_interval": "an interval is too wide to be of use",
+    "unknown_content": "a good part of the sample is like no cell type of the reference",
 }
 _FEWEST_GENES = 0.5  # share of the model's genes
 _POOREST_FIT = 0.5  # correlation of S·r with the sample
@@ -32,6 +33,7 @@ _LARGEST_RESIDUAL = 1.08
 _FEWEST_IN_TOP = 0.1  # share of a sample's total in the top hundredth of its genes
 _LARGEST_FRACTION = 0.95
 _WIDEST = 0.5
+_LARGEST_UNKNOWN = 0.3
 JUDGED_LEVEL = 0.9  # of the intervals whose width is judged, whatever level is reported
 
 
@@ -43,6 +45,7 @@ def quality(
     measured: NDArray[np.bool_],
     fractions: NDArray[np.float64],
     width: NDArray[np.float64],
+    unknown: pd.DataFrame,
     noise_floor: float,
 ) -> pd.DataFrame:
     """Judge the answer of each sample.
@@ -57,13 +60,16 @@ def quality(
         Genes of the model that the table has, shape (n_genes,).
     fractions, width
         Cell fractions, and upper minus lower bound of each at `JUDGED_LEVEL`, shape (n_samples, n_types).
+    unknown
+        Samples × ``unknown``, ``unknown_lower``, ``unknown_upper``, ``unknown_genes``.
     noise_floor
         CPM below which differences are noise.
 
     Returns
     -------
     Samples × ``genes_used``, ``gene_overlap``, ``unit_detected``, ``reconstruction_r`` (log space),
-    ``residual_sd`` (natural log) and ``flags``, names of `FLAGS` joined by ``;``.
+    ``residual_sd`` (natural log), the columns of ``unknown``, and ``flags``: names of `FLAGS`, joined by
+    ``;``.
     """
     observed, modelled = cpm[:, measured], expected[:, measured]
     pairs = zip(cpm_to_log(modelled), cpm_to_log(observed), strict=True)
@@ -77,18 +83,20 @@ def quality(
         "flat": _share_of_top(bulk) < _FEWEST_IN_TOP,
         "one_type": fractions.max(1) > _LARGEST_FRACTION,
         "wide_interval": width.max(1) > _WIDEST,
+        "unknown_content": (unknown["unknown"] > _LARGEST_UNKNOWN).to_numpy(),
     }
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "genes_used": int(measured.sum()),
             "gene_overlap": float(measured.mean()),
             "unit_detected": bulk.uns.get(_keys.UNS, {}).get("unit", "not checked"),
             "reconstruction_r": r,
             "residual_sd": spread,
-            "flags": [";".join(name for name in FLAGS if raised[name][i]) for i in range(bulk.n_obs)],
         },
         index=bulk.obs_names,
-    )
+    ).join(unknown)
+    table["flags"] = [";".join(name for name in FLAGS if raised[name][i]) for i in range(bulk.n_obs)]
+    return table
 
 
 def _share_of_top(bulk: AnnData) -> NDArray[np.float64]:

@@ -1,0 +1,53 @@
+"""What a cell of each type expresses over all genes of the reference, not only those of the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from hpvade.pp._aggregate import Signature
+
+_N_ANCHORS = 1_000
+_LEAST_EXPRESSED = 30.0  # CPM of an anchor in the type that expresses it least
+_FLOOR = 25.0  # CPM below which a ratio of two types is noise
+
+
+@dataclass(frozen=True, slots=True)
+class Profiles:
+    """S and m over all genes, and which of them the model reads.
+
+    Attributes
+    ----------
+    signature
+        Over all genes of the reference.
+    selected
+        The model's genes, shape (n_genes,).
+    anchor
+        Genes that all types express alike, shape (n_genes,); none of them is the model's.
+    """
+
+    signature: Signature
+    selected: NDArray[np.bool_]
+    anchor: NDArray[np.bool_]
+
+    def of_model(self) -> Signature:
+        """Return S and m over the model's genes."""
+        return self.signature.restricted(self.selected)
+
+    def counts(self) -> NDArray[np.float64]:
+        """Mean counts of one cell of each type, shape (n_genes, n_types)."""
+        return self.signature.cpm * self.signature.rna_content / 1e6
+
+
+def anchor_genes(signature: Signature, candidates: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Choose the candidates that all types express and that differ least between types; shape (n_genes,)."""
+    lowest, highest = signature.cpm.min(1), signature.cpm.max(1)
+    ratio = np.where(candidates & (lowest > _LEAST_EXPRESSED), (highest + _FLOOR) / (lowest + _FLOOR), np.inf)
+    chosen = np.zeros(ratio.size, dtype=bool)
+    chosen[np.argsort(ratio, kind="stable")[:_N_ANCHORS]] = True
+    return chosen & np.isfinite(ratio)

@@ -1,0 +1,240 @@
+"""How far off the unknown share is, measured on mixtures with a type that was left out of the reference."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+
+from hpvade.pp import (
+    counts_to_cpm,
+    expression_of,
+    is_ribosomal_or_mitochondrial,
+    restrict_to_genes,
+)
+from hpvade.simulate import SimulateConfig, add_foreign_effects, draw_fractions, draw_mixtures
+from hpvade.tl._fit import fit_fractions
+from hpvade.tl._unknown import generic_cell_of, generic_share, speaking_genes
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from hpvade.pp import CellStates, Profiles
+    from hpvade.tl._config import DeconvolveConfig
+
+_FEWEST_TYPES = 3  # of which one is left out
+_LARGEST_SHARE = 0.8
+_SMALLEST_SLOPE = 1 / 3
+_N_CELLS = 1_000
+
+
+class LabelledCells(NamedTuple):
+    """Held-out cells: raw counts over all genes, type, and weight to the RNA content of the type."""
+
+    counts: sp.csr_matrix  # (n_cells, n_genes)
+    cell_type: NDArray[np.integer]  # (n_cells,)
+    rna_weight: NDArray[np.float64] | None  # (n_cells,)
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownCalibration:
+    """What generic shares mean, from types that were left out in turn.
+
+    Attributes
+    ----------
+    base, slope
+        Generic share without unknown content, and for each unit of it, shape (1,): no unknown cell is quite
+        generic.
+    errors
+        True share minus estimate on the calibration mixtures, sorted, shape (n_mixtures,). Half of them have
+        no unknown content, the others up to 80 %.
+    """
+
+    base: NDArray[np.float64]
+    slope: NDArray[np.float64]
+    errors: NDArray[np.float64]
+
+    def share(self, generic: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Unknown share from the generic share, shape (n_samples,)."""
+        return np.clip((generic - self.base) / self.slope, 0, 1)
+
+    def interval(
+        self, share: NDArray[np.float64], *, level: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Bounds that hold for a type that is as like the others as those that were left out."""
+        n = len(self.errors)
+        outside = math.floor((n + 1) * (1 - level) / 2)
+        if outside < 1:
+            return np.zeros_like(share), np.ones_like(share)
+        lower, upper = self.errors[outside - 1], self.errors[n - outside]
+        return np.clip(share + lower, 0, share), np.clip(share + upper, share, 1)
+
+
+def calibrate_unknown(
+    cells: LabelledCells,
+    *,
+    profiles: Profiles,
+    states: CellStates,
+    trust: NDArray[np.floating],
+    config: DeconvolveConfig,
+    rng: np.random.Generator,
+) -> UnknownCalibration | None:
+    """Leave each type out of the reference in turn, and look for it in mixtures that hold it.
+
+    The mixtures have platform effects unlike those of training. None where the reference has fewer than
+    three types or too few anchors: nothing is then told of unknown content.
+
+    Parameters
+    ----------
+    cells
+        Cells that the network was not trained on.
+    profiles, states
+        The reference; both have seen these cells.
+    trust
+        Trust of the model's genes, shape (n_selected,).
+    config
+        How samples will be answered; ``n_calibration`` mixtures are made.
+    rng
+        Source of randomness.
+    """
+    n_types = len(profiles.signature.cell_types)
+    cell = generic_cell_of(profiles, trust=trust, measured=np.ones(len(profiles.selected), dtype=bool))
+    if cell is None or n_types < _FEWEST_TYPES:
+        return None
+    n_each = -(-config.n_calibration // n_types)
+    generic, truth = [], []
+    for k in range(n_types):
+        fractions = draw_fractions(n_each, profiles.signature.cell_types, rng=rng, config=SimulateConfig())
+        share = rng.uniform(0, _LARGEST_SHARE, (n_each, 1)) * (np.arange(n_each)[:, None] % 2)
+        fractions[:, k] = 0
+        known = fractions.sum(1, keepdims=True)
+        fractions = np.where(known > 0, fractions, 1.0) / np.where(known > 0, known, n_types)
+        fractions *= 1 - share
+        fractions[:, k] = share[:, 0]
+        counts, realised = draw_mixtures(
+            cells.counts[:, cell.genes],
+            cells.cell_type,
+            fractions=fractions,
+            n_cells=_N_CELLS,
+            rng=rng,
+            rna_weight=cells.rna_weight,
+        )
+        mixtures = add_foreign_effects(counts_to_cpm(counts), rng=rng)
+        answer = _fit_without(k, mixtures, profiles=profiles, states=states, trust=trust, config=config)
+        generic.append(
+            generic_share(mixtures, fractions=answer, cell=cell.without(k), noise_floor=config.noise_floor)
+        )
+        truth.append(realised[:, k])
+    return _calibration(np.stack(generic), np.stack(truth))
+
+
+def _calibration(generic: NDArray[np.float64], truth: NDArray[np.float64]) -> UnknownCalibration:
+    """Calibrate on the generic and the true share of mixtures, both (n_types left out, n_mixtures each).
+
+    The slope is the upper quartile over types: a type that has a sibling in the reference is taken for the
+    sibling, and says nothing of how an unlike one shows.
+    """
+    base = np.median(generic[truth == 0]) if (truth == 0).any() else 0.0
+    slopes = ((generic - base) * truth).sum(1) / ((truth**2).sum(1) + 1e-12)
+    slope = np.clip(np.quantile(slopes, 0.75), _SMALLEST_SLOPE, 1.0)
+    unsure = UnknownCalibration(np.array([base]), np.array([slope]), np.empty(0))
+    return replace(unsure, errors=np.sort((truth - unsure.share(generic)).ravel()))
+
+
+def _fit_without(
+    left_out: int,
+    mixtures: NDArray[np.float64],
+    *,
+    profiles: Profiles,
+    states: CellStates,
+    trust: NDArray[np.floating],
+    config: DeconvolveConfig,
+) -> NDArray[np.float64]:
+    """Fractions of the other types, shape (n_mixtures, n_types - 1).
+
+    By the fit alone, with an even prior: there is no network that does not know the type.
+    """
+    of_model = profiles.of_model()
+    kept = states.cell_type != left_out
+    cell_type = states.cell_type[kept]
+    cpm, content = restrict_to_genes(
+        states.signature(of_model.cpm)[:, kept],
+        of_model.rna_content[cell_type],
+        genes=np.ones(len(of_model.genes), dtype=bool),
+    )
+    cell_type = cell_type - (cell_type > left_out)
+    size = np.bincount(cell_type)
+    even = np.tile((1 / (size * len(size)))[cell_type], (len(mixtures), 1))
+    p = fit_fractions(
+        torch.from_numpy(counts_to_cpm(mixtures[:, : len(of_model.genes)])),
+        signature_cpm=torch.from_numpy(cpm),
+        rna_content=torch.from_numpy(content),
+        trust=torch.from_numpy(np.asarray(trust, dtype=np.float64)),
+        prior=torch.from_numpy(even),
+        prior_strength=config.prior_strength,
+        noise_floor=config.noise_floor,
+        outlier=config.outlier,
+    ).numpy()
+    return p @ np.eye(len(size))[cell_type]
+
+
+def unknown_content(
+    bulk: AnnData,
+    *,
+    fractions: NDArray[np.float64],
+    profiles: Profiles,
+    trust: NDArray[np.floating],
+    calibration: UnknownCalibration | None,
+    config: DeconvolveConfig,
+    batch_size: int = 64,
+) -> pd.DataFrame:
+    """Estimate the share of each sample's cells that are of no known type.
+
+    Parameters
+    ----------
+    bulk
+        Samples × genes, linear, genes named as in ``profiles``.
+    fractions
+        Cell fractions of the known types, shape (n_samples, n_types), rows sum to 1.
+    profiles, trust
+        The reference, and the trust of the model's genes.
+    calibration
+        From types that were left out; None: nothing is told.
+    config
+        Background, noise floor, and level of the interval.
+    batch_size
+        Samples per step; changes memory, never the result.
+
+    Returns
+    -------
+    Samples × ``unknown``, ``unknown_lower``, ``unknown_upper`` (shares of cells; NaN: nothing is told) and
+    ``unknown_genes``, those that the known types explain least.
+    """
+    names = pd.Index(profiles.signature.genes)
+    measured = names.isin(bulk.var_names)
+    cell = None if calibration is None else generic_cell_of(profiles, trust=trust, measured=measured)
+    table = pd.DataFrame(np.nan, index=bulk.obs_names, columns=["unknown", "unknown_lower", "unknown_upper"])
+    if calibration is not None and cell is not None:
+        linear = expression_of(bulk, names[cell.genes], subtract_background=config.subtract_background)
+        blocks = [slice(i, i + batch_size) for i in range(0, len(linear), batch_size)]
+        generic = [
+            generic_share(linear[b], fractions=fractions[b], cell=cell, noise_floor=config.noise_floor)
+            for b in blocks
+        ]
+        share = calibration.share(np.concatenate(generic))
+        lower, upper = calibration.interval(share, level=config.level)
+        table[:] = np.stack([share, lower, upper], axis=1)
+    telling = measured & ~is_ribosomal_or_mitochondrial(names)
+    table["unknown_genes"] = speaking_genes(
+        expression_of(bulk, names[telling], subtract_background=config.subtract_background),
+        known=fractions @ profiles.counts()[telling].T,
+        names=list(names[telling]),
+        noise_floor=config.noise_floor,
+    )
+    return table
