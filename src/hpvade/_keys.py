@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 COUNTS: Final = "counts"  # layers: raw counts, cells × genes
+CPM: Final = "cpm"  # layers: expression of a type in a sample, CPM
 CELL_TYPE: Final = "cell_type"  # obs: the default label column
 SPLIT: Final = "split"  # obs: "train" or "heldout"
 SELECTED: Final = "selected"  # var: gene is in the model's panel

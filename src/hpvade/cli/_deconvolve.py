@@ -24,6 +24,11 @@ def deconvolve(
     config: o.Config = None,
     bulk_unit: o.BulkUnit = "auto",
     level: o.Level = None,
+    with_unknown: o.WithUnknown = None,
+    expression: Annotated[
+        Path | None,
+        typer.Option("--expression", help="AnnData file for what each type expresses in each sample."),
+    ] = None,
     as_json: o.Json = False,
     seed: o.Seed = 0,
     threads: o.Threads = None,
@@ -40,7 +45,8 @@ def deconvolve(
         bulk,
         output,
         bulk_unit=bulk_unit,
-        changes=o.setting_changes(context, deconvolve__level=level),
+        changes=o.setting_changes(context, deconvolve__level=level, deconvolve__with_unknown=with_unknown),
+        expression=expression,
         force=force,
         on_stage=terminal.stage,
     )

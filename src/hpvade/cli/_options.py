@@ -128,6 +128,10 @@ BulkUnit = Annotated[_types.BulkUnit, typer.Option("--bulk-unit", help="Unit of 
 Level = Annotated[
     float | None, typer.Option("--level", help="Coverage of the intervals, between 0 and 1. Default: 0.9.")
 ]
+WithUnknown = Annotated[
+    bool | None,
+    typer.Option("--with-unknown", help="Give unknown content a column; fractions then sum to 1 with it."),
+]
 Preset = Annotated[
     _types.Preset, typer.Option("--preset", help="Settings to start from; seed is the witness that fails.")
 ]

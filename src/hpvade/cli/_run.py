@@ -32,6 +32,7 @@ def run(
     rna_content: o.RnaContent = None,
     bulk_unit: o.BulkUnit = "auto",
     level: o.Level = None,
+    with_unknown: o.WithUnknown = None,
     n_genes: o.NGenes = None,
     members: o.Members = None,
     max_epochs: o.MaxEpochs = None,
@@ -59,6 +60,7 @@ def run(
         network__members=members,
         train__max_epochs=max_epochs,
         deconvolve__level=level,
+        deconvolve__with_unknown=with_unknown,
     )
     with terminal.training() as on_epoch:
         result = run_files(

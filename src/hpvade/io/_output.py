@@ -51,7 +51,7 @@ def output_file(path: str | os.PathLike[str], *, force: bool = False) -> Iterato
     if final.is_dir():
         msg = f"{path} is a folder; name a file to write."
         raise OutputError(msg)
-    _refuse_existing(final, force=force)
+    refuse_existing(final, force=force)
     with _workspace(final) as workspace:
         yield workspace / final.name
         (workspace / final.name).replace(final)
@@ -82,7 +82,7 @@ def output_dir(
     if final.exists() and not final.is_dir():
         msg = f"{path} is a file; name a folder to write."
         raise OutputError(msg)
-    _refuse_existing(final, force=force)
+    refuse_existing(final, force=force)
     for given in inputs:
         if given.resolve().is_relative_to(final):
             msg = f"{path} holds the input {given}, so it is not replaced. Choose another place."
@@ -126,9 +126,16 @@ def _resolved(path: str | os.PathLike[str]) -> Path:
     return final
 
 
-def _refuse_existing(final: Path, *, force: bool) -> None:
-    if final.exists() and not force:
-        msg = f"{final} exists. Pass --force to replace it."
+def refuse_existing(path: Path, *, force: bool) -> None:
+    """Refuse an output that exists, unless it may be replaced.
+
+    Raises
+    ------
+    OutputError
+        It exists, and ``force`` is false.
+    """
+    if path.exists() and not force:
+        msg = f"{path} exists. Pass --force to replace it."
         raise OutputError(msg)
 
 

@@ -92,7 +92,10 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     tensors = {name: tensor.contiguous() for name, tensor in checkpoint.network.state_dict().items()}
     if checkpoint.calibration is not None:
         tensors[_SCORES] = torch.from_numpy(checkpoint.calibration.scores)
-    sources = [(profiles.signature, _SIGNATURE), (checkpoint.states, _STATES)]
+    sources: list[tuple[object, tuple[str, ...]]] = [
+        (profiles.signature, _SIGNATURE),
+        (checkpoint.states, _STATES),
+    ]
     if checkpoint.calibration is not None and checkpoint.calibration.unknown is not None:
         sources.append((checkpoint.calibration.unknown, _UNKNOWN))
     for source, names in sources:

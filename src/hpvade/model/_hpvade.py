@@ -10,15 +10,15 @@ import pandas as pd
 import torch
 
 from hpvade import _keys
-from hpvade._errors import HPVADEError, LabelError, absent_column
-from hpvade.io import ALIAS_COLUMNS, match_genes
+from hpvade._errors import HPVADEError
+from hpvade.io import ALIAS_COLUMNS
 from hpvade.model._checkpoint import Checkpoint, build_network, load_checkpoint, save_checkpoint
 from hpvade.model._config import HPVADEConfig, preset_config
-from hpvade.model._prepare import check_and_preprocess, check_same_reference
+from hpvade.model._expression import expression_table
+from hpvade.model._prepare import check_and_preprocess, check_same_reference, match_bulk, set_up
 from hpvade.model._provenance import versions
 from hpvade.model._training import train_network
-from hpvade.pp import Signature, apply_rna_content, counts_to_cpm, prepared_profiles, prepared_states
-from hpvade.schema import check_bulk, check_overlap
+from hpvade.pp import Signature, counts_to_cpm, prepared_profiles, prepared_states
 from hpvade.tl import Calibration, Deconvolution, deconvolve
 
 if TYPE_CHECKING:
@@ -120,15 +120,7 @@ class HPVADE:
         LabelError
             A column does not exist; the nearest one is suggested. Or a type has no RNA content.
         """
-        for name, key in (("labels_key", labels_key), ("donor_key", donor_key)):
-            if key is not None and key not in reference.obs:
-                raise LabelError(absent_column(key, reference.obs, option=name, place="reference.obs"))
-        if rna_content is not None:
-            apply_rna_content(reference, rna_content, labels_key=labels_key)
-        elif _keys.REFERENCE not in reference.obs:
-            reference.obs.drop(columns=_keys.RNA_WEIGHT, errors="ignore", inplace=True)
-        setup = {"labels_key": labels_key, "donor_key": donor_key or ""}
-        reference.uns[_keys.UNS] = dict(reference.uns.get(_keys.UNS, {})) | setup
+        set_up(reference, labels_key=labels_key, donor_key=donor_key, rna_content=rna_content)
 
     def _prepare(self, reference: AnnData, bulk: AnnData | None) -> AnnData:
         return check_and_preprocess(
@@ -210,13 +202,7 @@ class HPVADE:
         if self.calibration is None:
             msg = "The model is not trained yet. Call train() first."
             raise HPVADEError(msg)
-        values = check_bulk(bulk)
-        values.raise_if_errors()
-        if "unit" not in bulk.uns.get(_keys.UNS, {}):  # else read_bulk has told its notes already
-            values.warn()
-        matched = match_genes(bulk, self._aliases)
-        genes = pd.Index(self.data_signature.genes)
-        check_overlap(matched, genes, fewest=min(100, len(genes) // 2), whose="the model").raise_if_errors()
+        matched = match_bulk(bulk, self._aliases, genes=self.data_signature.genes)
         result = deconvolve(
             self.network,
             matched,
@@ -232,6 +218,34 @@ class HPVADE:
         bulk.obs[_keys.UNKNOWN] = result.qc["unknown"]
         bulk.uns[_keys.UNS] = dict(bulk.uns.get(_keys.UNS, {})) | {"model": self.settings}
         return result
+
+    def expression(self, bulk: AnnData, fractions: pd.DataFrame | None = None) -> AnnData:
+        """Part bulk samples among their cell types, gene by gene; see `hpvade.tl.part_samples`.
+
+        Parameters
+        ----------
+        bulk
+            Samples × genes, linear expression.
+        fractions
+            Cell fractions, samples × cell types, rows sum to 1. Default: those of `deconvolve`.
+
+        Returns
+        -------
+        One row for each sample and type × genes of the reference. ``layers["counts"]``: what the type
+        contributes to the sample, in the table's unit; the sum over types is the sample. ``layers["cpm"]``
+        and ``X``: expression of the type, CPM; with ``obs["rna_fraction"]`` as weights the sum over types is
+        the sample's CPM. ``obs["information"]``, 0 to 1, says how much of a row was learned from the sample
+        rather than from the reference; ``var["varies_in"]`` in which type a gene varies between samples.
+
+        Raises
+        ------
+        GeneOverlapError, HPVADEError
+            As for `deconvolve`.
+        """
+        if fractions is None:
+            fractions = self.deconvolve(bulk.copy()).fractions
+        matched = match_bulk(bulk, self._aliases, genes=self.data_signature.genes)
+        return expression_table(matched, fractions[self.cell_types], profiles=self.profiles)
 
     def gene_names(self) -> set[str]:
         """All names that the reference's genes go by, to tell genes from samples in a bulk table."""

@@ -1,22 +1,40 @@
-"""Check a reference, and prepare it for the genes of a bulk table."""
+"""Check a reference and bulk samples, and bring their genes together."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-from hpvade._errors import InputError
+from hpvade import _keys
+from hpvade._errors import InputError, LabelError, absent_column
 from hpvade.io import match_genes
-from hpvade.pp import preprocess
-from hpvade.schema import check_overlap, check_reference
+from hpvade.pp import apply_rna_content, preprocess
+from hpvade.schema import check_bulk, check_overlap, check_reference
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from anndata import AnnData
 
     from hpvade.pp import PreprocessConfig, Signature
+
+
+def set_up(
+    reference: AnnData, *, labels_key: str, donor_key: str | None, rna_content: Mapping[str, float] | None
+) -> None:
+    """Note in a reference where labels and donors are, and its RNA content; see `HPVADE.setup_anndata`."""
+    for name, key in (("labels_key", labels_key), ("donor_key", donor_key)):
+        if key is not None and key not in reference.obs:
+            raise LabelError(absent_column(key, reference.obs, option=name, place="reference.obs"))
+    if rna_content is not None:
+        apply_rna_content(reference, rna_content, labels_key=labels_key)
+    elif _keys.REFERENCE not in reference.obs:
+        reference.obs.drop(columns=_keys.RNA_WEIGHT, errors="ignore", inplace=True)
+    setup = {"labels_key": labels_key, "donor_key": donor_key or ""}
+    reference.uns[_keys.UNS] = dict(reference.uns.get(_keys.UNS, {})) | setup
 
 
 def check_and_preprocess(
@@ -55,6 +73,33 @@ def check_and_preprocess(
     return preprocess(
         reference, labels_key=labels_key, donor_key=donor_key, genes=genes, config=config, seed=seed
     )
+
+
+def match_bulk(bulk: AnnData, aliases: pd.DataFrame, *, genes: Sequence[str]) -> AnnData:
+    """Check bulk samples, and name their genes as a model's reference does.
+
+    Parameters
+    ----------
+    bulk
+        Samples × genes, linear.
+    aliases
+        All genes of the reference: names in the index, other names in columns.
+    genes
+        The model's genes.
+
+    Raises
+    ------
+    InputError
+        Values cannot be used, or too few of the model's genes are there.
+    """
+    values = check_bulk(bulk)
+    values.raise_if_errors()
+    if "unit" not in bulk.uns.get(_keys.UNS, {}):  # else read_bulk has told its notes already
+        values.warn()
+    matched = match_genes(bulk, aliases)
+    fewest = min(100, len(genes) // 2)
+    check_overlap(matched, pd.Index(genes), fewest=fewest, whose="the model").raise_if_errors()
+    return matched
 
 
 def check_same_reference(found: Signature, stored: Signature, *, folder: str | Path) -> None:

@@ -6,11 +6,13 @@ from hpvade.tl._config import DeconvolveConfig
 from hpvade.tl._covariance import fraction_covariance
 from hpvade.tl._deconvolve import Deconvolution, deconvolve
 from hpvade.tl._estimate import Estimate, estimate
+from hpvade.tl._expression import ALL_ALIKE, part_samples
 from hpvade.tl._fit import fit_fractions
 from hpvade.tl._leave_out import LabelledCells, UnknownCalibration, calibrate_unknown
 from hpvade.tl._quality import FLAGS
 
 __all__ = [
+    "ALL_ALIKE",
     "FLAGS",
     "Calibration",
     "Deconvolution",
@@ -25,4 +27,5 @@ __all__ = [
     "estimate",
     "fit_fractions",
     "fraction_covariance",
+    "part_samples",
 ]

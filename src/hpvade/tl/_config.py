@@ -23,6 +23,8 @@ class DeconvolveConfig(BaseModel):
         leaves all genes theirs.
     level
         Coverage of the intervals. They are calibrated, when training ends, with the settings above.
+    with_unknown
+        Give unknown content a column in the tables of fractions, which then sum to 1 with it.
     n_calibration
         Mixtures to calibrate on; at most those of held-out cells.
     """
@@ -35,4 +37,5 @@ class DeconvolveConfig(BaseModel):
     noise_floor: float = Field(default=25.0, gt=0)
     outlier: PositiveFloat | None = 2.0
     level: float = Field(default=0.9, gt=0, lt=1)
+    with_unknown: bool = False
     n_calibration: int = Field(default=200, ge=1)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import torch
 
+from hpvade import _keys
 from hpvade._errors import InputError
 from hpvade.pp import (
     CellStates,
@@ -56,6 +57,38 @@ class Deconvolution:
     rna_fractions: pd.DataFrame
     covariance: NDArray[np.float64]
     qc: pd.DataFrame
+
+    def with_unknown(self) -> Deconvolution:
+        """Rescale the fractions and their bounds, and give unknown content a column of its own.
+
+        RNA fractions stay those among the known types: what an unknown cell holds is not known.
+
+        Raises
+        ------
+        InputError
+            There is a type of that name, or nothing is told of unknown content.
+        """
+        if _keys.UNKNOWN in self.fractions:
+            msg = f"A cell type is named '{_keys.UNKNOWN}'. Rename it with --label-map, or do without."
+            raise InputError(msg)
+        told = self.qc[["unknown", "unknown_lower", "unknown_upper"]]
+        if told.isna().any(axis=None):
+            msg = (
+                "Nothing is told of unknown content: that takes three cell types and 100 genes that all of "
+                "them express. Do without."
+            )
+            raise InputError(msg)
+        share, lower, upper = (told[name] for name in told)
+
+        def joined(known: pd.DataFrame, left: pd.Series, unknown: pd.Series) -> pd.DataFrame:
+            return known.mul(left, axis=0).assign(**{_keys.UNKNOWN: unknown})
+
+        return replace(
+            self,
+            fractions=joined(self.fractions, 1 - share, share),
+            lower=joined(self.lower, 1 - upper, lower),
+            upper=joined(self.upper, 1 - lower, upper),
+        )
 
 
 def deconvolve(
@@ -120,7 +153,7 @@ def deconvolve(
         config=config,
         batch_size=batch_size,
     )
-    return Deconvolution(
+    answered = Deconvolution(
         fractions=table(p),
         lower=table(lower),
         upper=table(upper),
@@ -137,6 +170,7 @@ def deconvolve(
             noise_floor=config.noise_floor,
         ),
     )
+    return answered.with_unknown() if config.with_unknown else answered
 
 
 def _model_cpm(

@@ -99,7 +99,7 @@ def calibrate_unknown(
     trust
         Trust of the model's genes, shape (n_selected,).
     config
-        How samples will be answered; ``n_calibration`` mixtures are made.
+        How samples will be answered; half of ``n_calibration`` mixtures are made.
     rng
         Source of randomness.
     """
@@ -107,7 +107,7 @@ def calibrate_unknown(
     cell = generic_cell_of(profiles, trust=trust, measured=np.ones(len(profiles.selected), dtype=bool))
     if cell is None or n_types < _FEWEST_TYPES:
         return None
-    n_each = -(-config.n_calibration // n_types)
+    n_each = math.ceil(config.n_calibration / 2 / n_types)
     generic, truth = [], []
     for k in range(n_types):
         fractions = draw_fractions(n_each, profiles.signature.cell_types, rng=rng, config=SimulateConfig())

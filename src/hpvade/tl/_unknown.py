@@ -110,8 +110,8 @@ def generic_share(
     """Share of generic cells that fits each sample best, the fractions of the known types being held.
 
     Minimises on a grid of u, Σ_g w_g ρ(log(b_g + c) − β log(x_g + c) − o) where x is (1 − u) · known +
-    u · generic, scaled to CPM, and ρ is Huber's. What all cells express stays in place when unknown cells come
-    in; the markers of the known types fall. For each u the slope β is that of least squares, at most 1:
+    u · generic, scaled to CPM, and ρ is Huber's. What all cells express stays in place when unknown cells
+    come in; the markers of the known types fall. For each u the slope β is that of least squares, at most 1:
     platforms, arrays above all, compress the range of expression, and that must not pass for unknown cells.
     The offset o is the weighted median.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hpvade import _keys
-from hpvade.io import write_fractions
+from hpvade.io import output_file, write_fractions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,3 +34,9 @@ def write_deconvolution(result: Deconvolution, folder: Path) -> None:
     write_fractions(result.upper, folder / "fractions_upper.tsv")
     write_fractions(result.rna_fractions, folder / "rna_fractions.tsv")
     result.qc.to_csv(folder / "qc.tsv", sep="\t", index_label="sample", float_format="%.4f")
+
+
+def write_expression(model: HPVADE, bulk: AnnData, result: Deconvolution, path: Path) -> None:
+    """Part the samples among their types and write the AnnData to a file of its own, whole or not at all."""
+    with output_file(path, force=True) as file:
+        model.expression(bulk, result.fractions).write_h5ad(file, compression="gzip")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hpvade._errors import InputError
-from hpvade.io import output_dir, read_bulk
+from hpvade.io import output_dir, read_bulk, refuse_existing
 from hpvade.model import HPVADE
-from hpvade.workflow._deconvolve import deconvolve_bulk, write_deconvolution
+from hpvade.workflow._deconvolve import deconvolve_bulk, write_deconvolution, write_expression
 from hpvade.workflow._record import RunRecord
 from hpvade.workflow._reference import ReferenceOptions, load_references
 from hpvade.workflow._train import TrainOptions, train_model, write_model
@@ -27,13 +27,17 @@ def deconvolve_files(
     *,
     bulk_unit: BulkUnit = "auto",
     changes: Mapping[str, dict[str, Any]] | None = None,
+    expression: Path | None = None,
     force: bool = False,
     on_stage: Callable[[str], None] = lambda _name: None,
 ) -> Deconvolution:
     """Deconvolve a bulk table with a trained model: the job of ``hpvade deconvolve``.
 
-    ``changes`` to the model's settings may touch the section ``deconvolve`` only.
+    ``changes`` to the model's settings may touch the section ``deconvolve`` only. ``expression`` names a file
+    for what each type expresses in each sample.
     """
+    if expression is not None:
+        refuse_existing(expression, force=force)
     model = HPVADE.load(model_folder)
     if other := sorted(set(changes or {}) - {"deconvolve"}):
         msg = f"A trained model's section '{other[0]}' cannot change; only 'deconvolve' can."
@@ -48,6 +52,9 @@ def deconvolve_files(
             record.add_input(bulk)
         result = deconvolve_bulk(model, samples, record=record)
         write_deconvolution(result, folder)
+        if expression is not None:
+            with record.stage("expression"):
+                write_expression(model, samples, result, expression)
         record.write(folder / "run.json")
     return result
 

@@ -1,0 +1,72 @@
+"""Bulk samples parted among cell types, as an AnnData."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from hpvade import _keys
+from hpvade.pp import rna_fractions
+from hpvade.tl import ALL_ALIKE, part_samples
+
+if TYPE_CHECKING:
+    from hpvade.pp import Profiles
+
+_ALL_TYPES = "all types"
+
+
+def expression_table(bulk: AnnData, fractions: pd.DataFrame, *, profiles: Profiles) -> AnnData:
+    """Part bulk samples among their cell types.
+
+    Parameters
+    ----------
+    bulk
+        Samples × genes, linear, genes named as in ``profiles``.
+    fractions
+        Cell fractions of the known types, samples × cell types; rows are scaled to sum 1.
+    profiles
+        The reference.
+
+    Returns
+    -------
+    See `HPVADE.expression`.
+    """
+    names = pd.Index(profiles.signature.genes)
+    genes = names[names.isin(bulk.var_names)]
+    linear = bulk[:, genes].to_df().to_numpy(np.float64)
+    p = fractions.to_numpy(np.float64)
+    p = p / p.sum(1, keepdims=True)
+    parts = part_samples(linear, fractions=p, counts=profiles.counts()[names.get_indexer(genes)])
+    n, n_types, n_genes = parts.contribution.shape
+    rna = rna_fractions(p, profiles.signature.rna_content)
+    total = linear.sum(1)[:, None]
+    own = parts.contribution * (parts.varies_in == np.arange(n_types)[:, None])
+    share = parts.contribution / np.maximum(linear, np.finfo(np.float64).tiny)[:, None]
+    information = (own * share).sum(2) / np.maximum(parts.contribution.sum(2), np.finfo(np.float32).tiny)
+    samples, types = np.repeat(bulk.obs_names, n_types), np.tile(list(fractions), n)
+    obs = pd.DataFrame(
+        {
+            "sample": pd.Categorical(samples, categories=bulk.obs_names),
+            _keys.CELL_TYPE: pd.Categorical(types, categories=list(fractions)),
+            "fraction": p.ravel(),
+            "rna_fraction": rna.ravel(),
+            "information": information.ravel(),
+        },
+        index=[f"{sample}|{cell_type}" for sample, cell_type in zip(samples, types, strict=True)],
+    )
+    alike = parts.varies_in == ALL_ALIKE
+    labels = np.where(alike, _ALL_TYPES, fractions.columns.to_numpy()[np.where(alike, 0, parts.varies_in)])
+    counts = parts.contribution.reshape(n * n_types, n_genes)
+    scale = 1e6 / np.maximum(rna * total, np.finfo(np.float32).tiny)
+    cpm = counts * scale.ravel().astype(np.float32)[:, None]
+    table = AnnData(
+        cpm,
+        obs=obs,
+        var=pd.DataFrame({"varies_in": pd.Categorical(labels)}, index=genes),
+        layers={_keys.COUNTS: counts, _keys.CPM: cpm},
+    )
+    table.uns[_keys.UNS] = {"unit": bulk.uns.get(_keys.UNS, {}).get("unit", "not checked")}
+    return table
