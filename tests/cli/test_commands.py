@@ -45,7 +45,7 @@ class TestRun:
         qc = pd.read_csv(out / "qc.tsv", sep="\t")
         assert list(qc.columns) == [
             "sample", "genes_used", "gene_overlap", "unit_detected", "reconstruction_r",
-            "residual_sd", "flags",
+            "residual_sd", "unknown", "unknown_lower", "unknown_upper", "unknown_genes", "flags",
         ]  # fmt: skip
         assert list(pd.read_csv(out / "history.csv").columns) == HISTORY
         signature = pd.read_csv(out / "signature.tsv.gz", sep="\t", index_col=0)

@@ -117,7 +117,9 @@ class TestLoss:
     def test_total_is_the_weighted_sum(self):
         network = make_network().eval()
         batch = make_batch()
-        terms = loss_terms(network(batch), batch, weights=LossWeights(), bulk_space="log")
+        terms = loss_terms(
+            network(batch), batch, weights=LossWeights(), bulk_space="log", membership=network.membership
+        )
         expected = (
             terms.loss_recon
             + 0.01 * terms.loss_kl
@@ -146,10 +148,14 @@ class TestLoss:
 def test_prototype_is_the_log_profile_of_the_same_counts():
     counts = RNG.poisson(2, (20, 15)).astype(np.float32)
     result = signature(sp.csr_matrix(counts), ["A"] * 20, genes=[str(i) for i in range(15)])
-    learnable = LearnableSignature(torch.from_numpy(result.cpm), rna_content=torch.ones(1))
+    learnable = LearnableSignature(
+        torch.from_numpy(result.cpm), rna_content=torch.ones(1, dtype=torch.float64)
+    )
     sums = counts.astype(float).sum(0)
     np.testing.assert_allclose(
-        learnable.prototypes()[0].detach(), np.log1p(sums / sums.sum() * 1e4), rtol=1e-9
+        learnable.prototypes(torch.zeros(0, 1, 1, dtype=torch.float64))[0, 0].detach(),
+        np.log1p(sums / sums.sum() * 1e4),
+        rtol=1e-9,
     )
 
 
@@ -162,8 +168,13 @@ def test_scale_of_the_prototype_loss_on_real_data(shared_data):
     data = prepared_signature(prepared)
     types = panel.obs["cell_type"].cat.categories.get_indexer(panel.obs["cell_type"])[:500]
     log = hpvade.pp.counts_to_log(panel.layers["counts"][:500]).toarray()
-    learnable = LearnableSignature(torch.from_numpy(data.cpm), rna_content=torch.ones(len(data.cell_types)))
-    with_bridge = ((log - learnable.prototypes().detach().numpy()[types]) ** 2).mean()
+    learnable = LearnableSignature(
+        torch.from_numpy(data.cpm), rna_content=torch.ones(len(data.cell_types), dtype=torch.float64)
+    )
+    with_bridge = (
+        (log - learnable.prototypes(torch.zeros(0, 9, 9, dtype=torch.float64))[0].detach().numpy()[types])
+        ** 2
+    ).mean()
     without = ((log - data.cpm.T[types]) ** 2).mean()
     assert 0.1 < with_bridge < 10
     assert without > 1e6

@@ -32,7 +32,7 @@ def judged():
             expected=expected,
             measured=np.arange(N_GENES) < measured * N_GENES,
             fractions=np.array([fractions]),
-            width=np.array([width]),
+            widest={"cell_type": np.array([max(width)])},
             unknown=pd.DataFrame({"unknown": [unknown]}, index=["s"]),
             noise_floor=25.0,
         )

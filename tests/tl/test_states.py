@@ -26,6 +26,7 @@ def fitted(trained):
             table,
             profiles=model.profiles,
             states=states,
+            hierarchy=model.hierarchy,
             calibration=Calibration(np.ones((20, len(model.cell_types)))),
             config=config,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import re
 import shutil
 import tempfile
 from contextlib import contextmanager, suppress
@@ -21,6 +22,8 @@ _OWN_FILES = {
     "run.json", "history.csv", "model", "signature.tsv.gz", "fractions.tsv", "fractions_lower.tsv",
     "fractions_upper.tsv", "rna_fractions.tsv", "qc.tsv", "truth.tsv", "accuracy.tsv",
 }  # fmt: skip
+
+_OWN_LEVEL = re.compile(r"fractions_[A-Za-z0-9_.-]+\.tsv")  # of the levels of a hierarchy
 
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space or choose another place",
@@ -87,7 +90,8 @@ def output_dir(
         if given.resolve().is_relative_to(final):
             msg = f"{path} holds the input {given}, so it is not replaced. Choose another place."
             raise OutputError(msg)
-    foreign = sorted({entry.name for entry in final.iterdir()} - _OWN_FILES) if final.is_dir() else []
+    there = {entry.name for entry in final.iterdir()} if final.is_dir() else set()
+    foreign = sorted(name for name in there - _OWN_FILES if not _OWN_LEVEL.fullmatch(name))
     if foreign:
         msg = (
             f"{path} holds '{foreign[0]}', which hpvade did not write, so it is not replaced. "

@@ -17,7 +17,7 @@ from hpvade import _keys
 from hpvade._errors import FileFormatError
 from hpvade.model._config import HPVADEConfig
 from hpvade.nn import HPVADENetwork
-from hpvade.pp import CellStates, Profiles, Signature
+from hpvade.pp import CellStates, Hierarchy, Profiles, Signature
 from hpvade.tl import Calibration, UnknownCalibration
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ _DATA_PREFIX = "data."  # what the reference shows, beside the network's own wei
 _SIGNATURE = ("cpm", "rna_content")
 _STATES = ("cell_type", "log_change")
 _SCORES = _DATA_PREFIX + "scores"  # of the calibration; absent from a model that was not trained
+_LEVEL_SCORES = _DATA_PREFIX + "scores_of_level_"  # and the number of the level, from 0
 _UNKNOWN = ("base", "slope", "errors")  # of the calibration of unknown content; absent where there is none
 _GENE_MASKS = (_keys.SELECTED, _keys.ANCHOR)
 
@@ -46,6 +47,8 @@ class Checkpoint:
         The data's S and m over all genes, before training.
     states
         States of the cell types.
+    hierarchy
+        Levels above the cell types.
     calibration
         Errors on calibration mixtures; None for a model that was not trained.
     aliases
@@ -61,6 +64,7 @@ class Checkpoint:
     network: HPVADENetwork
     profiles: Profiles
     states: CellStates
+    hierarchy: Hierarchy
     calibration: Calibration | None
     aliases: pd.DataFrame
     config: HPVADEConfig
@@ -69,12 +73,17 @@ class Checkpoint:
 
 
 def build_network(
-    signature: Signature, config: HPVADEConfig, *, trust: NDArray[np.floating] | None = None
+    signature: Signature,
+    config: HPVADEConfig,
+    *,
+    hierarchy: Hierarchy,
+    trust: NDArray[np.floating] | None = None,
 ) -> HPVADENetwork:
     """Make an untrained network around a signature; its input is centred when training begins.
 
     ``trust`` of each gene, shape (n_genes,), is 1 by default.
     """
+    group = [hierarchy.membership(level).argmax(1) for level in hierarchy.levels]
     trust = np.ones(len(signature.genes)) if trust is None else trust
     return HPVADENetwork(
         torch.from_numpy(signature.cpm).float().contiguous(),
@@ -82,6 +91,7 @@ def build_network(
         mean_log=torch.zeros(len(signature.genes)),
         trust=torch.from_numpy(trust).float(),
         config=config.network,
+        group=torch.from_numpy(np.array(group).reshape(-1, len(signature.cell_types))).long(),
     )
 
 
@@ -92,6 +102,8 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     tensors = {name: tensor.contiguous() for name, tensor in checkpoint.network.state_dict().items()}
     if checkpoint.calibration is not None:
         tensors[_SCORES] = torch.from_numpy(checkpoint.calibration.scores)
+        for i, scores in enumerate(checkpoint.calibration.levels):
+            tensors[f"{_LEVEL_SCORES}{i}"] = torch.from_numpy(scores)
     sources: list[tuple[object, tuple[str, ...]]] = [
         (profiles.signature, _SIGNATURE),
         (checkpoint.states, _STATES),
@@ -105,6 +117,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     config = {
         "format_version": FORMAT_VERSION,
         "cell_types": list(profiles.signature.cell_types),
+        "levels": checkpoint.hierarchy.table.to_dict(orient="list"),
         "settings": checkpoint.settings,
         "config": checkpoint.config.model_dump(mode="json"),
     }
@@ -144,11 +157,15 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         provenance = json.loads((folder / "provenance.json").read_text())
         arrays = {name: tensors.pop(_DATA_PREFIX + name).numpy() for name in (*_SIGNATURE, *_STATES)}
         states = CellStates(**{name: arrays.pop(name) for name in _STATES})
-        calibration = _calibration(tensors)
+        hierarchy = Hierarchy(pd.DataFrame(stored["levels"], index=pd.Index(stored["cell_types"])))
+        calibration = _calibration(tensors, n_levels=len(hierarchy.levels))
+        if len(genes) != len(arrays["cpm"]):
+            msg = f"genes.tsv has {len(genes)} genes, the weights have {len(arrays['cpm'])}"
+            raise ValueError(msg)
         masks = [genes.pop(name).to_numpy() == "1" for name in _GENE_MASKS]
         arrays["rna_content_all"] = arrays["rna_content"]
         profiles = Profiles(Signature(tuple(genes.index), tuple(stored["cell_types"]), **arrays), *masks)
-        network = build_network(profiles.of_model(), config)
+        network = build_network(profiles.of_model(), config, hierarchy=hierarchy)
         network.load_state_dict(tensors)
         settings = stored["settings"]
     except FileNotFoundError as error:
@@ -162,14 +179,15 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         msg = f"The model in {folder} is damaged ({reason}). Train it again, or restore the folder."
         raise FileFormatError(msg) from error
     network.eval()
-    return Checkpoint(network, profiles, states, calibration, genes, config, settings, provenance)
+    return Checkpoint(network, profiles, states, hierarchy, calibration, genes, config, settings, provenance)
 
 
-def _calibration(tensors: dict[str, torch.Tensor]) -> Calibration | None:
+def _calibration(tensors: dict[str, torch.Tensor], *, n_levels: int) -> Calibration | None:
     """Take the calibration out of the tensors of a model folder."""
     scores = tensors.pop(_SCORES, None)
     unknown = [tensors.pop(_DATA_PREFIX + name, None) for name in _UNKNOWN]
     if scores is None:
         return None
+    levels = tuple(tensors.pop(f"{_LEVEL_SCORES}{i}").numpy() for i in range(n_levels))
     known = [tensor.numpy() for tensor in unknown if tensor is not None]
-    return Calibration(scores.numpy(), UnknownCalibration(*known) if known else None)
+    return Calibration(scores.numpy(), levels, UnknownCalibration(*known) if known else None)

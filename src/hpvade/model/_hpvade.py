@@ -12,17 +12,17 @@ import torch
 from hpvade import _keys
 from hpvade._errors import HPVADEError
 from hpvade.io import ALIAS_COLUMNS
+from hpvade.model._answer import expression_table, write_answer
 from hpvade.model._checkpoint import Checkpoint, build_network, load_checkpoint, save_checkpoint
 from hpvade.model._config import HPVADEConfig, preset_config
-from hpvade.model._expression import expression_table
 from hpvade.model._prepare import check_and_preprocess, check_same_reference, match_bulk, set_up
 from hpvade.model._provenance import versions
 from hpvade.model._training import train_network
-from hpvade.pp import Signature, counts_to_cpm, prepared_profiles, prepared_states
+from hpvade.pp import Signature, counts_to_cpm, hierarchy_of, prepared_profiles, prepared_states
 from hpvade.tl import Calibration, Deconvolution, deconvolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from anndata import AnnData
 
@@ -83,12 +83,14 @@ class HPVADE:
         self._prepared: AnnData | None = self._prepare(reference, bulk)
         self.profiles = prepared_profiles(self._prepared)
         self.states = prepared_states(self._prepared)
+        labels_key, levels = self.settings["labels_key"], list(setup.get("levels", []))
+        self.hierarchy = hierarchy_of(reference.obs, labels_key=labels_key, levels=levels)
         var = self._prepared.var
         self._aliases = var[[name for name in ALIAS_COLUMNS if name in var]].astype(str)
         trust = var.loc[self.profiles.selected, _keys.TRUST].to_numpy()
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self.network = build_network(self.data_signature, config, trust=trust)
+            self.network = build_network(self.data_signature, config, hierarchy=self.hierarchy, trust=trust)
         self.calibration: Calibration | None = None
         self.history = pd.DataFrame()
         self.training_fractions = np.empty((0, len(self.cell_types)), np.float32)
@@ -101,6 +103,7 @@ class HPVADE:
         labels_key: str = _keys.CELL_TYPE,
         donor_key: str | None = None,
         rna_content: Mapping[str, float] | None = None,
+        levels: Sequence[str] = (),
     ) -> None:
         """Say which columns of ``reference.obs`` hold cell types and donors.
 
@@ -114,13 +117,15 @@ class HPVADE:
             Columns of ``obs``.
         rna_content
             Cell type → RNA content of one cell, in any unit. Default: as the reference shows it.
+        levels
+            Columns of ``obs`` with coarser labels, the coarsest first, to have answers at each level.
 
         Raises
         ------
         LabelError
-            A column does not exist; the nearest one is suggested. Or a type has no RNA content.
+            A column does not exist, a type has no RNA content, or levels contradict each other.
         """
-        set_up(reference, labels_key=labels_key, donor_key=donor_key, rna_content=rna_content)
+        set_up(reference, labels_key, donor_key=donor_key, rna_content=rna_content, levels=levels)
 
     def _prepare(self, reference: AnnData, bulk: AnnData | None) -> AnnData:
         return check_and_preprocess(
@@ -160,15 +165,14 @@ class HPVADE:
         NonFiniteLossError
             A loss became NaN or infinite.
         """
-        config = self.config
-        if max_epochs is not None:
-            config = config.updated({"train": {"max_epochs": max_epochs}})
+        config = self.config.updated({} if max_epochs is None else {"train": {"max_epochs": max_epochs}})
         self.calibration = None  # also after a second Ctrl-C, what was measured holds for no other weights
         training = train_network(
             self.network,
             self._prepared,
             profiles=self.profiles,
             states=self.states,
+            hierarchy=self.hierarchy,
             config=config,
             seed=self.settings["seed"],
             earlier=self.history,
@@ -185,7 +189,8 @@ class HPVADE:
 
         Writes ``obsm["fractions"]``, ``obsm["rna_fractions"]`` (samples × cell types, rows sum to 1),
         ``obsm["fractions_lower"]``, ``obsm["fractions_upper"]``, ``obs["reconstruction_r"]``,
-        ``obs["unknown"]`` and ``uns["hpvade"]``. How wide: setting ``level`` of the section ``deconvolve``.
+        ``obs["unknown"]`` and ``uns["hpvade"]``; for each level above the types ``obsm["fractions_<level>"]``
+        and its bounds. How wide: setting ``level`` of the section ``deconvolve``.
 
         Parameters
         ----------
@@ -209,14 +214,10 @@ class HPVADE:
             profiles=self.profiles,
             states=self.states,
             calibration=self.calibration,
+            hierarchy=self.hierarchy,
             config=self.config.deconvolve,
         )
-        bulk.obsm[_keys.FRACTIONS] = result.fractions
-        bulk.obsm[_keys.LOWER], bulk.obsm[_keys.UPPER] = result.lower, result.upper
-        bulk.obsm[_keys.RNA_FRACTIONS] = result.rna_fractions
-        bulk.obs[_keys.RECONSTRUCTION_R] = result.qc["reconstruction_r"]
-        bulk.obs[_keys.UNKNOWN] = result.qc["unknown"]
-        bulk.uns[_keys.UNS] = dict(bulk.uns.get(_keys.UNS, {})) | {"model": self.settings}
+        write_answer(bulk, result, settings=self.settings)
         return result
 
     def expression(self, bulk: AnnData, fractions: pd.DataFrame | None = None) -> AnnData:
@@ -225,9 +226,9 @@ class HPVADE:
         Parameters
         ----------
         bulk
-            Samples × genes, linear expression.
+            As for `deconvolve`, which says what errors there are.
         fractions
-            Cell fractions, samples × cell types, rows sum to 1. Default: those of `deconvolve`.
+            Cell fractions, samples × cell types. Default: those of `deconvolve`.
 
         Returns
         -------
@@ -236,11 +237,6 @@ class HPVADE:
         and ``X``: expression of the type, CPM; with ``obs["rna_fraction"]`` as weights the sum over types is
         the sample's CPM. ``obs["information"]``, 0 to 1, says how much of a row was learned from the sample
         rather than from the reference; ``var["varies_in"]`` in which type a gene varies between samples.
-
-        Raises
-        ------
-        GeneOverlapError, HPVADEError
-            As for `deconvolve`.
         """
         if fractions is None:
             fractions = self.deconvolve(bulk.copy()).fractions
@@ -275,7 +271,7 @@ class HPVADE:
 
     def save(self, folder: str | Path) -> None:
         """Write the model folder; see `load`."""
-        data = (self.profiles, self.states, self.calibration, self._aliases)
+        data = (self.profiles, self.states, self.hierarchy, self.calibration, self._aliases)
         checkpoint = Checkpoint(self.network, *data, self.config, self.settings, self.provenance)
         save_checkpoint(checkpoint, Path(folder))
 
@@ -294,14 +290,10 @@ class HPVADE:
         model = cls.__new__(cls)
         model.config, model.settings, model.provenance = stored.config, stored.settings, stored.provenance
         model.network, model.profiles, model._aliases = stored.network, stored.profiles, stored.aliases
-        model.states, model.calibration = stored.states, stored.calibration
+        model.states, model.hierarchy, model.calibration = stored.states, stored.hierarchy, stored.calibration
         model.history = pd.DataFrame()
         model.training_fractions = np.empty((0, len(model.cell_types)), np.float32)
-        model._prepared = None
-        if reference is not None:
-            model._prepared = model._prepare(reference, None)
-            chosen = list(model.data_signature.genes)
-            model._prepared.var[_keys.SELECTED] = model._prepared.var_names.isin(chosen)
-            found = prepared_profiles(model._prepared).signature
-            check_same_reference(found, stored.profiles.signature, folder=folder)
+        model._prepared = None if reference is None else model._prepare(reference, None)
+        if model._prepared is not None:
+            check_same_reference(model._prepared, stored.profiles, folder=folder)
         return model

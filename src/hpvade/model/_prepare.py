@@ -10,7 +10,7 @@ import pandas as pd
 from hpvade import _keys
 from hpvade._errors import InputError, LabelError, absent_column
 from hpvade.io import match_genes
-from hpvade.pp import apply_rna_content, preprocess
+from hpvade.pp import apply_rna_content, hierarchy_of, prepared_profiles, preprocess
 from hpvade.schema import check_bulk, check_overlap, check_reference
 
 if TYPE_CHECKING:
@@ -19,11 +19,16 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-    from hpvade.pp import PreprocessConfig, Signature
+    from hpvade.pp import PreprocessConfig, Profiles
 
 
 def set_up(
-    reference: AnnData, *, labels_key: str, donor_key: str | None, rna_content: Mapping[str, float] | None
+    reference: AnnData,
+    labels_key: str,
+    *,
+    donor_key: str | None,
+    rna_content: Mapping[str, float] | None,
+    levels: Sequence[str],
 ) -> None:
     """Note in a reference where labels and donors are, and its RNA content; see `HPVADE.setup_anndata`."""
     for name, key in (("labels_key", labels_key), ("donor_key", donor_key)):
@@ -33,7 +38,8 @@ def set_up(
         apply_rna_content(reference, rna_content, labels_key=labels_key)
     elif _keys.REFERENCE not in reference.obs:
         reference.obs.drop(columns=_keys.RNA_WEIGHT, errors="ignore", inplace=True)
-    setup = {"labels_key": labels_key, "donor_key": donor_key or ""}
+    hierarchy_of(reference.obs, labels_key=labels_key, levels=levels)
+    setup = {"labels_key": labels_key, "donor_key": donor_key or "", "levels": list(levels)}
     reference.uns[_keys.UNS] = dict(reference.uns.get(_keys.UNS, {})) | setup
 
 
@@ -102,17 +108,21 @@ def match_bulk(bulk: AnnData, aliases: pd.DataFrame, *, genes: Sequence[str]) ->
     return matched
 
 
-def check_same_reference(found: Signature, stored: Signature, *, folder: str | Path) -> None:
-    """Refuse a reference whose signature is not the one that a model in ``folder`` was made with.
+def check_same_reference(prepared: AnnData, stored: Profiles, *, folder: str | Path) -> None:
+    """Refuse a prepared reference that is not the one that a model in ``folder`` was made with.
+
+    Its model genes become those of the model.
 
     Raises
     ------
     InputError
         Genes, cell types or RNA content differ.
     """
-    if (found.genes, found.cell_types) != (stored.genes, stored.cell_types):
+    prepared.var[_keys.SELECTED] = prepared.var_names.isin(list(stored.of_model().genes))
+    found, expected = prepared_profiles(prepared).signature, stored.signature
+    if (found.genes, found.cell_types) != (expected.genes, expected.cell_types):
         msg = f"{folder} was trained on another reference: genes or cell types differ."
         raise InputError(msg)
-    if not np.allclose(found.rna_content, stored.rna_content, rtol=1e-4):
+    if not np.allclose(found.rna_content, expected.rna_content, rtol=1e-4):
         msg = f"{folder} was trained with another RNA content, or on other cells."
         raise InputError(msg)

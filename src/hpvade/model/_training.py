@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from hpvade.model._config import HPVADEConfig
     from hpvade.nn import HPVADENetwork
-    from hpvade.pp import CellStates, Profiles
+    from hpvade.pp import CellStates, Hierarchy, Profiles
     from hpvade.train import Row
 
 
@@ -41,6 +41,7 @@ def train_network(
     *,
     profiles: Profiles,
     states: CellStates,
+    hierarchy: Hierarchy,
     config: HPVADEConfig,
     seed: int,
     earlier: pd.DataFrame,
@@ -83,6 +84,7 @@ def train_network(
         heldout.mixtures[:n_calibration],
         heldout.fractions[:n_calibration],
         states=states,
+        hierarchy=hierarchy,
         config=config.deconvolve,
         rng=rng,
     )

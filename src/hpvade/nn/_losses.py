@@ -56,8 +56,12 @@ def bulk_reconstruction_loss(reconstructed_cpm: Tensor, mixture_cpm: Tensor, *, 
     return mse_loss(cpm_to_log(reconstructed_cpm), cpm_to_log(target))
 
 
-def loss_terms(output: NetworkOutput, batch: Batch, *, weights: LossWeights, bulk_space: Space) -> LossTerms:
+def loss_terms(
+    output: NetworkOutput, batch: Batch, *, weights: LossWeights, bulk_space: Space, membership: Tensor
+) -> LossTerms:
     """Compute all terms of one batch. Training and validation both call this, and nothing else.
+
+    Of the proportion and the prototype loss, the mean over the types and all levels above them.
 
     Parameters
     ----------
@@ -67,11 +71,15 @@ def loss_terms(output: NetworkOutput, batch: Batch, *, weights: LossWeights, bul
         Weights of the sum.
     bulk_space
         Space of the bulk comparison: ``"log"``, or ``"cpm"`` in the ``seed`` preset.
+    membership
+        Matrices of 0 and 1 that sum types to groups, shape (n_levels, n_types, n_types).
     """
     recon = mse_loss(output.reconstruction, batch.cells)
     kl = latent_kl(output.mean, output.log_variance)
-    proto = mse_loss(output.reconstruction, output.prototype)
-    prop = proportion_loss(output.fractions, batch.fractions)
+    proto = mse_loss(output.reconstruction.expand_as(output.prototype), output.prototype)
+    levels = [(output.fractions, batch.fractions)]
+    levels += [(output.fractions @ level, batch.fractions @ level) for level in membership]
+    prop = torch.stack([proportion_loss(*level) for level in levels]).mean()
     bulk_recon = bulk_reconstruction_loss(output.reconstructed_bulk, batch.mixture, space=bulk_space)
     total = (
         recon

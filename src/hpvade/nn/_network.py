@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 
 from hpvade.nn._deconvolution import DeconvolutionNetwork
 from hpvade.nn._signature import LearnableSignature
@@ -49,7 +50,8 @@ class NetworkOutput(NamedTuple):
     mean, log_variance
         μ and log σ² of q(z|x), shape (n_cells, n_latent).
     prototype
-        Column of S of each cell's type, shape (n_cells, n_genes), log space.
+        Column of S of each cell's type, and of the groups that the type is of, shape (1 + n_levels, n_cells,
+        n_genes), log space.
     fractions
         p of every member, shape (members, n_mixtures, n_types); straight from the softmax, not clamped.
     reconstructed_bulk
@@ -79,7 +81,12 @@ class HPVADENetwork(nn.Module):
         How far each gene is trusted, 0 to 1, shape (n_genes,).
     config
         Sizes and spaces.
+    group
+        Group of each type at each level above the types, shape (n_levels, n_types), 0 … n_types-1. Default:
+        no levels.
     """
+
+    membership: Tensor
 
     def __init__(
         self,
@@ -89,6 +96,7 @@ class HPVADENetwork(nn.Module):
         mean_log: Tensor,
         trust: Tensor,
         config: NetworkConfig,
+        group: Tensor | None = None,
     ) -> None:
         super().__init__()
         n_genes, n_types = signature_cpm.shape
@@ -98,6 +106,8 @@ class HPVADENetwork(nn.Module):
         self.deconvolution = DeconvolutionNetwork(
             n_genes, n_types, config=config, mean_log=mean_log, trust=trust
         )
+        levels = torch.zeros((0, n_types), dtype=torch.int64) if group is None else group
+        self.register_buffer("membership", one_hot(levels, n_types).to(signature_cpm.dtype))
         content = rna_content if config.use_rna_content else torch.ones_like(rna_content)
         self.signature = LearnableSignature(signature_cpm, rna_content=content)
 
@@ -111,7 +121,7 @@ class HPVADENetwork(nn.Module):
             mean=mean,
             log_variance=log_variance,
             # index_select, unlike indexing, adds up its gradient in the same order every time
-            prototype=self.signature.prototypes().index_select(0, batch.cell_type),
+            prototype=self.signature.prototypes(self.membership).index_select(1, batch.cell_type),
             fractions=fractions,
             reconstructed_bulk=self.signature.mix(fractions),
         )

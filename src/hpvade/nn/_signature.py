@@ -38,9 +38,24 @@ class LearnableSignature(nn.Module):
         changed = self.base * torch.exp(self.log_change)
         return changed / changed.sum(0) * CPM_TOTAL
 
-    def prototypes(self) -> Tensor:
-        """Return the columns of S in log space, shape (n_types, n_genes)."""
-        return cpm_to_log(self.cpm().T)
+    def prototypes(self, membership: Tensor) -> Tensor:
+        """Return the columns of S, and those of the groups of each type, in log space.
+
+        The prototype of a group is the mixture of its types, one cell of each.
+
+        Parameters
+        ----------
+        membership
+            Matrices of 0 and 1 that sum types to groups, shape (n_levels, n_types, n_types).
+
+        Returns
+        -------
+        Shape (1 + n_levels, n_types, n_genes): at each level that of the group which a type is of.
+        """
+        of_types = self.cpm().T
+        share = membership @ membership.mT * self.rna_content
+        groups = share / share.sum(-1, keepdim=True) @ of_types
+        return cpm_to_log(torch.cat([of_types[None], groups]))
 
     def mix(self, fractions: Tensor) -> Tensor:
         """Return S·r, shape (..., n_genes), CPM, for cell fractions p of shape (..., n_types)."""

@@ -6,7 +6,8 @@ from hpvade.pp._combine import combine_references
 from hpvade.pp._config import PreprocessConfig
 from hpvade.pp._content import cell_fractions, consensus_rna_content, restrict_to_genes, rna_fractions
 from hpvade.pp._genes import gene_trust, is_ribosomal_or_mitochondrial
-from hpvade.pp._label_map import apply_label_map, read_label_map
+from hpvade.pp._hierarchy import Hierarchy, hierarchy_of
+from hpvade.pp._label_map import apply_label_map, levels_of_label_map, read_label_map
 from hpvade.pp._prepare import model_genes, prepared_profiles, prepared_signature, preprocess
 from hpvade.pp._profiles import Profiles
 from hpvade.pp._rna_table import apply_rna_content, read_rna_content
@@ -17,6 +18,7 @@ from hpvade.pp._states import CellStates, prepared_states
 __all__ = [
     "WHOLE_TRANSCRIPTOME",
     "CellStates",
+    "Hierarchy",
     "PreprocessConfig",
     "Profiles",
     "Signature",
@@ -31,7 +33,9 @@ __all__ = [
     "cpm_to_log",
     "expression_of",
     "gene_trust",
+    "hierarchy_of",
     "is_ribosomal_or_mitochondrial",
+    "levels_of_label_map",
     "model_genes",
     "prepared_profiles",
     "prepared_signature",

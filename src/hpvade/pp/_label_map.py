@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from hpvade._errors import FileFormatError, LabelError
 from hpvade.io import is_missing_label
+from hpvade.pp._hierarchy import levels_of_parents
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from anndata import AnnData
 
+_LEVEL = re.compile(r"level_\d+")
+
 
 def read_label_map(path: str | Path) -> pd.DataFrame:
     """Read a label map: columns ``label``, ``cell_type`` and optionally ``reference``, tab-separated.
+
+    Columns ``level_1``, ``level_2``, … put the cell types into groups, the coarsest first. A column
+    ``parent`` does so too: it names a group, which may have a row, and a parent, of its own.
 
     Raises
     ------
@@ -73,6 +80,26 @@ def apply_label_map(reference: AnnData, label_map: pd.DataFrame, *, labels_key: 
     kept = reference[(renamed != "").to_numpy()].copy()
     kept.obs[labels_key] = pd.Categorical(renamed[renamed != ""])
     return kept
+
+
+def levels_of_label_map(label_map: pd.DataFrame) -> pd.DataFrame:
+    """Levels of the cell types of a label map, cell types × levels, the coarsest first.
+
+    Raises
+    ------
+    LabelError
+        A cell type stands there with two groups or two parents.
+    """
+    names = [name for name in map(str, label_map) if _LEVEL.fullmatch(name)]
+    names.sort(key=lambda name: int(name.removeprefix("level_")))
+    kind = ["parent"] if "parent" in label_map else names
+    rows = label_map.loc[label_map["cell_type"] != "", ["cell_type", *kind]].drop_duplicates()
+    twice = rows["cell_type"][rows["cell_type"].duplicated()]
+    if len(twice):
+        msg = f"The label map puts '{twice.iloc[0]}' into two groups. Give it the same in each row."
+        raise LabelError(msg)
+    table = rows.set_index("cell_type")
+    return levels_of_parents(table["parent"]) if kind == ["parent"] else table
 
 
 def _types_of_labels(label_map: pd.DataFrame, *, name: str) -> dict[str, str]:

@@ -10,13 +10,13 @@ import numpy as np
 
 from hpvade._warnings import DataWarning, warn
 from hpvade.simulate import add_foreign_effects
-from hpvade.tl._estimate import estimate
+from hpvade.tl._estimate import Estimate, estimate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hpvade.nn import HPVADENetwork
-    from hpvade.pp import CellStates
+    from hpvade.pp import CellStates, Hierarchy
     from hpvade.tl._config import DeconvolveConfig
     from hpvade.tl._leave_out import UnknownCalibration
 
@@ -34,12 +34,19 @@ class Calibration:
     ----------
     scores
         Absolute error / sd, sorted for each type, shape (n_mixtures, n_types).
+    levels
+        The same for the groups of each level above the types, the coarsest first.
     unknown
         The same for unknown content; None: nothing is told of it.
     """
 
     scores: NDArray[np.float64]
+    levels: tuple[NDArray[np.float64], ...] = ()
     unknown: UnknownCalibration | None = None
+
+    def of_level(self, level: int) -> Calibration:
+        """Return the calibration of the groups of a level, 0 … n_levels-1."""
+        return Calibration(self.levels[level])
 
     def interval(
         self, fractions: NDArray[np.floating], sd: NDArray[np.floating], *, level: float
@@ -73,6 +80,7 @@ def calibrate(
     truth: NDArray[np.floating],
     *,
     states: CellStates,
+    hierarchy: Hierarchy,
     config: DeconvolveConfig,
     rng: np.random.Generator,
 ) -> Calibration:
@@ -89,6 +97,8 @@ def calibrate(
         Their cell fractions, shape (n_mixtures, n_types).
     states
         States of the cell types.
+    hierarchy
+        Levels above the cell types.
     config
         How samples will be answered.
     rng
@@ -101,4 +111,11 @@ def calibrate(
         states=states,
         config=config,
     )
-    return Calibration(np.sort(np.abs(answer.fractions - truth) / answer.sd, axis=0))
+    levels = [hierarchy.membership(level) for level in hierarchy.levels]
+    return Calibration(
+        _scores(answer, truth), tuple(_scores(answer.of_groups(level), truth @ level) for level in levels)
+    )
+
+
+def _scores(answer: Estimate, truth: NDArray[np.floating]) -> NDArray[np.float64]:
+    return np.sort(np.abs(answer.fractions - truth) / answer.sd, axis=0)

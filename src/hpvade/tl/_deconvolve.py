@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from hpvade import _keys
 from hpvade._errors import InputError
 from hpvade.pp import (
     CellStates,
+    Hierarchy,
     Profiles,
     Signature,
     counts_to_cpm,
@@ -21,16 +22,26 @@ from hpvade.pp import (
     rna_fractions,
 )
 from hpvade.tl._config import DeconvolveConfig
-from hpvade.tl._estimate import estimate
+from hpvade.tl._estimate import Estimate, estimate
 from hpvade.tl._leave_out import unknown_content
 from hpvade.tl._quality import JUDGED_LEVEL, quality
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from anndata import AnnData
     from numpy.typing import NDArray
 
     from hpvade.nn import HPVADENetwork
     from hpvade.tl._calibration import Calibration
+
+
+class LevelFractions(NamedTuple):
+    """Fractions of the groups of one level, and the bounds of their intervals; samples × groups."""
+
+    fractions: pd.DataFrame
+    lower: pd.DataFrame
+    upper: pd.DataFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +60,8 @@ class Deconvolution:
         Covariance of the fractions before calibration, shape (n_samples, n_types, n_types).
     qc
         Per sample, as `quality` makes it.
+    levels
+        Name of each level above the types → its fractions, sums of those of the types.
     """
 
     fractions: pd.DataFrame
@@ -57,6 +70,7 @@ class Deconvolution:
     rna_fractions: pd.DataFrame
     covariance: NDArray[np.float64]
     qc: pd.DataFrame
+    levels: dict[str, LevelFractions]
 
     def with_unknown(self) -> Deconvolution:
         """Rescale the fractions and their bounds, and give unknown content a column of its own.
@@ -80,14 +94,21 @@ class Deconvolution:
             raise InputError(msg)
         share, lower, upper = (told[name] for name in told)
 
-        def joined(known: pd.DataFrame, left: pd.Series, unknown: pd.Series) -> pd.DataFrame:
-            return known.mul(left, axis=0).assign(**{_keys.UNKNOWN: unknown})
+        def joined(known: LevelFractions) -> LevelFractions:
+            scales = ((1 - share, share), (1 - upper, lower), (1 - lower, upper))
+            tables = (
+                table.mul(left, axis=0).assign(**{_keys.UNKNOWN: unknown})
+                for table, (left, unknown) in zip(known, scales, strict=True)
+            )
+            return LevelFractions(*tables)
 
+        fractions, lower_bounds, upper_bounds = joined(LevelFractions(self.fractions, self.lower, self.upper))
         return replace(
             self,
-            fractions=joined(self.fractions, 1 - share, share),
-            lower=joined(self.lower, 1 - upper, lower),
-            upper=joined(self.upper, 1 - lower, upper),
+            fractions=fractions,
+            lower=lower_bounds,
+            upper=upper_bounds,
+            levels={name: joined(level) for name, level in self.levels.items()},
         )
 
 
@@ -98,6 +119,7 @@ def deconvolve(
     profiles: Profiles,
     states: CellStates,
     calibration: Calibration,
+    hierarchy: Hierarchy,
     config: DeconvolveConfig | None = None,
     batch_size: int = 64,
 ) -> Deconvolution:
@@ -119,6 +141,8 @@ def deconvolve(
         States of the cell types, over the same genes.
     calibration
         Errors of the same network on calibration mixtures.
+    hierarchy
+        Levels above the cell types.
     config
         Background, fit, and level of the intervals.
     batch_size
@@ -137,13 +161,20 @@ def deconvolve(
     answer = estimate(network, cpm, measured=measured, states=states, config=config, batch_size=batch_size)
     p = answer.fractions
     lower, upper = calibration.interval(p, answer.sd, level=config.level)
-    narrow, wide = calibration.interval(p, answer.sd, level=JUDGED_LEVEL)
     with torch.inference_mode():
         expected = copy.deepcopy(network.signature).double().mix(torch.from_numpy(p)).numpy()
 
-    def table(values: NDArray[np.floating]) -> pd.DataFrame:
-        return pd.DataFrame(values, index=bulk.obs_names, columns=list(signature.cell_types))
+    def table(values: NDArray[np.floating], columns: Sequence[str] = signature.cell_types) -> pd.DataFrame:
+        return pd.DataFrame(values, index=bulk.obs_names, columns=list(columns))
 
+    levels, widest = {}, {}
+    for i, name in enumerate(hierarchy.levels):
+        groups = answer.of_groups(hierarchy.membership(name))
+        bounds = calibration.of_level(i).interval(groups.fractions, groups.sd, level=config.level)
+        levels[name] = LevelFractions(
+            *(table(values, columns=hierarchy.groups(name)) for values in (groups.fractions, *bounds))
+        )
+        widest[name] = _widest(calibration.of_level(i), groups)
     unknown = unknown_content(
         bulk,
         fractions=p,
@@ -165,12 +196,20 @@ def deconvolve(
             expected=expected,
             measured=measured,
             fractions=p,
-            width=wide - narrow,
+            widest={**widest, _keys.CELL_TYPE: _widest(calibration, answer)},
             unknown=unknown,
             noise_floor=config.noise_floor,
         ),
+        levels=levels,
     )
     return answered.with_unknown() if config.with_unknown else answered
+
+
+def _widest(calibration: Calibration, answer: Estimate) -> NDArray[np.float64]:
+    """Width of the widest interval of each sample at `JUDGED_LEVEL`, shape (n_samples,)."""
+    lower, upper = calibration.interval(answer.fractions, answer.sd, level=JUDGED_LEVEL)
+    width: NDArray[np.float64] = (upper - lower).max(1)
+    return width
 
 
 def _model_cpm(

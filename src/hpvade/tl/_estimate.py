@@ -31,6 +31,10 @@ class Estimate(NamedTuple):
         """Standard deviation of each fraction before calibration, (n_samples, n_types)."""
         return np.sqrt(self.covariance.diagonal(axis1=1, axis2=2))
 
+    def of_groups(self, membership: NDArray[np.float64]) -> Estimate:
+        """Sum types to groups by a matrix of 0 and 1, shape (n_types, n_groups)."""
+        return Estimate(self.fractions @ membership, membership.T @ self.covariance @ membership)
+
 
 def estimate(
     network: HPVADENetwork,

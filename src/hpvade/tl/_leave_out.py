@@ -32,6 +32,7 @@ _FEWEST_TYPES = 3  # of which one is left out
 _LARGEST_SHARE = 0.8
 _SMALLEST_SLOPE = 1 / 3
 _N_CELLS = 1_000
+_MOST_UNKNOWN = 0.99  # something of the known types is always left to tell their fractions by
 
 
 class LabelledCells(NamedTuple):
@@ -62,7 +63,7 @@ class UnknownCalibration:
 
     def share(self, generic: NDArray[np.float64]) -> NDArray[np.float64]:
         """Unknown share from the generic share, shape (n_samples,)."""
-        return np.clip((generic - self.base) / self.slope, 0, 1)
+        return np.clip((generic - self.base) / self.slope, 0, _MOST_UNKNOWN)
 
     def interval(
         self, share: NDArray[np.float64], *, level: float

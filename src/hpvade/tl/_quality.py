@@ -13,6 +13,8 @@ from hpvade.metrics import pearson
 from hpvade.pp import WHOLE_TRANSCRIPTOME, cpm_to_log
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from anndata import AnnData
     from numpy.typing import NDArray
 
@@ -44,7 +46,7 @@ def quality(
     expected: NDArray[np.float64],
     measured: NDArray[np.bool_],
     fractions: NDArray[np.float64],
-    width: NDArray[np.float64],
+    widest: Mapping[str, NDArray[np.float64]],
     unknown: pd.DataFrame,
     noise_floor: float,
 ) -> pd.DataFrame:
@@ -58,8 +60,11 @@ def quality(
         The samples and their reconstruction S·r over the model's genes, shape (n_samples, n_genes), CPM.
     measured
         Genes of the model that the table has, shape (n_genes,).
-    fractions, width
-        Cell fractions, and upper minus lower bound of each at `JUDGED_LEVEL`, shape (n_samples, n_types).
+    fractions
+        Cell fractions, shape (n_samples, n_types).
+    widest
+        Name of each level, the coarsest first and the cell types last → width of the widest interval of each
+        sample at `JUDGED_LEVEL`, shape (n_samples,).
     unknown
         Samples × ``unknown``, ``unknown_lower``, ``unknown_upper``, ``unknown_genes``.
     noise_floor
@@ -68,8 +73,8 @@ def quality(
     Returns
     -------
     Samples × ``genes_used``, ``gene_overlap``, ``unit_detected``, ``reconstruction_r`` (log space),
-    ``residual_sd`` (natural log), the columns of ``unknown``, and ``flags``: names of `FLAGS`, joined by
-    ``;``.
+    ``residual_sd`` (natural log), the columns of ``unknown``, with several levels ``trusted_level``, and
+    ``flags``: names of `FLAGS`, joined by ``;``.
     """
     observed, modelled = cpm[:, measured], expected[:, measured]
     pairs = zip(cpm_to_log(modelled), cpm_to_log(observed), strict=True)
@@ -82,7 +87,7 @@ def quality(
         "out_of_distribution": spread > _LARGEST_RESIDUAL,
         "flat": _share_of_top(bulk) < _FEWEST_IN_TOP,
         "one_type": fractions.max(1) > _LARGEST_FRACTION,
-        "wide_interval": width.max(1) > _WIDEST,
+        "wide_interval": list(widest.values())[-1] > _WIDEST,
         "unknown_content": (unknown["unknown"] > _LARGEST_UNKNOWN).to_numpy(),
     }
     table = pd.DataFrame(
@@ -95,8 +100,20 @@ def quality(
         },
         index=bulk.obs_names,
     ).join(unknown)
+    if len(widest) > 1:
+        table["trusted_level"] = _trusted_level(
+            widest, doubtful=raised["poor_fit"] | raised["out_of_distribution"]
+        )
     table["flags"] = [";".join(name for name in FLAGS if raised[name][i]) for i in range(bulk.n_obs)]
     return table
+
+
+def _trusted_level(widest: Mapping[str, NDArray[np.float64]], *, doubtful: NDArray[np.bool_]) -> list[str]:
+    """Finest level at which no interval of a sample is too wide to be of use; empty where there is none."""
+    told = np.full(len(doubtful), "", dtype=object)
+    for level, width in widest.items():
+        told[(width <= _WIDEST) & ~doubtful] = level
+    return list(told)
 
 
 def _share_of_top(bulk: AnnData) -> NDArray[np.float64]:

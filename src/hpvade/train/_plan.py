@@ -44,7 +44,11 @@ class TrainingPlan(lightning.LightningModule):
         """Run the network, compute the loss, check it, log it: the only step there is."""
         output = self.network(batch)
         terms = loss_terms(
-            output, batch, weights=self.weights, bulk_space=self.network.config.reconstruction_space
+            output,
+            batch,
+            weights=self.weights,
+            bulk_space=self.network.config.reconstruction_space,
+            membership=self.network.membership,
         )
         check_finite(
             terms, batch, output=output, where=f"{phase} batch {batch_index} of epoch {self.current_epoch}"

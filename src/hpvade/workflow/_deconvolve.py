@@ -33,6 +33,10 @@ def write_deconvolution(result: Deconvolution, folder: Path) -> None:
     write_fractions(result.lower, folder / "fractions_lower.tsv")
     write_fractions(result.upper, folder / "fractions_upper.tsv")
     write_fractions(result.rna_fractions, folder / "rna_fractions.tsv")
+    for name, level in result.levels.items():
+        write_fractions(level.fractions, folder / f"fractions_{name}.tsv")
+        write_fractions(level.lower, folder / f"fractions_{name}_lower.tsv")
+        write_fractions(level.upper, folder / f"fractions_{name}_upper.tsv")
     result.qc.to_csv(folder / "qc.tsv", sep="\t", index_label="sample", float_format="%.4f")
 
 

@@ -6,12 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from hpvade import _keys
 from hpvade._errors import InputError, LabelError, absent_column
 from hpvade._warnings import DataWarning, warn
 from hpvade.io import read_reference
 from hpvade.model import HPVADE
-from hpvade.pp import apply_label_map, combine_references, read_label_map, read_rna_content
+from hpvade.pp import (
+    apply_label_map,
+    combine_references,
+    levels_of_label_map,
+    read_label_map,
+    read_rna_content,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,8 +77,15 @@ def load_references(paths: Sequence[Path], *, options: ReferenceOptions) -> AnnD
         donor_key=options.donor_key,
         allow_missing_types=label_map is not None,  # whoever wrote a map has looked at the types
     )
+    levels = pd.DataFrame() if label_map is None else levels_of_label_map(label_map)
+    for level, groups in levels.items():
+        combined.obs[level] = combined.obs[options.labels_key].astype(str).map(groups).to_numpy()
     HPVADE.setup_anndata(
-        combined, labels_key=options.labels_key, donor_key=options.donor_key, rna_content=content
+        combined,
+        labels_key=options.labels_key,
+        donor_key=options.donor_key,
+        rna_content=content,
+        levels=[str(level) for level in levels],
     )
     return combined
 

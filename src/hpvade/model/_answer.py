@@ -1,8 +1,8 @@
-"""Bulk samples parted among cell types, as an AnnData."""
+"""What a model says of bulk samples, in the slots of AnnData."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,8 +14,23 @@ from hpvade.tl import ALL_ALIKE, part_samples
 
 if TYPE_CHECKING:
     from hpvade.pp import Profiles
+    from hpvade.tl import Deconvolution
 
 _ALL_TYPES = "all types"
+
+
+def write_answer(bulk: AnnData, result: Deconvolution, *, settings: dict[str, Any]) -> None:
+    """Write fractions, bounds and quality into the slots that `HPVADE.deconvolve` names."""
+    bulk.obsm[_keys.FRACTIONS] = result.fractions
+    bulk.obsm[_keys.LOWER], bulk.obsm[_keys.UPPER] = result.lower, result.upper
+    bulk.obsm[_keys.RNA_FRACTIONS] = result.rna_fractions
+    for name, level in result.levels.items():
+        for side, table in level._asdict().items():
+            suffix = "" if side == "fractions" else f"_{side}"
+            bulk.obsm[f"{_keys.FRACTIONS}_{name}{suffix}"] = table
+    bulk.obs[_keys.RECONSTRUCTION_R] = result.qc["reconstruction_r"]
+    bulk.obs[_keys.UNKNOWN] = result.qc["unknown"]
+    bulk.uns[_keys.UNS] = dict(bulk.uns.get(_keys.UNS, {})) | {"model": settings}
 
 
 def expression_table(bulk: AnnData, fractions: pd.DataFrame, *, profiles: Profiles) -> AnnData:
