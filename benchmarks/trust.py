@@ -1,0 +1,360 @@
+"""How far the warnings that come with fractions hold: intervals, unknown content, levels, expression.
+
+    python benchmarks/trust.py intervals DATA_DIR results.tsv [--seeds 0,1,2]
+    python benchmarks/trust.py unknown DATA_DIR results.tsv
+    python benchmarks/trust.py levels DATA_DIR results.tsv
+    python benchmarks/trust.py expression DATA_DIR results.tsv
+
+DATA_DIR is that of `hpvade benchmark`. Each takes 10 to 30 minutes on two cores and appends to its table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from anndata import AnnData
+from scipy.stats import spearmanr, ttest_ind
+from sklearn.metrics import roc_auc_score
+
+import hpvade
+from hpvade.metrics import ccc, pearson
+from hpvade.pp import counts_to_cpm
+from hpvade.simulate import SimulateConfig, add_effects, add_foreign_effects, draw_mixtures
+from hpvade.tl._deconvolve import _model_cpm
+from hpvade.workflow.benchmark._fit import load_reference
+from hpvade.workflow.benchmark._plan import benchmark_references
+
+BLOOD = ("monaco_GSE107011", "hoek_GSE64655", "newman_GSE65133", "immunecellmix_gedit")
+RNG_SEED = 0
+
+
+def trained(cells: AnnData, *, seed: int = 0, bulk: AnnData | None = None) -> hpvade.HPVADE:
+    """Train the default model."""
+    model = hpvade.HPVADE(cells, bulk=bulk, seed=seed)
+    model.train(accelerator="cpu")
+    return model
+
+
+def references(data: Path) -> dict:
+    """Read the references of the manifest, and all of them together."""
+    return benchmark_references(hpvade.datasets.read_manifest(data))
+
+
+def blood_cells(data: Path, name: str = "pbmc3k") -> AnnData:
+    """Cells of one reference with its own labels, set up."""
+    cells = load_reference(references(data)[name])
+    cells.obs["cell_type"] = cells.obs["cell_type"].astype(str)
+    return cells
+
+
+# --- intervals ---
+
+
+def intervals(data: Path, *, seeds: list[int]) -> pd.DataFrame:
+    """Coverage and width of 90 % intervals on real bulk, beside the spread of the ensemble alone.
+
+    Types that a set's truth has together (T cells) are summed through their covariance, with the factor of
+    all types pooled.
+    """
+    manifest = hpvade.datasets.read_manifest(data)
+    reference = references(data)["all"]
+    rows = []
+    for seed in seeds:
+        for dataset in BLOOD:
+            entry = manifest.bulk[dataset]
+            cells = load_reference(reference)
+            bulk = hpvade.io.read_bulk(entry.path, unit=entry.unit, genes=cells.var_names)
+            model = trained(cells, seed=seed, bulk=bulk)
+            answer = model.deconvolve(bulk.copy())
+            spread = _ensemble(model, bulk)
+            truth = _truth(entry)
+            for cell_type, parts in _scored(entry, list(answer.fractions)).items():
+                at = [answer.fractions.columns.get_loc(part) for part in parts]
+                p = answer.fractions.iloc[:, at].sum(axis=1).to_numpy()
+                sd = np.sqrt(answer.covariance[:, at][:, :, at].sum((1, 2)))
+                scores = model.calibration.scores
+                own = scores[:, at[0]] if len(at) == 1 else np.sort(scores.ravel())
+                factor = own[int(np.ceil(0.9 * (len(own) + 1))) - 1]
+                members = spread[:, :, at].sum(2)
+                for i, sample in enumerate(answer.fractions.index):
+                    true = truth[cell_type].get(sample, np.nan)
+                    rows.append(
+                        (
+                            seed,
+                            dataset,
+                            sample,
+                            cell_type,
+                            true,
+                            p[i],
+                            factor * sd[i],
+                            1.645 * members[:, i].std(ddof=1),
+                        )
+                    )
+    columns = [
+        "seed",
+        "dataset",
+        "sample",
+        "cell_type",
+        "truth",
+        "fraction",
+        "half_width",
+        "ensemble_half_width",
+    ]
+    table = pd.DataFrame(rows, columns=columns).dropna()
+    _tell_intervals(table)
+    return table
+
+
+def _truth(entry: hpvade.datasets.BulkEntry) -> pd.DataFrame:
+    table = pd.read_csv(entry.truth, sep="\t", index_col=0)
+    table.index = table.index.astype(str)
+    return pd.DataFrame(
+        {name: table[list(columns)].sum(axis=1) for name, columns in entry.truth_types.items()}
+    )
+
+
+def _scored(entry: hpvade.datasets.BulkEntry, types: list[str]) -> dict[str, list[str]]:
+    merged = {name: list(parts) for name, parts in (entry.merge or {}).items()}
+    return {name: [t for t in merged.get(name, [name]) if t in types] for name in entry.headline_types}
+
+
+def _ensemble(model: hpvade.HPVADE, bulk: AnnData) -> np.ndarray:
+    """Answers of the members, (members, n_samples, n_types)."""
+    signature = model.data_signature
+    genes = pd.Index(signature.genes)
+    measured = genes.isin(bulk.var_names)
+    config = model.config.deconvolve
+    cpm = _model_cpm(bulk, genes=genes, measured=measured, signature=signature, config=config)
+    with torch.inference_mode():
+        found = model.network.deconvolution(torch.from_numpy(cpm).float(), torch.from_numpy(measured).float())
+    return found.double().numpy()
+
+
+def _tell_intervals(table: pd.DataFrame) -> None:
+    rng = np.random.default_rng(RNG_SEED)
+    sets = [("all", table), *table.groupby("dataset", sort=False)]
+    for name, part in sets:
+        lines = []
+        for kind in ("half_width", "ensemble_half_width"):
+            figures = []
+            for resample in range(1_000):
+                frame = part
+                if resample:  # over samples, all their types and seeds together
+                    samples = part["sample"].unique()
+                    chosen = rng.choice(samples, len(samples))
+                    groups = dict(list(part.groupby("sample")))
+                    frame = pd.concat([groups[sample] for sample in chosen])
+                error = (frame["fraction"] - frame["truth"]).abs()
+                lower = (frame["fraction"] - frame[kind]).clip(lower=0)
+                upper = (frame["fraction"] + frame[kind]).clip(upper=1)
+                width = upper - lower
+                covered = (frame["truth"] >= lower) & (frame["truth"] <= upper)
+                figures.append((covered.mean(), width.median(), spearmanr(width, error).statistic))
+            bounds = np.quantile(np.array(figures), [0.025, 0.975], axis=0)
+            told = zip(("coverage", "width", "rank"), figures[0], bounds.T, strict=True)
+            lines.append(
+                kind + ": " + ", ".join(f"{n} {v:.2f} ({lo:.2f} to {hi:.2f})" for n, v, (lo, hi) in told)
+            )
+        print(name, "|", " | ".join(lines), flush=True)
+
+
+# --- unknown content ---
+
+
+def unknown(data: Path) -> pd.DataFrame:
+    """Leave each type out of a reference in turn; mixtures of other cells hold up to 80 % of it.
+
+    The same compositions of known types, without and with 30 % unknown cells, tell what these cost.
+    """
+    cells = blood_cells(data)
+    types = sorted(cells.obs["cell_type"].unique())
+    rng = np.random.default_rng(RNG_SEED)
+    in_reference = np.zeros(cells.n_obs, dtype=bool)
+    for cell_type in types:
+        of_type = np.flatnonzero(cells.obs["cell_type"] == cell_type)
+        in_reference[rng.permutation(of_type)[: max(10, len(of_type) // 2)]] = True
+    rows = []
+    for left_out, cell_type in enumerate(types):
+        kept = cells[in_reference & (cells.obs["cell_type"] != cell_type).to_numpy()].copy()
+        hpvade.HPVADE.setup_anndata(kept)
+        model = trained(kept)
+        known = [t for t in types if t != cell_type]
+        for share, n in ((None, 100), (0.0, 200), (0.3, 200)):
+            rng = np.random.default_rng(1)  # the same known cells' compositions for 0 and .3
+            fractions = rng.dirichlet(np.ones(len(types)), n)
+            fractions[:, left_out] = 0
+            fractions /= fractions.sum(1, keepdims=True)
+            u = np.linspace(0, 0.8, n) if share is None else np.full(n, share)
+            fractions *= 1 - u[:, None]
+            fractions[:, left_out] = u
+            codes = pd.Categorical(cells.obs["cell_type"][~in_reference], categories=types).codes
+            counts, realised = draw_mixtures(
+                cells[~in_reference].layers["counts"].tocsr(),
+                codes,
+                fractions=fractions,
+                n_cells=1_000,
+                rng=rng,
+            )
+            clean = counts_to_cpm(counts)
+            noises = {"none": clean}
+            if share is None:
+                noises["training"] = add_effects(clean, SimulateConfig(), rng=rng)
+                noises["foreign"] = add_foreign_effects(clean, rng=rng)
+            for noise, cpm in noises.items():
+                answer = model.deconvolve(_table(cpm, cells.var_names))
+                p = answer.fractions[known].to_numpy()
+                true = realised[:, [types.index(t) for t in known]]
+                true = true / true.sum(1, keepdims=True)
+                found = answer.qc["unknown"].to_numpy()
+                u = realised[:, left_out]
+                inside = (answer.qc["unknown_lower"] <= u) & (u <= answer.qc["unknown_upper"])
+                row = (
+                    cell_type,
+                    "0 to .8" if share is None else share,
+                    noise,
+                    pearson(found, u) if u.std() else np.nan,
+                )
+                rows.append((*row, found.mean() - u.mean(), inside.mean(), ccc(p.ravel(), true.ravel())))
+                print(*rows[-1], flush=True)
+    columns = ["left_out", "share", "effects", "r", "bias", "coverage", "ccc_of_known"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _table(cpm: np.ndarray, genes: pd.Index) -> AnnData:
+    names = pd.Index([f"mixture_{i}" for i in range(len(cpm))])
+    table = AnnData(cpm.astype(np.float32), obs=pd.DataFrame(index=names), var=pd.DataFrame(index=genes))
+    table.uns["hpvade"] = {"unit": "cpm"}
+    return table
+
+
+# --- levels ---
+
+
+def levels(data: Path) -> pd.DataFrame:
+    """Coarse types summed from fine ones, beside a model that was trained on coarse types only."""
+    manifest = hpvade.datasets.read_manifest(data)
+    rows = []
+    for name in ("pbmc_hao", "pbmc3k"):
+        coarse_of = {
+            label: coarse for coarse, labels in references(data)[name].coarse.items() for label in labels
+        }
+        for dataset in BLOOD:
+            entry = manifest.bulk[dataset]
+            truth = _truth(entry)
+            for mode in ("levels", "coarse only"):
+                cells = blood_cells(data, name)
+                cells.obs["coarse"] = cells.obs["cell_type"].replace(coarse_of)
+                if mode == "levels":
+                    hpvade.HPVADE.setup_anndata(cells, levels=["coarse"])
+                else:
+                    cells.obs["cell_type"] = cells.obs["coarse"]
+                    hpvade.HPVADE.setup_anndata(cells)
+                bulk = hpvade.io.read_bulk(entry.path, unit=entry.unit, genes=cells.var_names)
+                answer = trained(cells, bulk=bulk).deconvolve(bulk)
+                found = answer.levels["coarse"].fractions if mode == "levels" else answer.fractions
+                scored = _scored(entry, list(found))
+                pairs = [
+                    (found[parts].sum(axis=1), truth[t].reindex(found.index)) for t, parts in scored.items()
+                ]
+                e, t = (
+                    np.concatenate([np.asarray(side) for side in sides]) for sides in zip(*pairs, strict=True)
+                )
+                there = np.isfinite(t)
+                rows.append((name, dataset, mode, pearson(e[there], t[there]), ccc(e[there], t[there])))
+                print(*rows[-1], flush=True)
+    return pd.DataFrame(rows, columns=["reference", "dataset", "model", "r", "ccc"])
+
+
+# --- expression ---
+
+
+def expression(data: Path) -> pd.DataFrame:
+    """Plant a program (100 genes, 2–8 fold, half of the samples) in one type, and look where it is found.
+
+    AUROC of the t-statistic of log CPM between the halves, over genes expressed above 20 CPM in some type and
+    samples with 10 % or more of the type; the right type, and the worst and the mean of the wrong ones.
+    """
+    cells = blood_cells(data)
+    cells = cells[cells.obs["cell_type"] != "Platelet"].copy()
+    types = sorted(cells.obs["cell_type"].unique())
+    rng = np.random.default_rng(RNG_SEED)
+    half = rng.random(cells.n_obs) < 0.5
+    kept = cells[half].copy()
+    hpvade.HPVADE.setup_anndata(kept)
+    model = trained(kept)
+    profile = pd.DataFrame(model.profiles.signature.cpm, index=model.profiles.signature.genes, columns=types)
+    counts = cells[~half].layers["counts"].tocsr()
+    codes = pd.Categorical(cells.obs["cell_type"][~half], categories=types).codes
+    rows = []
+    for k, cell_type in enumerate(types):
+        for n in (30, 60):
+            rng = np.random.default_rng(100 + k)
+            program = rng.choice(profile.index[profile[cell_type] > 20], 100, replace=False)
+            fold = np.ones(cells.n_vars)
+            fold[cells.var_names.get_indexer(program)] = rng.uniform(2, 8, 100)
+            raised = rng.permutation(n) < n // 2
+            drawn = np.array([rng.multinomial(1_000, p) for p in rng.dirichlet(np.ones(len(types)), n)])
+            bulk = np.zeros((n, cells.n_vars))
+            for i in range(n):
+                for j in range(len(types)):
+                    chosen = rng.choice(np.flatnonzero(codes == j), drawn[i, j])
+                    summed = np.asarray(counts[chosen].sum(0)).ravel()
+                    bulk[i] += summed * fold if j == k and raised[i] else summed
+            bulk *= np.exp(0.3 * rng.standard_normal(cells.n_vars) + 0.1 * rng.standard_normal(bulk.shape))
+            samples = _table(rng.poisson(counts_to_cpm(bulk) * 20).astype(float), cells.var_names)
+            parts = model.expression(samples)
+            added = parts.layers["counts"].reshape(n, len(types), -1).sum(1)
+            linear = samples[:, parts.var_names].X
+            worst = np.abs(added - linear).max() / linear.max()
+            scores = [_auroc(parts[parts.obs["cell_type"] == t], raised, program, profile) for t in types]
+            wrong = np.delete(scores, k)
+            rows.append((cell_type, n, scores[k], wrong.max(), wrong.mean(), worst))
+            print(*rows[-1], flush=True)
+    columns = [
+        "cell_type",
+        "samples",
+        "auroc_right",
+        "auroc_wrong_max",
+        "auroc_wrong_mean",
+        "largest_error_of_sum",
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _auroc(parts: AnnData, raised: np.ndarray, program: np.ndarray, profile: pd.DataFrame) -> float:
+    enough = (parts.obs["fraction"] >= 0.1).to_numpy()
+    expressed = (profile.loc[parts.var_names].max(axis=1) > 20).to_numpy()
+    log = np.log1p(parts.layers["cpm"])[:, expressed]
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        t = ttest_ind(log[enough & raised], log[enough & ~raised]).statistic
+    return float(roc_auc_score(parts.var_names[expressed].isin(program), np.nan_to_num(t)))
+
+
+def main() -> None:
+    """Run one of the measurements."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=["intervals", "unknown", "levels", "expression"])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--seeds", default="0,1,2")
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    if arguments.what == "intervals":
+        table = intervals(arguments.data, seeds=[int(seed) for seed in arguments.seeds.split(",")])
+    else:
+        table = {"unknown": unknown, "levels": levels, "expression": expression}[arguments.what](
+            arguments.data
+        )
+    table.to_csv(arguments.output, sep="\t", index=False, float_format="%.4f")
+
+
+if __name__ == "__main__":
+    main()
