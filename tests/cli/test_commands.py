@@ -108,6 +108,9 @@ class TestRun:
     def test_single_sample(self, ran, files, hpv):
         pd.read_csv(files.bulk, sep="\t", index_col=0).iloc[:, [2]].to_csv(files.folder / "one.tsv", sep="\t")
         assert hpv("deconvolve", ran[0], files.folder / "one.tsv", "-o", files.folder / "one").code == 0
+        one = pd.read_csv(files.folder / "one" / "fractions.tsv", sep="\t", index_col=0)
+        many = pd.read_csv(ran[0] / "fractions.tsv", sep="\t", index_col=0)
+        np.testing.assert_allclose(one.loc["sample_3"], many.loc["sample_3"], atol=1e-6)
 
     def test_settings_of_the_answer(self, ran, files, hpv, tmp_path):
         settings = tmp_path / "settings.yaml"
@@ -121,9 +124,60 @@ class TestRun:
         result = hpv(*arguments, tmp_path / "other", "--config", settings)
         assert result.code == 2
         assert "section 'network' cannot change" in result.err
-        one = pd.read_csv(files.folder / "one" / "fractions.tsv", sep="\t", index_col=0)
-        many = pd.read_csv(ran[0] / "fractions.tsv", sep="\t", index_col=0)
-        np.testing.assert_allclose(one.loc["sample_3"], many.loc["sample_3"], atol=1e-6)
+
+    def test_expression_of_types_adds_up_to_the_samples(self, ran, files, hpv, tmp_path):
+        arguments = ("deconvolve", ran[0], files.bulk, "--expression", tmp_path / "parts.h5ad", "-o")
+        assert hpv(*arguments, tmp_path / "first").code == 0
+        parts = anndata.read_h5ad(tmp_path / "parts.h5ad")
+        bulk = pd.read_csv(files.bulk, sep="\t", index_col=0).T[parts.var_names]
+        fractions = pd.read_csv(tmp_path / "first" / "fractions.tsv", sep="\t", index_col=0)
+        assert list(parts.obs["sample"].unique()) == list(bulk.index)
+        for sample, rows in parts.obs.groupby("sample", observed=True):
+            of_sample = parts[rows.index]
+            np.testing.assert_allclose(of_sample.layers["counts"].sum(0), bulk.loc[sample], rtol=1e-4)
+            cpm = (rows["rna_fraction"].to_numpy()[:, None] * of_sample.layers["cpm"]).sum(0)
+            np.testing.assert_allclose(cpm, bulk.loc[sample] / bulk.loc[sample].sum() * 1e6, rtol=1e-4)
+            told = dict(zip(rows["cell_type"], rows["fraction"], strict=True))
+            assert told == pytest.approx(fractions.loc[sample].to_dict(), abs=1e-6)
+        assert parts.obs["information"].between(0, 1).all()
+        result = hpv(*arguments, tmp_path / "second")
+        assert result.code == 2
+        assert "exists" in result.err
+        assert not (tmp_path / "second").exists()
+        assert hpv(*arguments, tmp_path / "second", "--force").code == 0
+
+    def test_unknown_content_that_cannot_be_told_is_refused(self, ran, files, hpv, tmp_path):
+        result = hpv("deconvolve", ran[0], files.bulk, "--with-unknown", "-o", tmp_path / "out")
+        assert result.code == 2
+        assert "Nothing is told of unknown content" in result.err
+        assert not (tmp_path / "out").exists()
+
+    def test_levels_of_a_label_map(self, files, hpv, tmp_path):
+        levels = "label\tcell_type\tlevel_1\nB\tB\tlymphoid\nT\tT\tlymphoid\nMonocyte\tMono\tmyeloid\n"
+        (tmp_path / "map.tsv").write_text(levels)
+        arguments = (
+            files.reference,
+            files.bulk,
+            "--config",
+            files.quick,
+            "--label-map",
+            tmp_path / "map.tsv",
+        )
+        out = tmp_path / "out"
+        assert hpv("run", *arguments, "-o", out).code == 0
+        assert hpv("run", *arguments, "-o", out, "--force").code == 0  # its own files may be replaced
+        fine = pd.read_csv(out / "fractions.tsv", sep="\t", index_col=0)
+        coarse = pd.read_csv(out / "fractions_level_1.tsv", sep="\t", index_col=0)
+        np.testing.assert_allclose(coarse["lymphoid"], fine["B"] + fine["T"], atol=1e-6)
+        np.testing.assert_allclose(coarse["myeloid"], fine["Mono"], atol=1e-6)
+        for side in ("lower", "upper"):
+            assert (out / f"fractions_level_1_{side}.tsv").exists()
+        qc = pd.read_csv(out / "qc.tsv", sep="\t")
+        assert set(qc["trusted_level"].dropna()) <= {"level_1", "cell_type"}
+        (tmp_path / "map.tsv").write_text(levels.replace("T\tT\tlymphoid", "T\tB\tmyeloid"))
+        result = hpv("run", *arguments, "-o", tmp_path / "other")
+        assert result.code == 2
+        assert "'B' into two groups" in result.err
 
     def test_two_references(self, files, hpv):
         other = hpvade.testing.tiny_reference(n_genes=200, seed=5)

@@ -123,7 +123,7 @@ class _Expected:
         for start in range(0, self.total.shape[1], _BLOCK):
             yield slice(start, start + _BLOCK)
 
-    def share(self, genes: slice) -> NDArray[np.float64]:
+    def share(self, genes: slice | NDArray[np.intp]) -> NDArray[np.float64]:
         """Share of each type, (n_samples, n_types, n_genes); its RNA fraction where none expresses a gene."""
         parts = self.fractions[:, :, None] * self.counts[genes].T
         total = parts.sum(1, keepdims=True)
@@ -138,33 +138,38 @@ def where_genes_vary(expected: _Expected) -> tuple[NDArray[np.int64], NDArray[np
     type can fall below 0). φ, τ and the level are those that fit best, with a penalty on τ (BIC). Genes that
     go together vary in the same type: the evidence of each is that of its 30 nearest neighbours by
     correlation, itself among them. How often genes vary in which type is learned from all (empirical Bayes).
+    Of genes below 10 CPM nothing is told.
 
     Returns
     -------
     The type of each gene, or `ALL_ALIKE`, shape (n_genes,); and its level, relative to what is expected.
     """
     n, n_genes = expected.ratio.shape
-    if n < _FEWEST_SAMPLES:
-        return np.full(n_genes, ALL_ALIKE), np.median(expected.ratio, axis=0)
+    varies_in, level = np.full(n_genes, ALL_ALIKE), np.ones(n_genes)
+    telling = np.flatnonzero(np.maximum(expected.total, expected.observed).mean(0) > _FLOOR)
+    if n < _FEWEST_SAMPLES or len(telling) <= _NEIGHBOURS:
+        return varies_in, level
     samples = np.unique(np.linspace(0, n - 1, min(n, _MOST_SAMPLES)).astype(int))
     evidence, levels = [], []
-    for genes in expected.blocks():
-        ratio = expected.ratio[samples, genes]
-        above = expected.total[samples, genes] / (expected.total[samples, genes] + _FLOOR)
-        share = expected.share(genes)[samples] * above[:, None]
+    for start in range(0, len(telling), _BLOCK):
+        genes = telling[start : start + _BLOCK]
+        ratio, total = expected.ratio[np.ix_(samples, genes)], expected.total[np.ix_(samples, genes)]
+        share = expected.share(genes)[samples] * (total / (total + _FLOOR))[:, None]
         fits = [_best_fit(ratio, None), *(_best_fit(ratio, share[:, k]) for k in range(share.shape[1]))]
         evidence.append(np.stack([fit[0] for fit in fits]))
         levels.append(np.stack([fit[1] for fit in fits]))
     log_likelihood = np.concatenate(evidence, axis=1)
     log_likelihood[1:] -= np.log(len(samples)) / 2
-    log_likelihood = _shared_evidence(log_likelihood, np.log(expected.ratio[samples]))
+    log_likelihood = _shared_evidence(log_likelihood, np.log(expected.ratio[np.ix_(samples, telling)]))
     prior = np.full((len(log_likelihood), 1), 1 / len(log_likelihood))
     for _ in range(30):
         posterior = log_likelihood + np.log(prior)
         posterior = np.exp(posterior - logsumexp(posterior, axis=0))
         prior = np.maximum(posterior.mean(1, keepdims=True), 1e-6)
     best = posterior.argmax(0)
-    return best - 1, np.concatenate(levels, axis=1)[best, np.arange(n_genes)]
+    varies_in[telling] = best - 1
+    level[telling] = np.concatenate(levels, axis=1)[best, np.arange(len(telling))]
+    return varies_in, level
 
 
 def _best_fit(
@@ -195,12 +200,11 @@ def _shared_evidence(
     centred = log_ratio - log_ratio.mean(0)
     unit = centred / (np.linalg.norm(centred, axis=0) + 1e-9)
     relative = log_likelihood - log_likelihood.max(0)
-    n_neighbours = min(_NEIGHBOURS, unit.shape[1] - 1)
     shared = np.empty_like(relative)
     for start in range(0, unit.shape[1], _BLOCK):
         genes = slice(start, start + _BLOCK)
         r = unit[:, genes].T @ unit
-        least = np.partition(r, -n_neighbours, axis=1)[:, [-n_neighbours]]
+        least = np.partition(r, -_NEIGHBOURS, axis=1)[:, [-_NEIGHBOURS]]
         weight = np.where((r >= least) & (r > _LEAST_CORRELATION), r, 0) ** 2
         shared[:, genes] = relative @ weight.T
     return shared
