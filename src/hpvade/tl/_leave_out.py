@@ -18,9 +18,11 @@ from hpvade.pp import (
 )
 from hpvade.simulate import SimulateConfig, add_foreign_effects, draw_fractions, draw_mixtures
 from hpvade.tl._fit import fit_fractions
-from hpvade.tl._unknown import generic_cell_of, generic_share, speaking_genes
+from hpvade.tl._unknown import generic_cell_of, generic_share, log_excess, speaking_genes, usual_excess
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import scipy.sparse as sp
     from anndata import AnnData
     from numpy.typing import NDArray
@@ -32,6 +34,7 @@ _FEWEST_TYPES = 3  # of which one is left out
 _LARGEST_SHARE = 0.8
 _SMALLEST_SLOPE = 1 / 3
 _N_CELLS = 1_000
+_MOST_SAMPLES = 200  # looked at for what all samples have in excess
 _MOST_UNKNOWN = 0.99  # something of the known types is always left to tell their fractions by
 
 
@@ -219,23 +222,40 @@ def unknown_content(
     """
     names = pd.Index(profiles.signature.genes)
     measured = names.isin(bulk.var_names)
-    cell = None if calibration is None else generic_cell_of(profiles, trust=trust, measured=measured)
-    table = pd.DataFrame(np.nan, index=bulk.obs_names, columns=["unknown", "unknown_lower", "unknown_upper"])
-    if calibration is not None and cell is not None:
-        linear = expression_of(bulk, names[cell.genes], subtract_background=config.subtract_background)
-        blocks = [slice(i, i + batch_size) for i in range(0, len(linear), batch_size)]
+    telling = measured & ~is_ribosomal_or_mitochondrial(names)
+    table = pd.DataFrame(index=bulk.obs_names)
+    if calibration is not None and (cell := generic_cell_of(profiles, trust=trust, measured=measured)):
         generic = [
-            generic_share(linear[b], fractions=fractions[b], cell=cell, noise_floor=config.noise_floor)
-            for b in blocks
+            generic_share(part, fractions=p, cell=cell, noise_floor=config.noise_floor)
+            for part, p in _blocks(bulk, names[cell.genes], fractions, config=config, size=batch_size)
         ]
         share = calibration.share(np.concatenate(generic))
         lower, upper = calibration.interval(share, level=config.level)
-        table[:] = np.stack([share, lower, upper], axis=1)
-    telling = measured & ~is_ribosomal_or_mitochondrial(names)
-    table["unknown_genes"] = speaking_genes(
-        expression_of(bulk, names[telling], subtract_background=config.subtract_background),
-        known=fractions @ profiles.counts()[telling].T,
-        names=list(names[telling]),
-        noise_floor=config.noise_floor,
-    )
+    else:
+        share = lower = upper = np.full(bulk.n_obs, np.nan)
+    table["unknown"], table["unknown_lower"], table["unknown_upper"] = share, lower, upper
+
+    counts = profiles.counts()[telling]
+
+    def excess(part: NDArray[np.float64], p: NDArray[np.float64]) -> NDArray[np.float64]:
+        return log_excess(part, known=p @ counts.T, noise_floor=config.noise_floor)
+
+    some = np.unique(np.linspace(0, bulk.n_obs - 1, min(bulk.n_obs, _MOST_SAMPLES)).astype(int))
+    seen = _blocks(bulk[some], names[telling], fractions[some], config=config, size=batch_size)
+    usual = usual_excess(np.concatenate([excess(*block) for block in seen]))
+    blocks = _blocks(bulk, names[telling], fractions, config=config, size=batch_size)
+    genes = [speaking_genes(excess(part, p) - usual, part, names=list(names[telling])) for part, p in blocks]
+    table["unknown_genes"] = [listed for block in genes for listed in block]
     return table
+
+
+def _blocks(
+    bulk: AnnData, genes: pd.Index, fractions: NDArray[np.float64], *, config: DeconvolveConfig, size: int
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Yield the expression of some genes and the fractions of blocks of samples."""
+    for start in range(0, bulk.n_obs, size):
+        block = slice(start, start + size)
+        yield (
+            expression_of(bulk[block], genes, subtract_background=config.subtract_background),
+            fractions[block],
+        )

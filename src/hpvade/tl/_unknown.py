@@ -165,36 +165,49 @@ def weighted_median(values: NDArray[np.float64], weight: NDArray[np.float64]) ->
     return np.take_along_axis(values, np.take_along_axis(order, middle, 1), 1)
 
 
-def speaking_genes(
-    linear: NDArray[np.float64],
-    *,
-    known: NDArray[np.float64],
-    names: Sequence[str],
-    noise_floor: float,
-) -> list[str]:
-    """Genes of each sample that the known types explain least, at most five, joined by ``;``.
-
-    Where there are four samples or more, only what a sample has beyond the quarter of samples that have least
-    of a gene counts: what all samples have may be the platform.
+def log_excess(
+    linear: NDArray[np.float64], *, known: NDArray[np.float64], noise_floor: float
+) -> NDArray[np.float64]:
+    """Log ratio of each gene to what the known types explain, about its median over expressed genes.
 
     Parameters
     ----------
     linear, known
         Samples, and the mixture of the known types in each, shape (n_samples, n_genes), linear.
-    names
-        Names of the genes, length n_genes.
     noise_floor
         CPM below which differences are noise.
+
+    Returns
+    -------
+    Shape (n_samples, n_genes), natural log.
     """
-    observed = counts_to_cpm(linear)
-    ratio = np.log(observed + noise_floor) - np.log(counts_to_cpm(known) + noise_floor)
-    expressed = counts_to_cpm(known) > noise_floor
-    ratio -= np.array([[np.median(row[seen])] for row, seen in zip(ratio, expressed, strict=True)])
-    if len(ratio) >= _COHORT:
-        ratio -= np.maximum(np.quantile(ratio, 0.25, axis=0), 0)
-    ratio[observed < _LEAST_TELLING] = 0
-    best = np.argsort(-ratio, axis=1)[:, :_MOST_GENES]
+    explained = counts_to_cpm(known)
+    ratio = np.log(counts_to_cpm(linear) + noise_floor) - np.log(explained + noise_floor)
+    pairs = zip(ratio, explained > noise_floor, strict=True)
+    middle = [np.median(row[expressed]) if expressed.any() else 0.0 for row, expressed in pairs]
+    return np.asarray(ratio - np.array(middle)[:, None], dtype=np.float64)
+
+
+def usual_excess(excess: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Excess that the platform may have brought about, shape (n_genes,): that of the lower quarter.
+
+    0 where there are fewer than four samples.
+    """
+    if len(excess) < _COHORT:
+        return np.zeros(excess.shape[1])
+    return np.maximum(np.quantile(excess, 0.25, axis=0), 0)
+
+
+def speaking_genes(
+    excess: NDArray[np.float64], linear: NDArray[np.float64], *, names: Sequence[str]
+) -> list[str]:
+    """Genes of each sample in largest excess, at most five, joined by ``;``; those below 50 CPM do not count.
+
+    ``excess`` and ``linear`` have shape (n_samples, n_genes).
+    """
+    telling = np.where(counts_to_cpm(linear) < _LEAST_TELLING, 0, excess)
+    best = np.argsort(-telling, axis=1)[:, :_MOST_GENES]
     return [
         ";".join(names[g] for g in genes if row[g] > _LEAST_RATIO)
-        for row, genes in zip(ratio, best, strict=True)
+        for row, genes in zip(telling, best, strict=True)
     ]
