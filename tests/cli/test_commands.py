@@ -145,6 +145,12 @@ class TestRun:
         assert "exists" in result.err
         assert not (tmp_path / "second").exists()
         assert hpv(*arguments, tmp_path / "second", "--force").code == 0
+        for place in (tmp_path / "third" / "parts.h5ad", tmp_path / "third", files.bulk, tmp_path):
+            arguments = ("deconvolve", ran[0], files.bulk, "--expression", place, "--force")
+            before = files.bulk.read_bytes()
+            assert hpv(*arguments, "-o", tmp_path / "third").code == 2
+            assert files.bulk.read_bytes() == before
+            assert not (tmp_path / "third").exists()
 
     def test_unknown_content_that_cannot_be_told_is_refused(self, ran, files, hpv, tmp_path):
         result = hpv("deconvolve", ran[0], files.bulk, "--with-unknown", "-o", tmp_path / "out")

@@ -170,3 +170,16 @@ def test_a_name_that_cannot_be(tmp_path):
 def test_a_place_where_no_folder_can_be_made():
     with pytest.raises(OutputError, match="cannot be written"), output_dir("/proc/hpvade"):
         pytest.fail("no work may begin")
+
+
+def test_only_whole_levels_of_fractions_count_as_ours(tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    for name in ("fractions_coarse", "fractions_coarse_lower", "fractions_coarse_upper", "fractions_mine"):
+        (folder / f"{name}.tsv").touch()
+    with pytest.raises(OutputError, match="fractions_mine"), output_dir(folder, force=True):
+        pass
+    (folder / "fractions_mine.tsv").unlink()
+    with output_dir(folder, force=True):
+        pass
+    assert list(folder.iterdir()) == []

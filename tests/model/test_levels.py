@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import hpvade
+from hpvade._errors import InputError
 from hpvade.nn import proportion_loss
 from hpvade.pp import cpm_to_log
 
@@ -48,6 +49,10 @@ def test_unknown_content_scales_every_level(model_and_bulk):
     answer = model.deconvolve(bulk.copy())
     answer.qc[["unknown", "unknown_lower", "unknown_upper"]] = [0.2, 0.1, 0.4]
     scaled = answer.with_unknown()
+    for table in answer.levels["side"]:
+        table.rename(columns={"left": "unknown"}, inplace=True)
+    with pytest.raises(InputError, match="named 'unknown'"):
+        answer.with_unknown()
     assert scaled.levels["side"].fractions["unknown"].tolist() == [0.2] * bulk.n_obs
     np.testing.assert_allclose(scaled.levels["side"].fractions.sum(1), 1)
 
@@ -60,6 +65,32 @@ def test_the_levels_survive_saving(model_and_bulk, tmp_path):
     for name, level in first.levels.items():
         for table, loaded in zip(level, again.levels[name], strict=True):
             pd.testing.assert_frame_equal(table, loaded)
+
+
+def test_training_goes_on_with_the_same_levels_only(model_and_bulk, tmp_path):
+    model, _ = model_and_bulk
+    model.save(tmp_path / "model")
+    cells = hpvade.testing.tiny_reference(n_cells=50, n_genes=300, cell_types=tuple(GROUP), seed=2)
+    cells.obs["side"] = cells.obs["cell_type"].astype(str).map(GROUP | {"B": "right"})
+    cells.obs["all"] = "everything"
+    hpvade.HPVADE.setup_anndata(cells, levels=["all", "side"])
+    with pytest.raises(InputError, match="other levels"):
+        hpvade.HPVADE.load(tmp_path / "model", reference=cells)
+    cells.obs["side"] = cells.obs["cell_type"].astype(str).map(GROUP)
+    assert hpvade.HPVADE.load(tmp_path / "model", reference=cells).train(max_epochs=1)
+
+
+def test_expression_follows_the_names_of_the_fractions(model_and_bulk):
+    model, bulk = model_and_bulk
+    fractions = model.deconvolve(bulk.copy()).fractions
+    fractions.iloc[0] = [0, 0.2, 0.8, 0]
+    first = model.expression(bulk, fractions)
+    turned = model.expression(bulk, fractions.iloc[::-1, ::-1])
+    np.testing.assert_array_equal(first.layers["counts"], turned.layers["counts"])
+    assert np.isfinite(first.layers["cpm"]).all()
+    np.testing.assert_allclose(first.layers["cpm"].sum(1)[:4], 1e6, rtol=0.5)
+    with pytest.raises(InputError, match="lack 'D'"):
+        model.expression(bulk, fractions.drop(columns="D"))
 
 
 def test_the_prototype_of_a_group_is_the_mixture_of_its_types(model_and_bulk):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from anndata import AnnData
 
 from hpvade._errors import LabelError
-from hpvade.pp import hierarchy_of, levels_of_label_map
+from hpvade.pp import apply_label_map, hierarchy_of, levels_of_label_map
 
 OBS = pd.DataFrame(
     {
@@ -47,7 +48,10 @@ def test_without_levels_there_are_none():
         ),
         (["level_2", "level_1"], {}, "Of level 'level_1', group 'lymphoid' is of"),
         (["level_1"], {"level_1": ["a", "b", None, "c", "a"]}, "'B' has no group"),
-        (["a/b"], {"a/b": ["x"] * 5}, "cannot be part"),
+        (["a/b"], {"a/b": ["x"] * 5}, "cannot name a level"),
+        (["cell_type"], {}, "cannot name a level"),
+        (["a_lower"], {"a_lower": ["x"] * 5}, "cannot name a level"),
+        (["level_1", "level_1"], {}, "different columns"),
     ],
 )
 def test_contradictions(levels, change, message):
@@ -85,3 +89,19 @@ def test_parents_become_levels():
     assert found.loc["Mono"].tolist() == ["myeloid", "Mono"]
     with pytest.raises(LabelError, match="among its own parents"):
         levels_of_label_map(table.assign(parent=["T", "T", "", "lymphoid", "T"]))
+
+
+def test_rows_of_groups_map_no_label():
+    table = pd.DataFrame(
+        {
+            "label": ["a", "b", "", ""],
+            "cell_type": ["CD4", "B", "T", "lymphoid"],
+            "parent": ["T", "lymphoid", "lymphoid", ""],
+        }
+    )
+    cells = AnnData(np.ones((3, 1)), obs=pd.DataFrame({"label": ["a", "b", "a"]}, index=list("xyz")))
+    found = apply_label_map(cells, table, labels_key="label", name="r")
+    assert found.obs["label"].tolist() == ["CD4", "B", "CD4"]
+    cells.obs["label"] = ["a", "b", None]
+    with pytest.raises(LabelError, match="not in the label map"):
+        apply_label_map(cells, table, labels_key="label", name="r")

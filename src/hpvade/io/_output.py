@@ -23,8 +23,6 @@ _OWN_FILES = {
     "fractions_upper.tsv", "rna_fractions.tsv", "qc.tsv", "truth.tsv", "accuracy.tsv",
 }  # fmt: skip
 
-_OWN_LEVEL = re.compile(r"fractions_[A-Za-z0-9_.-]+\.tsv")  # of the levels of a hierarchy
-
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space or choose another place",
     errno.EDQUOT: "the disk quota is used up; free some space or choose another place",
@@ -91,7 +89,7 @@ def output_dir(
             msg = f"{path} holds the input {given}, so it is not replaced. Choose another place."
             raise OutputError(msg)
     there = {entry.name for entry in final.iterdir()} if final.is_dir() else set()
-    foreign = sorted(name for name in there - _OWN_FILES if not _OWN_LEVEL.fullmatch(name))
+    foreign = sorted(there - _OWN_FILES - _files_of_levels(there))
     if foreign:
         msg = (
             f"{path} holds '{foreign[0]}', which hpvade did not write, so it is not replaced. "
@@ -103,6 +101,16 @@ def output_dir(
         complete.mkdir()
         yield complete
         _swap(complete, final, workspace=workspace)
+
+
+def _files_of_levels(names: set[str]) -> set[str]:
+    """Names among some that are of the levels of a hierarchy: fractions with both their bounds."""
+    found = set()
+    for name in names:
+        level = {name, *(name.replace(".tsv", f"_{side}.tsv") for side in ("lower", "upper"))}
+        if re.fullmatch(r"fractions_.+\.tsv", name) and level <= names:
+            found |= level
+    return found
 
 
 def sha256(path: str | os.PathLike[str]) -> str:

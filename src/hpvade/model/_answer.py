@@ -9,7 +9,8 @@ import pandas as pd
 from anndata import AnnData
 
 from hpvade import _keys
-from hpvade.pp import rna_fractions
+from hpvade._errors import InputError
+from hpvade.pp import counts_to_cpm, rna_fractions
 from hpvade.tl import ALL_ALIKE, part_samples
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ _ALL_TYPES = "all types"
 
 def write_answer(bulk: AnnData, result: Deconvolution, *, settings: dict[str, Any]) -> None:
     """Write fractions, bounds and quality into the slots that `HPVADE.deconvolve` names."""
+    for slot in [name for name in bulk.obsm if name.startswith(f"{_keys.FRACTIONS}_")]:
+        del bulk.obsm[slot]  # of another model, perhaps, with other levels
     bulk.obsm[_keys.FRACTIONS] = result.fractions
     bulk.obsm[_keys.LOWER], bulk.obsm[_keys.UPPER] = result.lower, result.upper
     bulk.obsm[_keys.RNA_FRACTIONS] = result.rna_fractions
@@ -41,47 +44,59 @@ def expression_table(bulk: AnnData, fractions: pd.DataFrame, *, profiles: Profil
     bulk
         Samples × genes, linear, genes named as in ``profiles``.
     fractions
-        Cell fractions of the known types, samples × cell types; rows are scaled to sum 1.
+        Cell fractions, samples × cell types; those of the known types are scaled to sum 1.
     profiles
         The reference.
 
     Returns
     -------
     See `HPVADE.expression`.
+
+    Raises
+    ------
+    InputError
+        The fractions lack a sample or a cell type.
     """
     names = pd.Index(profiles.signature.genes)
     genes = names[names.isin(bulk.var_names)]
     linear = bulk[:, genes].to_df().to_numpy(np.float64)
-    p = fractions.to_numpy(np.float64)
+    missing = sorted(set(bulk.obs_names) - set(fractions.index)) + sorted(
+        set(profiles.signature.cell_types) - set(fractions)
+    )
+    if missing:
+        msg = f"The fractions lack '{missing[0]}'. Give all samples and cell types."
+        raise InputError(msg)
+    p = fractions.loc[bulk.obs_names, list(profiles.signature.cell_types)].to_numpy(np.float64)
     p = p / p.sum(1, keepdims=True)
-    parts = part_samples(linear, fractions=p, counts=profiles.counts()[names.get_indexer(genes)])
+    counts = profiles.counts()[names.get_indexer(genes)]
+    parts = part_samples(linear, fractions=p, counts=counts)
     n, n_types, n_genes = parts.contribution.shape
     rna = rna_fractions(p, profiles.signature.rna_content)
-    total = linear.sum(1)[:, None]
-    own = parts.contribution * (parts.varies_in == np.arange(n_types)[:, None])
-    share = parts.contribution / np.maximum(linear, np.finfo(np.float64).tiny)[:, None]
-    information = (own * share).sum(2) / np.maximum(parts.contribution.sum(2), np.finfo(np.float32).tiny)
-    samples, types = np.repeat(bulk.obs_names, n_types), np.tile(list(fractions), n)
+    amount = rna * linear.sum(1)[:, None]
+    cpm = parts.contribution * np.divide(1e6, amount, where=amount > 0, out=np.zeros_like(amount))[:, :, None]
+    absent = np.nonzero(amount == 0)
+    cpm[absent] = counts_to_cpm(counts.T)[absent[1]]  # all there is to say of a type that is not there
+    samples = np.repeat(bulk.obs_names, n_types)
+    types = np.tile(profiles.signature.cell_types, n)
     obs = pd.DataFrame(
         {
-            "sample": pd.Categorical(samples, categories=bulk.obs_names),
-            _keys.CELL_TYPE: pd.Categorical(types, categories=list(fractions)),
+            "sample": pd.Categorical(samples, categories=bulk.obs_names.unique()),
+            _keys.CELL_TYPE: pd.Categorical(types, categories=list(profiles.signature.cell_types)),
             "fraction": p.ravel(),
             "rna_fraction": rna.ravel(),
-            "information": information.ravel(),
+            "information": parts.information.ravel(),
         },
         index=[f"{sample}|{cell_type}" for sample, cell_type in zip(samples, types, strict=True)],
     )
     alike = parts.varies_in == ALL_ALIKE
-    labels = np.where(alike, _ALL_TYPES, fractions.columns.to_numpy()[np.where(alike, 0, parts.varies_in)])
-    counts = parts.contribution.reshape(n * n_types, n_genes)
-    scale = 1e6 / np.maximum(rna * total, np.finfo(np.float32).tiny)
-    cpm = counts * scale.ravel().astype(np.float32)[:, None]
+    named = np.array(profiles.signature.cell_types)[np.where(alike, 0, parts.varies_in)]
     table = AnnData(
-        cpm,
         obs=obs,
-        var=pd.DataFrame({"varies_in": pd.Categorical(labels)}, index=genes),
-        layers={_keys.COUNTS: counts, _keys.CPM: cpm},
+        var=pd.DataFrame({"varies_in": pd.Categorical(np.where(alike, _ALL_TYPES, named))}, index=genes),
+        layers={
+            _keys.COUNTS: parts.contribution.reshape(-1, n_genes),
+            _keys.CPM: cpm.astype(np.float32, copy=False).reshape(-1, n_genes),
+        },
     )
     table.uns[_keys.UNS] = {"unit": bulk.uns.get(_keys.UNS, {}).get("unit", "not checked")}
     return table

@@ -15,10 +15,10 @@ from hpvade.io import ALIAS_COLUMNS
 from hpvade.model._answer import expression_table, write_answer
 from hpvade.model._checkpoint import Checkpoint, build_network, load_checkpoint, save_checkpoint
 from hpvade.model._config import HPVADEConfig, preset_config
-from hpvade.model._prepare import check_and_preprocess, check_same_reference, match_bulk, set_up
+from hpvade.model._prepare import check_same_reference, hierarchy_set_up, match_bulk, prepare, set_up
 from hpvade.model._provenance import versions
 from hpvade.model._training import train_network
-from hpvade.pp import Signature, counts_to_cpm, hierarchy_of, prepared_profiles, prepared_states
+from hpvade.pp import Signature, counts_to_cpm, prepared_profiles, prepared_states
 from hpvade.tl import Calibration, Deconvolution, deconvolve
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ class HPVADE:
     ) -> None:
         if not isinstance(config, HPVADEConfig):
             config = preset_config(preset).updated(config or {})
-        setup = reference.uns.get(_keys.UNS, {})
         self.config = config
+        setup = reference.uns.get(_keys.UNS, {})
         self.settings: dict[str, Any] = {
             "labels_key": setup.get("labels_key", _keys.CELL_TYPE),
             "donor_key": setup.get("donor_key", ""),
@@ -83,8 +83,7 @@ class HPVADE:
         self._prepared: AnnData | None = self._prepare(reference, bulk)
         self.profiles = prepared_profiles(self._prepared)
         self.states = prepared_states(self._prepared)
-        labels_key, levels = self.settings["labels_key"], list(setup.get("levels", []))
-        self.hierarchy = hierarchy_of(reference.obs, labels_key=labels_key, levels=levels)
+        self.hierarchy = hierarchy_set_up(reference)
         var = self._prepared.var
         self._aliases = var[[name for name in ALIAS_COLUMNS if name in var]].astype(str)
         trust = var.loc[self.profiles.selected, _keys.TRUST].to_numpy()
@@ -128,7 +127,7 @@ class HPVADE:
         set_up(reference, labels_key, donor_key=donor_key, rna_content=rna_content, levels=levels)
 
     def _prepare(self, reference: AnnData, bulk: AnnData | None) -> AnnData:
-        return check_and_preprocess(
+        return prepare(
             reference,
             labels_key=self.settings["labels_key"],
             donor_key=self.settings["donor_key"] or None,
@@ -232,16 +231,16 @@ class HPVADE:
 
         Returns
         -------
-        One row for each sample and type × genes of the reference. ``layers["counts"]``: what the type
-        contributes to the sample, in the table's unit; the sum over types is the sample. ``layers["cpm"]``
-        and ``X``: expression of the type, CPM; with ``obs["rna_fraction"]`` as weights the sum over types is
-        the sample's CPM. ``obs["information"]``, 0 to 1, says how much of a row was learned from the sample
-        rather than from the reference; ``var["varies_in"]`` in which type a gene varies between samples.
+        One row for each sample and type × genes of the reference; ``X`` is empty. ``layers["counts"]``: what
+        the type contributes to the sample, in its unit; the sum over types is the sample. ``layers["cpm"]``:
+        expression of the type; weighted by ``obs["rna_fraction"]`` the sum is the sample's CPM.
+        ``obs["information"]``, 0 to 1: how much of a row was learned from the sample rather than from the
+        reference. ``var["varies_in"]``: the type in which a gene varies between samples.
         """
         if fractions is None:
             fractions = self.deconvolve(bulk.copy()).fractions
         matched = match_bulk(bulk, self._aliases, genes=self.data_signature.genes)
-        return expression_table(matched, fractions[self.cell_types], profiles=self.profiles)
+        return expression_table(matched, fractions, profiles=self.profiles)
 
     def gene_names(self) -> set[str]:
         """All names that the reference's genes go by, to tell genes from samples in a bulk table."""
@@ -254,7 +253,7 @@ class HPVADE:
 
     @property
     def data_signature(self) -> Signature:
-        """S and m over the model's genes as measured in the reference, before training."""
+        """S and m over the model's genes as the reference shows them, before training."""
         return self.profiles.of_model()
 
     @property
@@ -295,5 +294,6 @@ class HPVADE:
         model.training_fractions = np.empty((0, len(model.cell_types)), np.float32)
         model._prepared = None if reference is None else model._prepare(reference, None)
         if model._prepared is not None:
-            check_same_reference(model._prepared, stored.profiles, folder=folder)
+            hierarchies = (hierarchy_set_up(reference), stored.hierarchy)
+            check_same_reference(model._prepared, stored.profiles, hierarchies=hierarchies, folder=folder)
         return model

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-    from hpvade.pp import PreprocessConfig, Profiles
+    from hpvade.pp import Hierarchy, PreprocessConfig, Profiles
 
 
 def set_up(
@@ -43,7 +43,14 @@ def set_up(
     reference.uns[_keys.UNS] = dict(reference.uns.get(_keys.UNS, {})) | setup
 
 
-def check_and_preprocess(
+def hierarchy_set_up(reference: AnnData) -> Hierarchy:
+    """Read the hierarchy of the levels that were noted in a reference; without a note it has none."""
+    setup = reference.uns.get(_keys.UNS, {})
+    labels_key = setup.get("labels_key", _keys.CELL_TYPE)
+    return hierarchy_of(reference.obs, labels_key=labels_key, levels=list(setup.get("levels", [])))
+
+
+def prepare(
     reference: AnnData,
     *,
     labels_key: str,
@@ -108,20 +115,27 @@ def match_bulk(bulk: AnnData, aliases: pd.DataFrame, *, genes: Sequence[str]) ->
     return matched
 
 
-def check_same_reference(prepared: AnnData, stored: Profiles, *, folder: str | Path) -> None:
+def check_same_reference(
+    prepared: AnnData, stored: Profiles, *, hierarchies: tuple[Hierarchy, Hierarchy], folder: str | Path
+) -> None:
     """Refuse a prepared reference that is not the one that a model in ``folder`` was made with.
 
-    Its model genes become those of the model.
+    Its model genes become those of the model. ``hierarchies`` are that of the reference and the model's.
 
     Raises
     ------
     InputError
-        Genes, cell types or RNA content differ.
+        Genes, cell types, their levels or RNA content differ.
     """
     prepared.var[_keys.SELECTED] = prepared.var_names.isin(list(stored.of_model().genes))
     found, expected = prepared_profiles(prepared).signature, stored.signature
     if (found.genes, found.cell_types) != (expected.genes, expected.cell_types):
         msg = f"{folder} was trained on another reference: genes or cell types differ."
+        raise InputError(msg)
+    if not np.array_equal(hierarchies[0].table.reset_index(drop=True), hierarchies[1].table) or (
+        hierarchies[0].levels != hierarchies[1].levels
+    ):
+        msg = f"{folder} was trained with other levels of cell types."
         raise InputError(msg)
     if not np.allclose(found.rna_content, expected.rna_content, rtol=1e-4):
         msg = f"{folder} was trained with another RNA content, or on other cells."

@@ -107,7 +107,8 @@ class HPVADENetwork(nn.Module):
             n_genes, n_types, config=config, mean_log=mean_log, trust=trust
         )
         levels = torch.zeros((0, n_types), dtype=torch.int64) if group is None else group
-        self.register_buffer("membership", one_hot(levels, n_types).to(signature_cpm.dtype))
+        membership = one_hot(levels, n_types).to(signature_cpm.dtype)
+        self.register_buffer("membership", membership, persistent=False)
         content = rna_content if config.use_rna_content else torch.ones_like(rna_content)
         self.signature = LearnableSignature(signature_cpm, rna_content=content)
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_LEVEL_NAME = re.compile(r"[A-Za-z0-9_.-]+")  # it becomes part of a file's name
+_LEVEL_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+_TAKEN = re.compile(r"cell_type|(.*_)?(lower|upper)")  # by the types themselves, and by bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +65,16 @@ def hierarchy_of(obs: pd.DataFrame, *, labels_key: str, levels: Sequence[str]) -
         A column does not exist or cannot name a file, a type is of two groups, or a group of one level is
         parted at a coarser one.
     """
+    if isinstance(levels, str) or len(set(levels)) < len(levels):
+        msg = f"levels is a list of different columns of obs, the coarsest first, but it is {levels!r}."
+        raise LabelError(msg)
     cell_type = obs[labels_key].astype(str)
     table = pd.DataFrame(index=pd.Index(sorted(cell_type.unique()), name=labels_key))
     for level in levels:
         if level not in obs:
             raise LabelError(absent_column(level, obs, option="levels", place="reference.obs"))
-        if not _LEVEL_NAME.fullmatch(level) or level in {"lower", "upper"}:
-            msg = f"The level '{level}' cannot be part of a file's name. Rename the column, e.g. to level_1."
+        if not _LEVEL_NAME.fullmatch(str(level)) or _TAKEN.fullmatch(str(level)) or level == labels_key:
+            msg = f"'{level}' cannot name a level and, with it, a file. Rename the column, e.g. to level_1."
             raise LabelError(msg)
         missing = is_missing_label(obs[level])
         if missing.any():
@@ -111,6 +115,8 @@ def levels_of_parents(parent_of: pd.Series) -> pd.DataFrame:
     LabelError
         A chain of parents comes back to where it began.
     """
+    if parent_of.empty:
+        return pd.DataFrame()
     chains: dict[str, list[str]] = {}
     for name in parent_of.index:
         chain = [str(name)]

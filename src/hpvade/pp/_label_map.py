@@ -104,6 +104,8 @@ def levels_of_label_map(label_map: pd.DataFrame) -> pd.DataFrame:
 
 def _types_of_labels(label_map: pd.DataFrame, *, name: str) -> dict[str, str]:
     """Label → cell type for one reference; rows that name the reference go before general ones."""
+    if "parent" in label_map:  # rows that only name the parent of a group map no label
+        label_map = label_map[(label_map["label"] != "") | ~label_map["cell_type"].isin(label_map["parent"])]
     general = label_map
     parts = []
     if "reference" in label_map:

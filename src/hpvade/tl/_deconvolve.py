@@ -36,6 +36,12 @@ if TYPE_CHECKING:
     from hpvade.tl._calibration import Calibration
 
 
+_NOTHING_TOLD = (
+    "Nothing is told of unknown content: that takes three cell types and 100 genes that all of them express. "
+    "Do without."
+)
+
+
 class LevelFractions(NamedTuple):
     """Fractions of the groups of one level, and the bounds of their intervals; samples × groups."""
 
@@ -82,16 +88,14 @@ class Deconvolution:
         InputError
             There is a type of that name, or nothing is told of unknown content.
         """
-        if _keys.UNKNOWN in self.fractions:
-            msg = f"A cell type is named '{_keys.UNKNOWN}'. Rename it with --label-map, or do without."
+        if any(_keys.UNKNOWN in t for t in (self.fractions, *(v.fractions for v in self.levels.values()))):
+            msg = (
+                f"A cell type or group is named '{_keys.UNKNOWN}'. Rename it with --label-map, or do without."
+            )
             raise InputError(msg)
         told = self.qc[["unknown", "unknown_lower", "unknown_upper"]]
         if told.isna().any(axis=None):
-            msg = (
-                "Nothing is told of unknown content: that takes three cell types and 100 genes that all of "
-                "them express. Do without."
-            )
-            raise InputError(msg)
+            raise InputError(_NOTHING_TOLD)
         share, lower, upper = (told[name] for name in told)
 
         def joined(known: LevelFractions) -> LevelFractions:
@@ -154,6 +158,8 @@ def deconvolve(
         A sample has no expression in the model's genes; it is named.
     """
     config = config or DeconvolveConfig()
+    if config.with_unknown and calibration.unknown is None:
+        raise InputError(_NOTHING_TOLD)
     signature = profiles.of_model()
     genes = pd.Index(signature.genes)
     measured = genes.isin(bulk.var_names)
@@ -170,11 +176,12 @@ def deconvolve(
     levels, widest = {}, {}
     for i, name in enumerate(hierarchy.levels):
         groups = answer.of_groups(hierarchy.membership(name))
-        bounds = calibration.of_level(i).interval(groups.fractions, groups.sd, level=config.level)
+        of_level = calibration.of_level(i)
+        bounds = of_level.interval(groups.fractions, groups.sd, level=config.level)
         levels[name] = LevelFractions(
             *(table(values, columns=hierarchy.groups(name)) for values in (groups.fractions, *bounds))
         )
-        widest[name] = _widest(calibration.of_level(i), groups)
+        widest[name] = _widest(of_level, groups)
     unknown = unknown_content(
         bulk,
         fractions=p,

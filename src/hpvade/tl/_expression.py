@@ -40,10 +40,14 @@ class Parts(NamedTuple):
         n_genes); the sum over types is the sample.
     varies_in
         Type in which each gene varies between the samples, or `ALL_ALIKE`; shape (n_genes,).
+    information
+        How much of a type's expression in a sample was learned from it, 0 to 1, shape (n_samples, n_types):
+        the share that lies in genes that vary in the type, each weighted by the type's share of the gene.
     """
 
     contribution: NDArray[np.float32]
     varies_in: NDArray[np.int64]
+    information: NDArray[np.float64]
 
 
 def part_samples(
@@ -69,6 +73,7 @@ def part_samples(
     varies_in, level = where_genes_vary(expected)
     unit = expected.unit(varies_in)
     contribution = np.empty((len(linear), fractions.shape[1], linear.shape[1]), dtype=np.float32)
+    learned = np.zeros(fractions.shape)
     for genes in expected.blocks():
         share = expected.share(genes)
         block = share * linear[:, None, genes]
@@ -76,9 +81,16 @@ def part_samples(
             if k != ALL_ALIKE:
                 own = varies_in[genes] == k
                 fitted = share[:, :, own] * (level[genes] * expected.total[:, genes] * unit)[:, None, own]
-                block[:, :, own] = _give_deviation(k, linear[:, genes][:, own], fitted)
+                of_samples = linear[:, genes][:, own]
+                block[:, :, own] = _give_deviation(k, of_samples, fitted)
+                taken = block[:, k, own]
+                learned[:, k] += (
+                    taken * np.divide(taken, of_samples, where=of_samples > 0, out=taken * 0)
+                ).sum(1)
         contribution[:, :, genes] = block
-    return Parts(contribution, varies_in)
+    whole = contribution.sum(2, dtype=np.float64)
+    information = np.divide(learned, whole, where=whole > 0, out=np.zeros_like(whole))
+    return Parts(contribution, varies_in, information)
 
 
 class _Expected:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from hpvade.tl._config import DeconvolveConfig
 
 _FEWEST_TYPES = 3  # of which one is left out
+_FEWEST_MIXTURES = 2  # of each type: one without it, one with it
 _LARGEST_SHARE = 0.8
 _SMALLEST_SLOPE = 1 / 3
 _N_CELLS = 1_000
@@ -92,7 +93,7 @@ def calibrate_unknown(
     """Leave each type out of the reference in turn, and look for it in mixtures that hold it.
 
     The mixtures have platform effects unlike those of training. None where the reference has fewer than
-    three types or too few anchors: nothing is then told of unknown content.
+    three types or too few anchors, or too few mixtures are asked for: nothing is then told.
 
     Parameters
     ----------
@@ -109,9 +110,9 @@ def calibrate_unknown(
     """
     n_types = len(profiles.signature.cell_types)
     cell = generic_cell_of(profiles, trust=trust, measured=np.ones(len(profiles.selected), dtype=bool))
-    if cell is None or n_types < _FEWEST_TYPES:
-        return None
     n_each = math.ceil(config.n_calibration / 2 / n_types)
+    if cell is None or n_types < _FEWEST_TYPES or n_each < _FEWEST_MIXTURES:
+        return None
     generic, truth = [], []
     for k in range(n_types):
         fractions = draw_fractions(n_each, profiles.signature.cell_types, rng=rng, config=SimulateConfig())

@@ -90,7 +90,7 @@ def quality(
         "wide_interval": list(widest.values())[-1] > _WIDEST,
         "unknown_content": (unknown["unknown"] > _LARGEST_UNKNOWN).to_numpy(),
     }
-    table = pd.DataFrame(
+    judged = pd.DataFrame(
         {
             "genes_used": int(measured.sum()),
             "gene_overlap": float(measured.mean()),
@@ -99,7 +99,8 @@ def quality(
             "residual_sd": spread,
         },
         index=bulk.obs_names,
-    ).join(unknown)
+    )
+    table = pd.concat([judged, unknown], axis=1)
     if len(widest) > 1:
         table["trusted_level"] = _trusted_level(
             widest, doubtful=raised["poor_fit"] | raised["out_of_distribution"]

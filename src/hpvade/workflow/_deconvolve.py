@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hpvade import _keys
-from hpvade.io import output_file, write_fractions
+from hpvade._errors import OutputError
+from hpvade.io import output_file, refuse_existing, write_fractions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from anndata import AnnData
@@ -38,6 +40,24 @@ def write_deconvolution(result: Deconvolution, folder: Path) -> None:
         write_fractions(level.lower, folder / f"fractions_{name}_lower.tsv")
         write_fractions(level.upper, folder / f"fractions_{name}_upper.tsv")
     result.qc.to_csv(folder / "qc.tsv", sep="\t", index_label="sample", float_format="%.4f")
+
+
+def check_expression_path(path: Path, *, output: Path, inputs: Sequence[Path], force: bool) -> None:
+    """Refuse a file for expression that would be lost, or would replace what is not an older one.
+
+    Raises
+    ------
+    OutputError
+        It exists without ``force``, is a folder, lies in the output folder, or is or lies in an input.
+    """
+    refuse_existing(path, force=force)
+    if path.is_dir():
+        msg = f"{path} is a folder; name a file to write."
+        raise OutputError(msg)
+    for place in (output, *inputs):
+        if path.resolve().is_relative_to(place.resolve()):
+            msg = f"The file for expression, {path}, lies in {place}. Choose another place."
+            raise OutputError(msg)
 
 
 def write_expression(model: HPVADE, bulk: AnnData, result: Deconvolution, path: Path) -> None:

@@ -78,8 +78,9 @@ def load_references(paths: Sequence[Path], *, options: ReferenceOptions) -> AnnD
         allow_missing_types=label_map is not None,  # whoever wrote a map has looked at the types
     )
     levels = pd.DataFrame() if label_map is None else levels_of_label_map(label_map)
-    for level, groups in levels.items():
-        combined.obs[level] = combined.obs[options.labels_key].astype(str).map(groups).to_numpy()
+    labels = combined.obs[options.labels_key].astype(str)
+    for level, groups in levels.drop(columns=options.labels_key, errors="ignore").items():
+        combined.obs[level] = labels.map(groups).to_numpy()
     HPVADE.setup_anndata(
         combined,
         labels_key=options.labels_key,

@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hpvade._errors import InputError
-from hpvade.io import output_dir, read_bulk, refuse_existing
+from hpvade.io import output_dir, read_bulk
 from hpvade.model import HPVADE
-from hpvade.workflow._deconvolve import deconvolve_bulk, write_deconvolution, write_expression
+from hpvade.workflow._deconvolve import (
+    check_expression_path,
+    deconvolve_bulk,
+    write_deconvolution,
+    write_expression,
+)
 from hpvade.workflow._record import RunRecord
 from hpvade.workflow._reference import ReferenceOptions, load_references
 from hpvade.workflow._train import TrainOptions, train_model, write_model
@@ -37,7 +42,7 @@ def deconvolve_files(
     for what each type expresses in each sample.
     """
     if expression is not None:
-        refuse_existing(expression, force=force)
+        check_expression_path(expression, output=output, inputs=[model_folder, bulk], force=force)
     model = HPVADE.load(model_folder)
     if other := sorted(set(changes or {}) - {"deconvolve"}):
         msg = f"A trained model's section '{other[0]}' cannot change; only 'deconvolve' can."
@@ -52,10 +57,10 @@ def deconvolve_files(
             record.add_input(bulk)
         result = deconvolve_bulk(model, samples, record=record)
         write_deconvolution(result, folder)
-        if expression is not None:
-            with record.stage("expression"):
-                write_expression(model, samples, result, expression)
         record.write(folder / "run.json")
+    if expression is not None:  # whatever happens to it, the fractions are there
+        with record.stage("expression"):
+            write_expression(model, samples, result, expression)
     return result
 
 

@@ -8,7 +8,7 @@ import anndata
 
 from hpvade import _keys
 from hpvade._errors import FileFormatError
-from hpvade.model import check_and_preprocess, preset_config
+from hpvade.model import prepare, preset_config
 from hpvade.simulate import simulate
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def prepare_reference(
 ) -> AnnData:
     """Check a reference that `load_references` returned and prepare it."""
     setup = reference.uns[_keys.UNS]
-    return check_and_preprocess(
+    return prepare(
         reference,
         labels_key=setup["labels_key"],
         donor_key=setup["donor_key"] or None,
