@@ -136,31 +136,31 @@ def _ensemble(model: hpvade.HPVADE, bulk: AnnData) -> np.ndarray:
 
 
 def _tell_intervals(table: pd.DataFrame) -> None:
+    """Print coverage, median width and rank correlation of width and error, with bootstrap bounds."""
     rng = np.random.default_rng(RNG_SEED)
-    sets = [("all", table), *table.groupby("dataset", sort=False)]
-    for name, part in sets:
-        lines = []
+    for name, part in [("all", table), *table.groupby("dataset", sort=False)]:
+        rows_of = list(
+            part.reset_index(drop=True).groupby("sample").indices.values()
+        )  # of all types and seeds
+        resamples = [np.concatenate(rows_of)]
+        for _ in range(1_000):
+            chosen = rng.integers(0, len(rows_of), len(rows_of))
+            resamples.append(np.concatenate([rows_of[i] for i in chosen]))
+        error = (part["fraction"] - part["truth"]).abs().to_numpy()
         for kind in ("half_width", "ensemble_half_width"):
-            figures = []
-            for resample in range(1_000):
-                frame = part
-                if resample:  # over samples, all their types and seeds together
-                    samples = part["sample"].unique()
-                    chosen = rng.choice(samples, len(samples))
-                    groups = dict(list(part.groupby("sample")))
-                    frame = pd.concat([groups[sample] for sample in chosen])
-                error = (frame["fraction"] - frame["truth"]).abs()
-                lower = (frame["fraction"] - frame[kind]).clip(lower=0)
-                upper = (frame["fraction"] + frame[kind]).clip(upper=1)
-                width = upper - lower
-                covered = (frame["truth"] >= lower) & (frame["truth"] <= upper)
-                figures.append((covered.mean(), width.median(), spearmanr(width, error).statistic))
-            bounds = np.quantile(np.array(figures), [0.025, 0.975], axis=0)
-            told = zip(("coverage", "width", "rank"), figures[0], bounds.T, strict=True)
-            lines.append(
-                kind + ": " + ", ".join(f"{n} {v:.2f} ({lo:.2f} to {hi:.2f})" for n, v, (lo, hi) in told)
+            lower = (part["fraction"] - part[kind]).clip(lower=0)
+            upper = (part["fraction"] + part[kind]).clip(upper=1)
+            width = (upper - lower).to_numpy()
+            covered = ((part["truth"] >= lower) & (part["truth"] <= upper)).to_numpy()
+            figures = np.array(
+                [
+                    (covered[i].mean(), np.median(width[i]), spearmanr(width[i], error[i]).statistic)
+                    for i in resamples
+                ]
             )
-        print(name, "|", " | ".join(lines), flush=True)
+            bounds = np.quantile(figures, [0.025, 0.975], axis=0)
+            told = zip(("coverage", "width", "rank"), figures[0], bounds.T, strict=True)
+            print(name, kind, ", ".join(f"{n} {v:.2f} ({lo:.2f} to {hi:.2f})" for n, v, (lo, hi) in told))
 
 
 # --- unknown content ---
