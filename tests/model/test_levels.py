@@ -44,6 +44,22 @@ def test_every_level_adds_up(model_and_bulk):
     assert (answer.qc["trusted_level"] != "").all()
 
 
+def test_slots_of_an_earlier_model_go_and_those_of_others_stay(model_and_bulk):
+    model, bulk = model_and_bulk
+    table = bulk.copy()
+    table.obsm["fractions_of_mine"] = table.obsm["fractions"]
+    model.deconvolve(table)
+    assert "fractions_side" in table.obsm
+    cells = hpvade.testing.tiny_reference(n_cells=50, n_genes=300, cell_types=tuple(GROUP), seed=2)
+    hpvade.HPVADE.setup_anndata(cells)
+    plain = hpvade.HPVADE(cells, preset="fast", config={"train": {"max_epochs": 1}})
+    plain.train()
+    plain.deconvolve(table)
+    assert {name for name in table.obsm if name.startswith("fractions_")} == {
+        "fractions_of_mine", "fractions_lower", "fractions_upper",
+    }  # fmt: skip
+
+
 def test_unknown_content_scales_every_level(model_and_bulk):
     model, bulk = model_and_bulk
     answer = model.deconvolve(bulk.copy())

@@ -6,7 +6,7 @@ from ._bulk import read_bulk
 from ._counts import describe_if_no_counts
 from ._genes import ALIAS_COLUMNS, SYMBOL_COLUMNS, match_genes, strip_ensembl_version
 from ._labels import is_missing_label
-from ._output import output_dir, output_file, refuse_existing, sha256
+from ._output import check_output_file, output_dir, output_file, sha256
 from ._reference import read_reference
 from ._results import read_fractions, write_fractions, write_signature
 from ._units import detect_unit
@@ -14,6 +14,7 @@ from ._units import detect_unit
 __all__ = [
     "ALIAS_COLUMNS",
     "SYMBOL_COLUMNS",
+    "check_output_file",
     "describe_if_no_counts",
     "detect_unit",
     "is_missing_label",
@@ -23,7 +24,6 @@ __all__ = [
     "read_bulk",
     "read_fractions",
     "read_reference",
-    "refuse_existing",
     "sha256",
     "strip_ensembl_version",
     "write_fractions",

@@ -49,10 +49,7 @@ def output_file(path: str | os.PathLike[str], *, force: bool = False) -> Iterato
         If ``path`` exists and ``force`` is false, or if it cannot be written. Nothing partial stays.
     """
     final = _resolved(path)
-    if final.is_dir():
-        msg = f"{path} is a folder; name a file to write."
-        raise OutputError(msg)
-    refuse_existing(final, force=force)
+    check_output_file(final, force=force)
     with _workspace(final) as workspace:
         yield workspace / final.name
         (workspace / final.name).replace(final)
@@ -83,7 +80,7 @@ def output_dir(
     if final.exists() and not final.is_dir():
         msg = f"{path} is a file; name a folder to write."
         raise OutputError(msg)
-    refuse_existing(final, force=force)
+    _refuse_existing(final, force=force)
     for given in inputs:
         if given.resolve().is_relative_to(final):
             msg = f"{path} holds the input {given}, so it is not replaced. Choose another place."
@@ -138,16 +135,23 @@ def _resolved(path: str | os.PathLike[str]) -> Path:
     return final
 
 
-def refuse_existing(path: Path, *, force: bool) -> None:
-    """Refuse an output that exists, unless it may be replaced.
+def check_output_file(path: Path, *, force: bool) -> None:
+    """Refuse a file to write that is a folder, or that exists and may not be replaced.
 
     Raises
     ------
     OutputError
-        It exists, and ``force`` is false.
+        Saying which of the two.
     """
-    if path.exists() and not force:
-        msg = f"{path} exists. Pass --force to replace it."
+    if path.is_dir():
+        msg = f"{path} is a folder; name a file to write."
+        raise OutputError(msg)
+    _refuse_existing(path, force=force)
+
+
+def _refuse_existing(final: Path, *, force: bool) -> None:
+    if final.exists() and not force:
+        msg = f"{final} exists. Pass --force to replace it."
         raise OutputError(msg)
 
 

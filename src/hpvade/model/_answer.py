@@ -11,6 +11,7 @@ from anndata import AnnData
 from hpvade import _keys
 from hpvade._errors import InputError
 from hpvade.pp import counts_to_cpm, rna_fractions
+from hpvade.pp._spaces import CPM_TOTAL
 from hpvade.tl import ALL_ALIKE, part_samples
 
 if TYPE_CHECKING:
@@ -22,18 +23,22 @@ _ALL_TYPES = "all types"
 
 def write_answer(bulk: AnnData, result: Deconvolution, *, settings: dict[str, Any]) -> None:
     """Write fractions, bounds and quality into the slots that `HPVADE.deconvolve` names."""
-    for slot in [name for name in bulk.obsm if name.startswith(f"{_keys.FRACTIONS}_")]:
-        del bulk.obsm[slot]  # of another model, perhaps, with other levels
+    told = dict(bulk.uns.get(_keys.UNS, {}))
+    for slot in told.get("slots_of_levels", []):  # of another model, perhaps, with other levels
+        bulk.obsm.pop(slot, None)
     bulk.obsm[_keys.FRACTIONS] = result.fractions
     bulk.obsm[_keys.LOWER], bulk.obsm[_keys.UPPER] = result.lower, result.upper
     bulk.obsm[_keys.RNA_FRACTIONS] = result.rna_fractions
-    for name, level in result.levels.items():
-        for side, table in level._asdict().items():
-            suffix = "" if side == "fractions" else f"_{side}"
-            bulk.obsm[f"{_keys.FRACTIONS}_{name}{suffix}"] = table
+    of_levels = {
+        f"{_keys.FRACTIONS}_{name}" + ("" if side == "fractions" else f"_{side}"): table
+        for name, level in result.levels.items()
+        for side, table in level._asdict().items()
+    }
+    for slot, table in of_levels.items():
+        bulk.obsm[slot] = table
     bulk.obs[_keys.RECONSTRUCTION_R] = result.qc["reconstruction_r"]
     bulk.obs[_keys.UNKNOWN] = result.qc["unknown"]
-    bulk.uns[_keys.UNS] = dict(bulk.uns.get(_keys.UNS, {})) | {"model": settings}
+    bulk.uns[_keys.UNS] = told | {"model": settings, "slots_of_levels": list(of_levels)}
 
 
 def expression_table(bulk: AnnData, fractions: pd.DataFrame, *, profiles: Profiles) -> AnnData:
@@ -73,7 +78,10 @@ def expression_table(bulk: AnnData, fractions: pd.DataFrame, *, profiles: Profil
     n, n_types, n_genes = parts.contribution.shape
     rna = rna_fractions(p, profiles.signature.rna_content)
     amount = rna * linear.sum(1)[:, None]
-    cpm = parts.contribution * np.divide(1e6, amount, where=amount > 0, out=np.zeros_like(amount))[:, :, None]
+    cpm = (
+        parts.contribution
+        * np.divide(CPM_TOTAL, amount, where=amount > 0, out=np.zeros_like(amount))[:, :, None]
+    )
     absent = np.nonzero(amount == 0)
     cpm[absent] = counts_to_cpm(counts.T)[absent[1]]  # all there is to say of a type that is not there
     samples = np.repeat(bulk.obs_names, n_types)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hpvade.pp._spaces import CPM_TOTAL
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -41,7 +43,7 @@ class Profiles:
 
     def counts(self) -> NDArray[np.float64]:
         """Mean counts of one cell of each type, shape (n_genes, n_types)."""
-        return self.signature.cpm * self.signature.rna_content / 1e6
+        return self.signature.cpm * self.signature.rna_content / CPM_TOTAL
 
 
 def anchor_genes(signature: Signature, candidates: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from hpvade.pp import counts_to_cpm, rna_fractions
+from hpvade.pp._spaces import CPM_TOTAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,7 +112,7 @@ class _Expected:
         self.rna = rna_fractions(fractions, counts.sum(0))
         self.total = counts_to_cpm(fractions @ counts.T)
         self.observed = counts_to_cpm(linear)
-        self.per_cpm = linear.sum(1, keepdims=True) / 1e6
+        self.per_cpm = linear.sum(1, keepdims=True) / CPM_TOTAL
         size = self._size(np.ones(linear.shape[1], dtype=bool))
         self.ratio = (self.observed / size + _FLOOR) / (self.total + _FLOOR)
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-_MAD_TO_SD = 1.4826  # of a normal distribution
+MAD_TO_SD = 1.4826  # of a normal distribution
 _SMALLEST_PRIOR = 1e-4  # fraction; the network never rules a type out entirely
 _LOWEST_LOGIT = -14.0  # below the largest: a fraction of 1e-6
 _LONGEST_STEP = 2.0  # in logits
@@ -131,7 +131,7 @@ def outlier_limit(residual: Tensor, outlier: float | None) -> Tensor:
     """
     if outlier is None:
         return residual.new_full((len(residual), 1), torch.inf)
-    return (outlier * _MAD_TO_SD * residual.abs().median(1, keepdim=True).values).clamp_min(_SMALLEST_LIMIT)
+    return (outlier * MAD_TO_SD * residual.abs().median(1, keepdim=True).values).clamp_min(_SMALLEST_LIMIT)
 
 
 def _minimise(

@@ -10,12 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from hpvade.pp import (
-    counts_to_cpm,
-    expression_of,
-    is_ribosomal_or_mitochondrial,
-    restrict_to_genes,
-)
+from hpvade.pp import counts_to_cpm, expression_of, is_ribosomal_or_mitochondrial
 from hpvade.simulate import SimulateConfig, add_foreign_effects, draw_fractions, draw_mixtures
 from hpvade.tl._fit import fit_fractions
 from hpvade.tl._unknown import generic_cell_of, generic_share, log_excess, speaking_genes, usual_excess
@@ -113,15 +108,14 @@ def calibrate_unknown(
     n_each = math.ceil(config.n_calibration / 2 / n_types)
     if cell is None or n_types < _FEWEST_TYPES or n_each < _FEWEST_MIXTURES:
         return None
+    of_model = profiles.of_model()
+    of_states = states.signature(of_model.cpm)
     generic, truth = [], []
     for k in range(n_types):
-        fractions = draw_fractions(n_each, profiles.signature.cell_types, rng=rng, config=SimulateConfig())
+        others = np.delete(profiles.signature.cell_types, k)
+        known = draw_fractions(n_each, list(others), rng=rng, config=SimulateConfig())
         share = rng.uniform(0, _LARGEST_SHARE, (n_each, 1)) * (np.arange(n_each)[:, None] % 2)
-        fractions[:, k] = 0
-        known = fractions.sum(1, keepdims=True)
-        fractions = np.where(known > 0, fractions, 1.0) / np.where(known > 0, known, n_types)
-        fractions *= 1 - share
-        fractions[:, k] = share[:, 0]
+        fractions = np.insert(known * (1 - share), k, share[:, 0], axis=1)
         counts, realised = draw_mixtures(
             cells.counts[:, cell.genes],
             cells.cell_type,
@@ -131,7 +125,15 @@ def calibrate_unknown(
             rna_weight=cells.rna_weight,
         )
         mixtures = add_foreign_effects(counts_to_cpm(counts), rng=rng)
-        answer = _fit_without(k, mixtures, profiles=profiles, states=states, trust=trust, config=config)
+        answer = _fit_without(
+            k,
+            mixtures[:, : len(of_model.genes)],
+            of_states=of_states,
+            rna_content=of_model.rna_content,
+            cell_type=states.cell_type,
+            trust=trust,
+            config=config,
+        )
         generic.append(
             generic_share(mixtures, fractions=answer, cell=cell.without(k), noise_floor=config.noise_floor)
         )
@@ -156,37 +158,31 @@ def _fit_without(
     left_out: int,
     mixtures: NDArray[np.float64],
     *,
-    profiles: Profiles,
-    states: CellStates,
+    of_states: NDArray[np.float64],
+    rna_content: NDArray[np.float64],
+    cell_type: NDArray[np.int64],
     trust: NDArray[np.floating],
     config: DeconvolveConfig,
 ) -> NDArray[np.float64]:
-    """Fractions of the other types, shape (n_mixtures, n_types - 1).
+    """Fractions of the other types, shape (n_mixtures, n_types - 1), over the model's genes.
 
     By the fit alone, with an even prior: there is no network that does not know the type.
     """
-    of_model = profiles.of_model()
-    kept = states.cell_type != left_out
-    cell_type = states.cell_type[kept]
-    cpm, content = restrict_to_genes(
-        states.signature(of_model.cpm)[:, kept],
-        of_model.rna_content[cell_type],
-        genes=np.ones(len(of_model.genes), dtype=bool),
-    )
-    cell_type = cell_type - (cell_type > left_out)
-    size = np.bincount(cell_type)
-    even = np.tile((1 / (size * len(size)))[cell_type], (len(mixtures), 1))
+    kept = cell_type != left_out
+    remaining = cell_type[kept] - (cell_type[kept] > left_out)
+    size = np.bincount(remaining)
+    even = np.tile((1 / (size * len(size)))[remaining], (len(mixtures), 1))
     p = fit_fractions(
-        torch.from_numpy(counts_to_cpm(mixtures[:, : len(of_model.genes)])),
-        signature_cpm=torch.from_numpy(cpm),
-        rna_content=torch.from_numpy(content),
+        torch.from_numpy(counts_to_cpm(mixtures)),
+        signature_cpm=torch.from_numpy(of_states[:, kept]),
+        rna_content=torch.from_numpy(rna_content[cell_type[kept]]),
         trust=torch.from_numpy(np.asarray(trust, dtype=np.float64)),
         prior=torch.from_numpy(even),
         prior_strength=config.prior_strength,
         noise_floor=config.noise_floor,
         outlier=config.outlier,
     ).numpy()
-    return p @ np.eye(len(size))[cell_type]
+    return p @ np.eye(len(size))[remaining]
 
 
 def unknown_content(

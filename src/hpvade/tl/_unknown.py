@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from hpvade.pp import counts_to_cpm
+from hpvade.tl._fit import MAD_TO_SD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,7 +144,7 @@ def generic_share(
         return np.abs(log_ratio - weighted_median(log_ratio, cell.weight))
 
     unlimited = residual(np.zeros((len(linear), 1)))
-    scale = 1.4826 * np.median(unlimited, axis=1, keepdims=True) + 1e-6
+    scale = MAD_TO_SD * np.median(unlimited, axis=1, keepdims=True) + 1e-6
 
     def best(shares: NDArray[np.float64]) -> NDArray[np.float64]:
         """Of some shares of each sample, (n_samples, n_shares), the best, (n_samples, 1)."""

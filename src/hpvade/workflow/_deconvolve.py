@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hpvade import _keys
 from hpvade._errors import OutputError
-from hpvade.io import output_file, refuse_existing, write_fractions
+from hpvade.io import check_output_file, output_file, write_fractions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,8 @@ def deconvolve_bulk(model: HPVADE, bulk: AnnData, *, record: RunRecord) -> Decon
     with record.stage("deconvolve"):
         result = model.deconvolve(bulk)
     decisions = bulk.uns[_keys.UNS]
-    record.decisions["bulk"] = {key: value for key, value in decisions.items() if key != "model"}
+    of_model = ("model", "slots_of_levels")
+    record.decisions["bulk"] = {key: value for key, value in decisions.items() if key not in of_model}
     record.decisions["genes_used"] = int(result.qc["genes_used"].iloc[0])
     return result
 
@@ -50,10 +51,7 @@ def check_expression_path(path: Path, *, output: Path, inputs: Sequence[Path], f
     OutputError
         It exists without ``force``, is a folder, lies in the output folder, or is or lies in an input.
     """
-    refuse_existing(path, force=force)
-    if path.is_dir():
-        msg = f"{path} is a folder; name a file to write."
-        raise OutputError(msg)
+    check_output_file(path, force=force)
     for place in (output, *inputs):
         if path.resolve().is_relative_to(place.resolve()):
             msg = f"The file for expression, {path}, lies in {place}. Choose another place."
