@@ -22,11 +22,14 @@ from scipy.stats import spearmanr, ttest_ind
 from sklearn.metrics import roc_auc_score
 
 import hpvade
-from hpvade.metrics import ccc, pearson
+from hpvade.datasets import scored_columns
+from hpvade.metrics import ccc, evaluate, pearson
 from hpvade.pp import counts_to_cpm
 from hpvade.simulate import SimulateConfig, add_effects, add_foreign_effects, draw_mixtures
+from hpvade.tl import sum_types
 from hpvade.tl._deconvolve import _model_cpm
 from hpvade.workflow.benchmark._fit import load_reference
+from hpvade.workflow.benchmark._intervals import truth_of_scopes
 from hpvade.workflow.benchmark._plan import benchmark_references
 
 BLOOD = ("monaco_GSE107011", "hoek_GSE64655", "newman_GSE65133", "immunecellmix_gedit")
@@ -71,56 +74,30 @@ def intervals(data: Path, *, seeds: list[int]) -> pd.DataFrame:
             bulk = hpvade.io.read_bulk(entry.path, unit=entry.unit, genes=cells.var_names)
             model = trained(cells, seed=seed, bulk=bulk)
             answer = model.deconvolve(bulk.copy())
+            scored = scored_columns(entry, reference.coarse)["estimate"]
+            sums = sum_types(answer, scored, calibration=model.calibration)
             spread = _ensemble(model, bulk)
-            truth = _truth(entry)
-            for cell_type, parts in _scored(entry, list(answer.fractions)).items():
+            known = truth_of_scopes(hpvade.io.read_fractions(entry.truth), entry, reference.coarse)
+            for cell_type, parts in scored.items():
                 at = [answer.fractions.columns.get_loc(part) for part in parts]
-                p = answer.fractions.iloc[:, at].sum(axis=1).to_numpy()
-                sd = np.sqrt(answer.covariance[:, at][:, :, at].sum((1, 2)))
-                scores = model.calibration.scores
-                own = scores[:, at[0]] if len(at) == 1 else np.sort(scores.ravel())
-                factor = own[int(np.ceil(0.9 * (len(own) + 1))) - 1]
-                members = spread[:, :, at].sum(2)
-                for i, sample in enumerate(answer.fractions.index):
-                    true = truth[cell_type].get(sample, np.nan)
-                    rows.append(
-                        (
-                            seed,
-                            dataset,
-                            sample,
-                            cell_type,
-                            true,
-                            p[i],
-                            factor * sd[i],
-                            1.645 * members[:, i].std(ddof=1),
-                        )
+                rows.append(
+                    pd.DataFrame(
+                        {
+                            "seed": seed,
+                            "dataset": dataset,
+                            "sample": answer.fractions.index,
+                            "cell_type": cell_type,
+                            "truth": known[cell_type].reindex(answer.fractions.index),
+                            "fraction": sums.fractions[cell_type],
+                            "lower": sums.lower[cell_type],
+                            "upper": sums.upper[cell_type],
+                            "ensemble_half_width": 1.645 * spread[:, :, at].sum(2).std(0, ddof=1),
+                        }
                     )
-    columns = [
-        "seed",
-        "dataset",
-        "sample",
-        "cell_type",
-        "truth",
-        "fraction",
-        "half_width",
-        "ensemble_half_width",
-    ]
-    table = pd.DataFrame(rows, columns=columns).dropna()
+                )
+    table = pd.concat(rows, ignore_index=True).dropna()
     _tell_intervals(table)
     return table
-
-
-def _truth(entry: hpvade.datasets.BulkEntry) -> pd.DataFrame:
-    table = pd.read_csv(entry.truth, sep="\t", index_col=0)
-    table.index = table.index.astype(str)
-    return pd.DataFrame(
-        {name: table[list(columns)].sum(axis=1) for name, columns in entry.truth_types.items()}
-    )
-
-
-def _scored(entry: hpvade.datasets.BulkEntry, types: list[str]) -> dict[str, list[str]]:
-    merged = {name: list(parts) for name, parts in (entry.merge or {}).items()}
-    return {name: [t for t in merged.get(name, [name]) if t in types] for name in entry.headline_types}
 
 
 def _ensemble(model: hpvade.HPVADE, bulk: AnnData) -> np.ndarray:
@@ -147,9 +124,10 @@ def _tell_intervals(table: pd.DataFrame) -> None:
             chosen = rng.integers(0, len(rows_of), len(rows_of))
             resamples.append(np.concatenate([rows_of[i] for i in chosen]))
         error = (part["fraction"] - part["truth"]).abs().to_numpy()
-        for kind in ("half_width", "ensemble_half_width"):
-            lower = (part["fraction"] - part[kind]).clip(lower=0)
-            upper = (part["fraction"] + part[kind]).clip(upper=1)
+        members = [part["fraction"] + sign * part["ensemble_half_width"] for sign in (-1, 1)]
+        kinds = {"calibrated": (part["lower"], part["upper"]), "ensemble": members}
+        for kind, bounds in kinds.items():
+            lower, upper = (bound.clip(0, 1) for bound in bounds)
             width = (upper - lower).to_numpy()
             covered = ((part["truth"] >= lower) & (part["truth"] <= upper)).to_numpy()
             figures = np.array(
@@ -158,8 +136,8 @@ def _tell_intervals(table: pd.DataFrame) -> None:
                     for i in resamples
                 ]
             )
-            bounds = np.quantile(figures, [0.025, 0.975], axis=0)
-            told = zip(("coverage", "width", "rank"), figures[0], bounds.T, strict=True)
+            ends = np.quantile(figures, [0.025, 0.975], axis=0)
+            told = zip(("coverage", "width", "rank"), figures[0], ends.T, strict=True)
             print(name, kind, ", ".join(f"{n} {v:.2f} ({lo:.2f} to {hi:.2f})" for n, v, (lo, hi) in told))
 
 
@@ -246,7 +224,7 @@ def levels(data: Path) -> pd.DataFrame:
         }
         for dataset in BLOOD:
             entry = manifest.bulk[dataset]
-            truth = _truth(entry)
+            truth = hpvade.io.read_fractions(entry.truth)
             for mode in ("levels", "coarse only"):
                 cells = blood_cells(data, name)
                 cells.obs["coarse"] = cells.obs["cell_type"].replace(coarse_of)
@@ -258,15 +236,9 @@ def levels(data: Path) -> pd.DataFrame:
                 bulk = hpvade.io.read_bulk(entry.path, unit=entry.unit, genes=cells.var_names)
                 answer = trained(cells, bulk=bulk).deconvolve(bulk)
                 found = answer.levels["coarse"].fractions if mode == "levels" else answer.fractions
-                scored = _scored(entry, list(found))
-                pairs = [
-                    (found[parts].sum(axis=1), truth[t].reindex(found.index)) for t, parts in scored.items()
-                ]
-                e, t = (
-                    np.concatenate([np.asarray(side) for side in sides]) for sides in zip(*pairs, strict=True)
-                )
-                there = np.isfinite(t)
-                rows.append((name, dataset, mode, pearson(e[there], t[there]), ccc(e[there], t[there])))
+                mapping = scored_columns(entry, {name: [name] for name in found})
+                pooled = evaluate(found, truth, mapping=mapping, n_bootstrap=0).pooled
+                rows.append((name, dataset, mode, pooled["r"], pooled["ccc"]))
                 print(*rows[-1], flush=True)
     return pd.DataFrame(rows, columns=["reference", "dataset", "model", "r", "ccc"])
 

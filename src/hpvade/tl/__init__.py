@@ -8,6 +8,7 @@ from hpvade.tl._deconvolve import Deconvolution, deconvolve
 from hpvade.tl._estimate import Estimate, estimate
 from hpvade.tl._expression import ALL_ALIKE, part_samples
 from hpvade.tl._fit import fit_fractions
+from hpvade.tl._groups import sum_types
 from hpvade.tl._leave_out import LabelledCells, UnknownCalibration, calibrate_unknown
 from hpvade.tl._quality import FLAGS
 
@@ -28,4 +29,5 @@ __all__ = [
     "fit_fractions",
     "fraction_covariance",
     "part_samples",
+    "sum_types",
 ]

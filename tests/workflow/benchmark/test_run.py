@@ -67,7 +67,9 @@ class TestResults:
             ("fine.hpvade.flow.4", 0, 24), ("fine.hpvade.flow.5", 1, 24), ("fine.nnls.flow.4", 2, 24),
         ]  # fmt: skip
         made = {path.name for path in (out / "estimates").iterdir()}
-        assert made == {f"{name}.{ending}" for name, *_ in names for ending in ("tsv", "json")}
+        expected = {f"{name}.{ending}" for name, *_ in names for ending in ("tsv", "json")}
+        expected |= {f"{name}.intervals.tsv" for name, *_ in names if ".hpvade." in name}
+        assert made == expected
 
     def test_a_line_for_each_pair(self, ran):
         lines = ran[3]
@@ -84,6 +86,9 @@ class TestResults:
         flow = table[(table["reference"] == "fine") & (table["dataset"] == "flow")]
         assert list(dict.fromkeys(flow["method"])) == ["hpvade", "nnls", "em", "svr", "mean", "exact"]
         assert list(dict.fromkeys(flow["scope"])) == ["B", "Mono", "T", "mean of types", "pooled"]
+        told = flow["method"] == "hpvade"
+        assert flow.loc[told, ["coverage", "width"]].notna().all(axis=None)
+        assert flow.loc[~told, ["coverage", "width"]].isna().all(axis=None)
         exact = flow[flow["method"] == "exact"]
         assert exact["ccc"].to_numpy() == pytest.approx(1)
         assert exact["seed"].isna().all()
@@ -105,11 +110,14 @@ class TestResults:
             for part in (
                 "seeds 4, 5", "Skipped organs", "## By cell type", "## Mean over all pairs",
                 "### all, merged (6 samples)", "## Each pair pooled",
+                "## Intervals and unknown content",
             )
         ]  # fmt: skip
         assert places == sorted(places)
         assert "| undefined |" in text
         assert " ± " in text
+        last = text.split("## Intervals and unknown content")[1].strip().splitlines()
+        assert [line.split(" | ")[2] for line in last[2:]] == ["hpvade"] * 4
         widths = {}
         for block in text.split("\n\n"):
             lines = [line for line in block.splitlines() if line.startswith("|")]
@@ -145,7 +153,9 @@ class TestGoingOn:
         with pytest.raises(KeyboardInterrupt):
             run(methods=["hpvade", "nnls", "mean"])
         files = sorted((tmp_path / "out" / "estimates").iterdir())
-        assert {path.stem for path in files} == {"fine.hpvade.flow.0", "fine.nnls.flow.0"}
+        assert {path.stem for path in files} == {
+            "fine.hpvade.flow.0", "fine.hpvade.flow.0.intervals", "fine.nnls.flow.0",
+        }  # fmt: skip
         assert not (tmp_path / "out" / "results.tsv").exists()
         before = [(path.read_bytes(), path.stat().st_mtime_ns) for path in files]
 
@@ -286,3 +296,20 @@ def test_the_seed_of_the_bootstrap_moves_bounds_only(run, calls):
     assert len(calls) == 2
     np.testing.assert_array_equal(first["ccc"], second["ccc"])
     assert (first["ccc_lower"] != second["ccc_lower"]).any()
+
+
+def test_what_was_read_again_is_what_was_written(run, calls, tmp_path):
+    first = run(methods=["hpvade"], datasets=["flow"]).table
+    again = run(methods=["hpvade"], datasets=["flow"]).table
+    assert len(calls) == 1
+    pd.testing.assert_frame_equal(first, again)
+    path = tmp_path / "out" / "estimates" / "fine.hpvade.flow.0.intervals.tsv"
+    path.write_text("sample\tscope\n")
+    with pytest.raises(FileFormatError, match=r"intervals.tsv cannot be read .*Mend or remove it"):
+        run(methods=["hpvade"], datasets=["flow"])
+
+
+def test_unknown_content_has_no_column_in_a_benchmark(run, calls):
+    train = TrainOptions("fast", {"deconvolve": {"with_unknown": True}})
+    with pytest.raises(InputError, match="with_unknown"):
+        run(methods=["hpvade"], datasets=["flow"], train=train)

@@ -11,6 +11,7 @@ import pandas as pd
 from hpvade import _keys
 from hpvade._errors import LabelError, suggest
 from hpvade._warnings import HPVADEWarning
+from hpvade.datasets import scored_columns
 from hpvade.io import is_missing_label, match_genes, read_bulk, read_reference
 from hpvade.model import HPVADE
 from hpvade.pp import apply_label_map, combine_references
@@ -18,6 +19,7 @@ from hpvade.workflow._compare import baseline_fractions
 from hpvade.workflow._deconvolve import deconvolve_bulk
 from hpvade.workflow._record import RunRecord, peak_memory_mb, set_threads
 from hpvade.workflow._train import train_model
+from hpvade.workflow.benchmark._intervals import intervals_of
 from hpvade.workflow.benchmark._plan import MODEL
 
 if TYPE_CHECKING:
@@ -50,10 +52,21 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Cell fractions, samples × cell types, and facts: seconds, peak memory, notes."""
+    """What a method says of a set.
+
+    Attributes
+    ----------
+    fractions
+        Cell fractions, samples × cell types.
+    facts
+        Seconds, peak memory, notes.
+    intervals
+        As `intervals_of` makes them; None where the method has none.
+    """
 
     fractions: pd.DataFrame
     facts: dict[str, Any]
+    intervals: pd.DataFrame | None = None
 
 
 def estimate(task: Task) -> Estimate:
@@ -75,7 +88,11 @@ def estimate(task: Task) -> Estimate:
             model, finished = train_model(cells, bulk=bulk, options=task.train, record=record)
             if not finished:
                 raise KeyboardInterrupt
-            fractions = deconvolve_bulk(model, bulk, record=record).fractions
+            answer = deconvolve_bulk(model, bulk, record=record)
+            fractions = answer.fractions
+            scored = scored_columns(task.bulk, task.reference.coarse)["estimate"]
+            assert model.calibration is not None  # for the type checker: training has ended
+            intervals = intervals_of(answer, scored, calibration=model.calibration)
         else:
             with record.stage("prepare"):
                 model = HPVADE(
@@ -90,6 +107,7 @@ def estimate(task: Task) -> Estimate:
                     model.training_fractions = drawn.fractions
                 named = match_genes(bulk, prepared.var)
                 (fractions,) = baseline_fractions(model, named, methods=[task.method]).values()
+            intervals = None
     facts = {
         "seconds": round(sum(record.timings.values()), 3),
         "seconds_of_stages": record.timings,
@@ -97,7 +115,7 @@ def estimate(task: Task) -> Estimate:
         "genes": len(model.data_signature.genes),
         "notes": list(dict.fromkeys(str(w.message) for w in caught if isinstance(w.message, HPVADEWarning))),
     }
-    return Estimate(fractions, facts)
+    return Estimate(fractions, facts, intervals)
 
 
 def load_reference(reference: BenchmarkReference) -> AnnData:

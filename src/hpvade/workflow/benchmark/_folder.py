@@ -11,6 +11,7 @@ from hpvade._errors import FileFormatError, OutputError
 from hpvade.io import output_file, read_fractions, write_fractions
 from hpvade.model import preset_config, versions
 from hpvade.workflow.benchmark._fit import Estimate
+from hpvade.workflow.benchmark._intervals import read_intervals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,30 +31,39 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkFolder:
-    """Finished estimates of one benchmark: ``estimates/NAME.tsv``, and ``NAME.json`` that says it is done."""
+    """Finished estimates of one benchmark.
+
+    Each is ``estimates/NAME.tsv``, ``NAME.intervals.tsv`` if the method has intervals, and at last
+    ``NAME.json``, which says that it is done.
+    """
 
     path: Path
 
     def is_done(self, name: str) -> bool:
         """Whether the estimate was written to its end."""
-        return all(file.exists() for file in self._files(name))
+        table, _, facts = self._files(name)
+        return table.exists() and facts.exists()
 
     def write(self, name: str, estimate: Estimate) -> None:
         """Write an estimate, its facts last."""
-        table, facts = self._files(name)
+        table, intervals, facts = self._files(name)
         with output_file(table, force=True) as partial:
             write_fractions(estimate.fractions, partial)
+        if estimate.intervals is not None:
+            with output_file(intervals, force=True) as partial:
+                estimate.intervals.to_csv(partial, sep="\t", index=False, float_format="%.8g")
         with output_file(facts, force=True) as partial:
             partial.write_text(json.dumps(estimate.facts, indent=1) + "\n")
 
     def read(self, name: str) -> Estimate:
         """Read a finished estimate."""
-        table, facts = self._files(name)
-        return Estimate(read_fractions(table), read_facts(facts))
+        table, intervals, facts = self._files(name)
+        bounds = read_intervals(intervals) if intervals.exists() else None
+        return Estimate(read_fractions(table), read_facts(facts), bounds)
 
-    def _files(self, name: str) -> tuple[Path, Path]:
+    def _files(self, name: str) -> tuple[Path, Path, Path]:
         folder = self.path / ESTIMATES
-        return folder / f"{name}.tsv", folder / f"{name}.json"
+        return folder / f"{name}.tsv", folder / f"{name}.intervals.tsv", folder / f"{name}.json"
 
 
 def read_facts(path: Path) -> dict[str, Any]:

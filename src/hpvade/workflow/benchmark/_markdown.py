@@ -6,19 +6,23 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from hpvade.workflow.benchmark._score import COSTS, METRICS, POOLED, by_type, over_seeds
+from hpvade.workflow.benchmark._intervals import UNKNOWN
+from hpvade.workflow.benchmark._score import COSTS, INTERVALS, METRICS, PAIR, POOLED, by_type, over_seeds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _UNDEFINED = "undefined"
+_OF_UNKNOWN = ("r", "bias", *INTERVALS)
 _HOW_TO_READ = """\
 r: Pearson correlation; CCC: Lin's concordance; RMSE and MAE in fractions of cells. Values per cell type are
 over samples; r_type and ccc_type are their means over types; pooled values are over all pairs of sample and
 type, and flatter, because types differ in their mean. Several seeds: mean ± standard deviation. In brackets:
 95 % bootstrap over samples, the widest of the seeds. "undefined": a constant estimate or truth; means skip
-it, and a mean over fewer pairs does not compare. Seconds are from data in memory to fractions; the memory is
-that of the whole process. Every value: `results.tsv`."""
+it, and a mean over fewer pairs does not compare. Coverage: the share of 90 % intervals that hold the measured
+fraction; width: their median. Unknown: the share of cells of no type of the reference, against the measured
+fractions of all cells that no coarse type of the reference covers. Seconds are from data in memory to
+fractions; the memory is that of the whole process. Every value: `results.tsv`."""
 
 
 def markdown(table: pd.DataFrame, summary: pd.DataFrame, *, heading: str, notes: Sequence[str]) -> str:
@@ -47,23 +51,26 @@ def markdown(table: pd.DataFrame, summary: pd.DataFrame, *, heading: str, notes:
     for (reference, dataset), of_pair in pairs.groupby(["reference", "dataset"], sort=False):
         parts.append(f"### {reference}, {dataset} ({of_pair['n_samples'].iloc[0]:.0f} samples)")
         for metric, title in (("r", "Pearson r"), ("ccc", "CCC")):
-            parts += [f"{title}:", _pair_table(of_pair[of_pair["scope"] != POOLED], metric)]
+            parts += [f"{title}:", _pair_table(of_pair[~of_pair["scope"].isin([POOLED, UNKNOWN])], metric)]
     parts += ["## Each pair pooled", _pooled_table(pairs[pairs["scope"] == POOLED])]
+    if pairs[INTERVALS].notna().any(axis=None):
+        parts += ["## Intervals and unknown content", _intervals_table(pairs)]
     return "\n\n".join(parts) + "\n"
 
 
 def _summary_table(summary: pd.DataFrame) -> str:
-    metrics = [name for name in summary if name not in ("pairs", *COSTS)]
+    metrics = [name for name in summary if name not in ("pairs", *INTERVALS, *COSTS)]
     rows = [
         [
             row["method"],
             str(row["pairs"]),
             *(_number(row[m]) for m in metrics),
+            *(_told(row[name]) for name in INTERVALS),
             *(_amount(row[c]) for c in COSTS),
         ]
         for row in summary.reset_index().to_dict("records")
     ]
-    return _table(["method", "pairs", *map(str, metrics), "seconds", "peak MB"], rows)
+    return _table(["method", "pairs", *map(str, metrics), *INTERVALS, "seconds", "peak MB"], rows)
 
 
 def _pair_table(of_pair: pd.DataFrame, metric: str) -> str:
@@ -88,6 +95,21 @@ def _pooled_table(pooled: pd.DataFrame) -> str:
     )
 
 
+def _intervals_table(pairs: pd.DataFrame) -> str:
+    """Each pair and method that tells intervals: how far they hold, and unknown content."""
+    told = pairs[pairs[INTERVALS].notna().all(axis=1)].set_index([*PAIR, "method", "scope"])
+    rows = []
+    for key in dict.fromkeys(index[:3] for index in told.index):
+        row = [*key, *(_number(told.loc[(*key, POOLED), name]) for name in INTERVALS)]
+        unknown = (*key, UNKNOWN)
+        row += (
+            [_number(told.loc[unknown, name]) for name in _OF_UNKNOWN] if unknown in told.index else [""] * 4
+        )
+        rows.append(row)
+    columns = ["reference", "set", "method", *INTERVALS, *(f"unknown: {name}" for name in _OF_UNKNOWN)]
+    return _table(columns, rows)
+
+
 def _bounded(row: pd.Series, metric: str) -> str:
     if pd.isna(row[metric]):
         return _UNDEFINED
@@ -100,6 +122,10 @@ def _bounded(row: pd.Series, metric: str) -> str:
 
 def _number(value: float) -> str:
     return _UNDEFINED if pd.isna(value) else f"{value:.3f}"
+
+
+def _told(value: float) -> str:
+    return "" if pd.isna(value) else f"{value:.3f}"
 
 
 def _amount(value: float) -> str:

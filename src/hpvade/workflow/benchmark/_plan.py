@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hpvade._errors import FileFormatError, InputError, suggest
 from hpvade.datasets import scored_columns
 from hpvade.tl.baselines import METHODS
+from hpvade.workflow.benchmark._intervals import UNKNOWN
 from hpvade.workflow.benchmark._score import MEAN, POOLED
 
 if TYPE_CHECKING:
@@ -82,8 +83,10 @@ def make_plan(manifest: Manifest, *, references: Sequence[str] = (), datasets: S
     chosen = {name: known[name] for name in references or known}
     sets = {name: manifest.bulk[name] for name in datasets or manifest.bulk}
     for dataset, entry in sets.items():
-        for name in set(entry.headline_types) & {MEAN, POOLED}:
-            msg = f"A headline type of '{dataset}' is named '{name}', which stands for a mean. Rename it."
+        for name in set(entry.headline_types) & {MEAN, POOLED, UNKNOWN}:
+            msg = (
+                f"A headline type of '{dataset}' is named '{name}', which stands for another row. Rename it."
+            )
             raise InputError(msg)
     missing = {
         (reference, dataset): _missing_types(entry, known[reference])

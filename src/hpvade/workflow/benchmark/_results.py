@@ -11,7 +11,7 @@ import pandas as pd
 from hpvade.io import output_file
 from hpvade.pl import benchmark_summary
 from hpvade.workflow.benchmark._markdown import markdown
-from hpvade.workflow.benchmark._score import COSTS
+from hpvade.workflow.benchmark._score import COSTS, INTERVALS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,10 +27,11 @@ class Benchmark:
     notes: Sequence[str]
 
     def summary_text(self) -> str:
-        """Return the summary as text; an undefined metric says so, an unknown cost is left blank."""
+        """Return the summary as text; an undefined metric says so, what is unknown is left blank."""
         shown = self.summary.astype(object)
         for name in self.summary:
-            style, absent = ("{:.0f}", "") if name in ("pairs", *COSTS) else ("{:.3f}", "undefined")
+            style = "{:.0f}" if name in ("pairs", *COSTS) else "{:.3f}"
+            absent = "" if name in (*INTERVALS, *COSTS) else "undefined"
             shown[name] = [absent if pd.isna(v) else style.format(v) for v in self.summary[name]]
         return shown.to_string()
 

@@ -12,7 +12,7 @@ from hpvade._errors import HPVADEError, InputError
 from hpvade._process import in_own_process
 from hpvade.datasets import read_manifest
 from hpvade.io import output_file, read_fractions
-from hpvade.model import versions
+from hpvade.model import preset_config, versions
 from hpvade.workflow._record import RunRecord
 from hpvade.workflow._train import TrainOptions
 from hpvade.workflow.benchmark._fit import Task, estimate
@@ -103,7 +103,7 @@ def benchmark_files(
     options, train = options or BenchmarkOptions(), train or TrainOptions()
     record = RunRecord(options.seeds[0] if options.seeds else 0, on_stage)
     with record.stage("read"):
-        _check_options(options)
+        _check_options(options, train)
         manifest = read_manifest(data)
         plan = make_plan(manifest, references=options.references, datasets=options.datasets)
         truths = {dataset: _read_truth(plan, dataset) for dataset in {d for _, d in plan.pairs}}
@@ -142,7 +142,10 @@ def benchmark_files(
     return result
 
 
-def _check_options(options: BenchmarkOptions) -> None:
+def _check_options(options: BenchmarkOptions, train: TrainOptions) -> None:
+    if preset_config(train.preset).updated(train.changes).deconvolve.with_unknown:
+        msg = "A benchmark compares fractions of the known types; leave with_unknown out of the settings."
+        raise InputError(msg)
     check_names(options.methods, METHOD_NAMES, what="method")
     for what, given in (("method", options.methods), ("seed", options.seeds)):
         if not given:
