@@ -3,10 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import torch
 
 import hpvade
 from hpvade.pp import counts_to_cpm, prepared_signature, rna_fractions
 from hpvade.simulate import SimulateConfig, draw_mixtures, simulate
+from hpvade.simulate._kernel import sum_rows
 
 
 def test_label_is_what_was_drawn():
@@ -112,3 +114,40 @@ def test_blocks_of_the_product_fit_together(n_mixtures):
     )
     np.testing.assert_allclose(counts_to_cpm(sums).sum(1), 1e6, rtol=1e-5)
     assert sums.sum() == pytest.approx(counts.sum() * n_mixtures, rel=0.05)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_kernel_is_the_sparse_product_for_any_number_of_threads(weighted):
+    rng = np.random.default_rng(3)
+    counts = sp.random(60, 40, density=0.2, format="csr", dtype=np.float32, random_state=rng)
+    rows = rng.integers(0, 60, (25, 30))
+    factor = rng.uniform(0.5, 2, 60).astype(np.float32) if weighted else None
+    chosen = np.zeros((25, 60))
+    np.add.at(chosen, (np.arange(25)[:, None], rows), 1 if factor is None else factor[rows])
+    before = torch.get_num_threads()
+    sums = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            sums.append(sum_rows(counts, rows, weight=factor))
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_array_equal(*sums)
+    np.testing.assert_allclose(sums[0], chosen @ counts.toarray(), rtol=1e-5, atol=1e-5)
+
+
+def test_cells_are_drawn_alike_within_a_type_and_its_source():
+    # One gene for each cell: the sums say how often each was drawn.
+    types, source = np.array([1, 0, 1, 0, 1, 1]), np.array([0, 1, 2, 0, 2, 0])
+    sums, _ = draw_mixtures(
+        sp.csr_matrix(np.eye(6, dtype=np.float32)),
+        types,
+        fractions=np.full((4000, 2), 0.5),
+        n_cells=10,
+        rng=np.random.default_rng(0),
+        source=source,
+    )
+    # Of type 0 two sources with a cell each; of type 1 two sources with two cells each.
+    np.testing.assert_allclose(sums.mean(0), [1.25, 2.5, 1.25, 2.5, 1.25, 1.25], atol=0.1)
+    assert ((sums[:, [1, 3]] > 0).sum(1) <= 1).all()
+    assert not ((sums[:, [0, 5]].sum(1) > 0) & (sums[:, [2, 4]].sum(1) > 0)).any()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 _DATA_PREFIX = "data."  # what the reference shows, beside the network's own weights
 _SIGNATURE = ("cpm", "rna_content")
 _STATES = ("cell_type", "log_change")

@@ -45,6 +45,7 @@ class DeconvolutionNetwork(nn.Module):
         self.input_space = config.input_space
         self.register_buffer("center", mean_log)
         self.register_buffer("trust", trust)
+        self.hide = nn.Dropout(config.input_dropout)  # the same genes from all members
         self.members = nn.ModuleList(
             _member([n_genes, *config.hidden], n_types, config) for _ in range(config.members)
         )
@@ -66,11 +67,12 @@ class DeconvolutionNetwork(nn.Module):
         x = (cpm_to_log(cpm) - self.center) * self.trust if self.input_space == "log" else cpm
         if measured is not None:
             x = x * measured
+        x = self.hide(x)
         return torch.stack([member(x).softmax(-1) for member in self.members])
 
 
 def _member(widths: Sequence[int], n_types: int, config: NetworkConfig) -> nn.Sequential:
-    layers: list[nn.Module] = [nn.Dropout(config.input_dropout)]
+    layers: list[nn.Module] = []
     for n_in, n_out in pairwise(widths):
         layers.append(nn.Linear(n_in, n_out))
         if config.layer_norm:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 
 if TYPE_CHECKING:
+    import scipy.sparse as sp
     from numpy.typing import NDArray
+
+_BLOCK = 500  # mixtures whose cells are drawn at once
 
 
 def draw_mixtures(
@@ -46,45 +48,59 @@ def draw_mixtures(
     Summed counts, shape (n_mixtures, n_genes), and the **realised** fractions (cells drawn / cells in all),
     shape (n_mixtures, n_types). The label is what was drawn, never what was wanted.
     """
+    from hpvade.simulate._kernel import sum_rows  # noqa: PLC0415 - numba takes half a second to import
+
     n_types = fractions.shape[1]
     available = np.bincount(cell_type, minlength=n_types) > 0
     wanted = np.where(available, fractions, 0.0)
     # A mixture of nothing but unavailable types becomes an even one of the available types.
     wanted[wanted.sum(1) == 0] = available
     drawn = rng.multinomial(n_cells, wanted / wanted.sum(1, keepdims=True))
-    rows, cells = [], []
-    for k in np.flatnonzero(available):
-        rows.append(np.repeat(np.arange(len(drawn)), drawn[:, k]))
-        pool = np.flatnonzero(cell_type == k)
-        first, size = _pools(pool, None if source is None else source[pool], n=len(drawn), rng=rng)
-        order = pool if source is None else pool[np.argsort(source[pool], kind="stable")]
-        offset = rng.random(rows[-1].size) * np.repeat(size, drawn[:, k])
-        cells.append(order[np.repeat(first, drawn[:, k]) + offset.astype(np.int64)])
-    row, cell = np.concatenate(rows), np.concatenate(cells)
-    factor = np.ones(counts.shape[0]) if rna_weight is None else rna_weight
-    weight = sp.csr_matrix(
-        (factor[cell].astype(np.float32), (row, cell)), shape=(len(drawn), counts.shape[0]), dtype=np.float32
-    )
-    return _dense_product(weight, counts), drawn / n_cells
+    pools = _Pools.of(cell_type, source, n_types=n_types)
+    sums = np.empty((len(drawn), counts.shape[1]), np.float32)
+    for start in range(0, len(drawn), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        sums[block] = sum_rows(counts, pools.draw(drawn[block], rng=rng), weight=rna_weight)
+    return sums, drawn / n_cells
 
 
-def _pools(
-    pool: NDArray[np.integer], source: NDArray[np.integer] | None, *, n: int, rng: np.random.Generator
-) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
-    """For each of n mixtures: where its pool of cells starts among those sorted by source, and its size."""
-    if source is None:
-        return np.zeros(n, np.int64), np.full(n, pool.size)
-    size_of = np.unique(source, return_counts=True)[1]
-    first_of = np.concatenate([[0], np.cumsum(size_of)[:-1]])
-    chosen = rng.integers(0, size_of.size, n)
-    return first_of[chosen], size_of[chosen]
+class _Pools(NamedTuple):
+    """Cells sorted by type and, within a type, by source; of each type, where its sources start.
 
+    ``first`` and ``size`` have one row for each type, padded to the largest number of sources.
+    """
 
-def _dense_product(
-    weight: sp.csr_matrix, counts: sp.csr_matrix, *, block_size: int = 500
-) -> NDArray[np.float32]:
-    """Multiply by blocks of mixtures, so that no second dense copy of the result is ever held."""
-    total = np.empty((weight.shape[0], counts.shape[1]), np.float32)
-    for start in range(0, len(total), block_size):
-        total[start : start + block_size] = (weight[start : start + block_size] @ counts).toarray()
-    return total
+    cells: NDArray[np.integer]
+    first: NDArray[np.integer]
+    size: NDArray[np.integer]
+    n_sources: NDArray[np.integer]
+
+    @classmethod
+    def of(
+        cls, cell_type: NDArray[np.integer], source: NDArray[np.integer] | None, *, n_types: int
+    ) -> _Pools:
+        source = np.zeros(len(cell_type), np.int64) if source is None else source
+        cells = np.lexsort([source, cell_type])
+        size = np.zeros((n_types, source.max() + 1), np.int64)
+        np.add.at(size, (cell_type, source), 1)
+        first = (size.ravel().cumsum() - size.ravel()).reshape(size.shape)
+        there = np.argsort(size == 0, axis=1, kind="stable")  # sources that the type has come first
+        return cls(
+            cells,
+            np.take_along_axis(first, there, 1),
+            np.take_along_axis(size, there, 1),
+            (size > 0).sum(1),
+        )
+
+    def draw(self, drawn: NDArray[np.integer], *, rng: np.random.Generator) -> NDArray[np.integer]:
+        """Draw cells with replacement, each type of a mixture from one of its sources.
+
+        ``drawn``: cells of each type, shape (n_mixtures, n_types). Returns (n_mixtures, n_cells).
+        """
+        types = np.arange(drawn.shape[1])
+        chosen = (rng.random(drawn.shape) * self.n_sources).astype(np.int64)
+        first, size = (
+            table[types, chosen].ravel().repeat(drawn.ravel()) for table in (self.first, self.size)
+        )
+        at = first + (rng.random(first.size) * size).astype(np.int64)
+        return self.cells[at].reshape(len(drawn), -1)

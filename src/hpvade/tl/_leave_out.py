@@ -110,21 +110,22 @@ def calibrate_unknown(
         return None
     of_model = profiles.of_model()
     of_states = states.signature(of_model.cpm)
+    counts = cells.counts[:, cell.genes]
     generic, truth = [], []
     for k in range(n_types):
         others = np.delete(profiles.signature.cell_types, k)
         known = draw_fractions(n_each, list(others), rng=rng, config=SimulateConfig())
         share = rng.uniform(0, _LARGEST_SHARE, (n_each, 1)) * (np.arange(n_each)[:, None] % 2)
         fractions = np.insert(known * (1 - share), k, share[:, 0], axis=1)
-        counts, realised = draw_mixtures(
-            cells.counts[:, cell.genes],
+        sums, realised = draw_mixtures(
+            counts,
             cells.cell_type,
             fractions=fractions,
             n_cells=_N_CELLS,
             rng=rng,
             rna_weight=cells.rna_weight,
         )
-        mixtures = add_foreign_effects(counts_to_cpm(counts), rng=rng)
+        mixtures = add_foreign_effects(counts_to_cpm(sums), rng=rng)
         answer = _fit_without(
             k,
             mixtures[:, : len(of_model.genes)],

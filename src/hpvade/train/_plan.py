@@ -85,6 +85,7 @@ class TrainingPlan(lightning.LightningModule):
         optimizer = torch.optim.AdamW(
             [{"params": others}, {"params": [signature.log_change]}],
             lr=rate,
+            fused=True,
             weight_decay=self.config.weight_decay,
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(

@@ -18,7 +18,7 @@ def mixture_em(
     signature_cpm: ArrayLike,
     *,
     rna_content: ArrayLike,
-    tolerance: float = 1e-8,
+    tolerance: float = 1e-7,
     max_iterations: int = 10_000,
 ) -> BaselineFractions:
     """Explain each sample as draws of transcripts from the signature's cell types.
