@@ -6,6 +6,7 @@ import scipy.sparse as sp
 import torch
 
 import hpvade
+from hpvade._errors import InputError
 from hpvade.pp import counts_to_cpm, prepared_signature, rna_fractions
 from hpvade.simulate import SimulateConfig, draw_mixtures, simulate
 from hpvade.simulate._kernel import sum_rows
@@ -151,3 +152,19 @@ def test_cells_are_drawn_alike_within_a_type_and_its_source():
     np.testing.assert_allclose(sums.mean(0), [1.25, 2.5, 1.25, 2.5, 1.25, 1.25], atol=0.1)
     assert ((sums[:, [1, 3]] > 0).sum(1) <= 1).all()
     assert not ((sums[:, [0, 5]].sum(1) > 0) & (sums[:, [2, 4]].sum(1) > 0)).any()
+
+
+def test_any_sparse_matrix_and_what_does_not_fit():
+    counts = sp.csr_matrix(np.arange(12, dtype=np.float32).reshape(4, 3))
+    given = {"fractions": np.ones((5, 1)), "n_cells": 6}
+    sums = [
+        draw_mixtures(kind(counts), np.zeros(4, int), rng=np.random.default_rng(0), **given)[0]
+        for kind in (sp.csr_matrix, sp.csc_matrix, sp.coo_matrix)
+    ]
+    np.testing.assert_array_equal(sums[0], sums[1])
+    np.testing.assert_array_equal(sums[0], sums[2])
+    rng = np.random.default_rng(0)
+    with pytest.raises(InputError, match="cell_type has 9 values for 4 cells"):
+        draw_mixtures(counts, np.zeros(9, int), rng=rng, **given)
+    with pytest.raises(InputError, match="rna_weight has 3 values for 4 cells"):
+        draw_mixtures(counts, np.zeros(4, int), rng=rng, rna_weight=np.ones(3), **given)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -48,13 +50,30 @@ def test_all_types_sum_to_1_for_certain(answered):
 
 def test_a_type_that_is_not_there(answered):
     answer, _ = answered
-    with pytest.raises(InputError, match=r"no cell type 'b'. It has: B, Monocyte, T"):
+    with pytest.raises(InputError, match=r"no cell type 'b' for the group 'x'. It has: B, Monocyte, T"):
         sum_types(answer, {"x": ["b"]}, calibration=Calibration(np.ones((9, 3))), level=0.5)
 
 
 def test_unknown_content_has_no_covariance(answered):
     answer, calibration = answered
     told = pd.DataFrame({"unknown": 0.2, "unknown_lower": 0.1, "unknown_upper": 0.3}, index=answer.qc.index)
-    answer.qc[list(told)] = told
-    with pytest.raises(InputError, match="unknown"):
-        sum_types(answer.with_unknown(), {"x": ["B"]}, calibration=calibration)
+    with_unknown = replace(answer, qc=answer.qc.assign(**told)).with_unknown()
+    with pytest.raises(InputError, match="with_unknown"):
+        sum_types(with_unknown, {"x": ["B"]}, calibration=calibration)
+
+
+@pytest.mark.parametrize(
+    ("groups", "level", "message"),
+    [
+        ({"x": []}, 0.9, "group 'x' must be a list of cell types"),
+        ({"x": "BT"}, 0.9, "must be a list of cell types, but is 'BT'"),
+        ({"x": (name for name in "B")}, 0.9, "must be a list"),
+        ({"x": [3]}, 0.9, "no cell type '3'"),
+        ({"x": ["B"]}, 0, "level=0 must lie between"),
+        ({"x": ["B"]}, 90, "level=90 must lie between"),
+    ],
+)
+def test_bad_groups_and_levels(answered, groups, level, message):
+    answer, calibration = answered
+    with pytest.raises(InputError, match=message):
+        sum_types(answer, groups, calibration=calibration, level=level)

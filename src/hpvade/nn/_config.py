@@ -23,7 +23,7 @@ class NetworkConfig(BaseModel):
     dropout
         Dropout after each hidden layer of a member.
     input_dropout
-        Share of genes that training hides from a member; a gene that a bulk table lacks is hidden likewise.
+        Share of genes that training hides; a gene that a bulk table lacks is hidden likewise.
     layer_norm
         Normalise hidden layers.
     input_space

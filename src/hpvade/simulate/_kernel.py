@@ -27,7 +27,7 @@ def sum_rows(
     counts
         Shape (n_rows, n_genes), CSR, float32.
     rows
-        Rows to sum, shape (n_mixtures, n_cells); a row may come again.
+        Rows to sum, shape (n_mixtures, n_cells), 0 … n_rows-1, which is not checked; a row may come again.
     weight
         Factor of each row, shape (n_rows,). Default: 1.
 
@@ -35,10 +35,14 @@ def sum_rows(
     -------
     Shape (n_mixtures, n_genes).
     """
-    numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
     sums = np.zeros((len(rows), counts.shape[1]), np.float32)
     factor = np.empty(0, np.float32) if weight is None else weight.astype(np.float32)
-    _add_rows(counts.data, counts.indices, counts.indptr, rows, factor, sums)
+    before = numba.get_num_threads()
+    numba.set_num_threads(min(torch.get_num_threads(), before))
+    try:
+        _add_rows(counts.data, counts.indices, counts.indptr, rows, factor, sums)
+    finally:
+        numba.set_num_threads(before)
     return sums
 
 

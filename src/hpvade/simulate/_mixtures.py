@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
+
+from hpvade._errors import InputError
 
 if TYPE_CHECKING:
-    import scipy.sparse as sp
     from numpy.typing import NDArray
 
 _BLOCK = 500  # mixtures whose cells are drawn at once
@@ -47,9 +49,19 @@ def draw_mixtures(
     -------
     Summed counts, shape (n_mixtures, n_genes), and the **realised** fractions (cells drawn / cells in all),
     shape (n_mixtures, n_types). The label is what was drawn, never what was wanted.
+
+    Raises
+    ------
+    InputError
+        ``cell_type``, ``source`` or ``rna_weight`` does not have one value for each cell.
     """
     from hpvade.simulate._kernel import sum_rows  # noqa: PLC0415 - numba takes half a second to import
 
+    counts = sp.csr_matrix(counts)
+    for name, values in (("cell_type", cell_type), ("source", source), ("rna_weight", rna_weight)):
+        if values is not None and len(values) != counts.shape[0]:
+            msg = f"{name} has {len(values)} values for {counts.shape[0]} cells; give one for each."
+            raise InputError(msg)
     n_types = fractions.shape[1]
     available = np.bincount(cell_type, minlength=n_types) > 0
     wanted = np.where(available, fractions, 0.0)

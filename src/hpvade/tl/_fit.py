@@ -16,6 +16,7 @@ _LARGEST_DAMPING = 1e7
 _MAX_ITERATIONS = 100
 _TOLERANCE = 1e-4  # largest step, in logits, at which a fit has converged; fractions are then good to 1e-5
 _FIRST_TOLERANCE = 1e-3  # of the fit that only tells outliers
+_MOST_PRODUCTS = 2**25  # numbers held of all pairs of columns of S, 256 MB
 _SMALLEST_LIMIT = 1e-7  # of outliers, where a sample fits exactly
 
 
@@ -24,6 +25,7 @@ class _Problem(NamedTuple):
 
     log_bulk: Tensor  # log(b + c), (n, n_genes)
     signature_cpm: Tensor  # (n_genes, n_types)
+    pairs: Tensor | None  # S_gk S_gj of all k ≤ j, (n_genes, n_types · (n_types + 1) / 2); None: too many
     log_content: Tensor  # log m, (n_types,)
     weight: Tensor  # (n_genes,), mean 1
     start: Tensor  # logits of the prior, (n, n_types)
@@ -68,7 +70,8 @@ def fit_fractions(
     network trains with, in a log space whose floor c fits bulk. A first fit does just that; the second takes
     Huber's ρ (1964), linear beyond ``outlier`` standard deviations of the first one's residuals (by their
     median), so that genes that a platform measures wrongly cannot decide between types that are alike. The
-    offset takes up what scales all genes alike. Solved by Levenberg–Marquardt steps in the logits of p.
+    offset takes up what scales all genes alike. Solved in the logits of p by damped Newton steps, and
+    Gauss–Newton steps where the objective is not convex.
 
     A type may have several columns, one for each of its states; they then stand where types stand here, and
     λ holds for each.
@@ -107,6 +110,7 @@ def fit_fractions(
     problem = _Problem(
         log_bulk=(cpm + noise_floor).log(),
         signature_cpm=signature_cpm,
+        pairs=_pairs(signature_cpm),
         log_content=rna_content.log(),
         weight=trust / trust.mean(),
         start=prior.clamp_min(_SMALLEST_PRIOR).log(),
@@ -184,40 +188,88 @@ def _evaluate(problem: _Problem, unknowns: Tensor, *, limit: Tensor) -> _Iterate
 
 
 def _expansion(problem: _Problem, state: _Iterate, *, limit: Tensor) -> tuple[Tensor, Tensor]:
-    """Half the negative gradient, (n, n_types + 1), and half the Gauss–Newton Hessian of the objective.
+    """Half the negative gradient, (n, n_types + 1), and a positive definite half of the Hessian.
 
-    The slope of log((S·r)_g + c) in logit k is r_k (S_gk − (S·r)_g) / ((S·r)_g + c), and 1 in the offset. Its
-    products are multiplied out, so that only one array of shape (n, n_types, n_genes) is made.
+    The slope of log((S·r)_g + c) in logit k is a_k = r_k (S_gk − (S·r)_g) / ((S·r)_g + c), and 1 in the
+    offset; its second derivative is δ_kj a_k − r_k a_j − r_j a_k − a_k a_j. Where the Hessian is not positive
+    definite, far from the minimum, second derivatives are left out (Gauss–Newton, with Huber's weights).
     """
-    signature, mean, rna = problem.signature_cpm, state.expected, state.rna
     vote = problem.weight * (limit / state.residual.abs()).clamp_max(1.0)  # with Huber's weight
-    relative = vote / (mean + problem.noise_floor)
+    pull = vote * state.residual  # half the slope of ρ
+    within = problem.weight * (state.residual.abs() <= limit)  # half its curvature
+    summed = _sum_of_slopes(problem, state, weight=pull)
+    gradient = torch.cat([summed, pull.sum(1, keepdim=True)], 1)
+    gradient = gradient - problem.prior_strength * pad(state.deviation, (0, 1))
 
-    def summed(weight: Tensor) -> Tensor:
-        """Σ_g weight_g · slope_gk · ((S·r)_g + c) for each logit, (n, n_types)."""
-        return rna * (weight @ signature - (weight * mean).sum(1, keepdim=True))
+    bent = state.rna[:, :, None] * summed[:, None, :]
+    curvature = _curvature(problem, state, of_logits=within + pull, of_offset=within)
+    curvature[:, :-1, :-1] += bent + bent.mT - torch.diag_embed(summed)
+    not_convex = torch.linalg.cholesky_ex(curvature + _ridge(curvature)).info > 0
+    if bool(not_convex.any()):
+        some = not_convex.nonzero()[:, 0]
+        vote = vote[some]
+        curvature[some] = _curvature(
+            problem.of(some), _Iterate(*(t[some] for t in state)), of_logits=vote, of_offset=vote
+        )
+    return gradient, curvature
 
-    gradient = torch.cat(
-        [summed(relative * state.residual), (vote * state.residual).sum(1, keepdim=True)], 1
-    ) - problem.prior_strength * pad(state.deviation, (0, 1))
-    square = relative / (mean + problem.noise_floor)
-    products = (signature.T * square[:, None, :]) @ signature
-    crossed = (square * mean) @ signature
+
+def _sum_of_slopes(problem: _Problem, state: _Iterate, *, weight: Tensor) -> Tensor:
+    """Σ_g weight_g a_gk, (n, n_types)."""
+    relative = weight / (state.expected + problem.noise_floor)
+    mean = (relative * state.expected).sum(1, keepdim=True)
+    return state.rna * (relative @ problem.signature_cpm - mean)
+
+
+def _curvature(problem: _Problem, state: _Iterate, *, of_logits: Tensor, of_offset: Tensor) -> Tensor:
+    """Σ_g weight_g a_gk a_gj with two weights, (n, n_genes), and the prior; (n, n_types + 1, n_types + 1).
+
+    The product is multiplied out, so that no array of shape (n, n_types, n_genes) is made.
+    """
+    rna, mean = state.rna, state.expected
+    square = of_logits / (mean + problem.noise_floor).square()
+    crossed = (square * mean) @ problem.signature_cpm
     constant = (square * mean.square()).sum(1)
-    products = products - crossed[:, :, None] - crossed[:, None, :] + constant[:, None, None]
+    products = _products(problem, square) - crossed[:, :, None] - crossed[:, None, :]
+    products = products + constant[:, None, None]
     n_types = rna.shape[1]
     centring = torch.eye(n_types, dtype=rna.dtype) - 1 / n_types
     curvature = torch.empty((len(rna), n_types + 1, n_types + 1), dtype=rna.dtype)
     curvature[:, :-1, :-1] = rna[:, :, None] * products * rna[:, None, :] + problem.prior_strength * centring
-    curvature[:, :-1, -1] = curvature[:, -1, :-1] = summed(relative)
-    curvature[:, -1, -1] = vote.sum(1)
-    return gradient, curvature
+    of_both = _sum_of_slopes(problem, state, weight=of_offset)
+    curvature[:, :-1, -1] = curvature[:, -1, :-1] = of_both
+    curvature[:, -1, -1] = of_offset.sum(1)
+    return curvature
+
+
+def _pairs(signature_cpm: Tensor) -> Tensor | None:
+    """Products of all pairs of columns, so that all samples' curvatures are one product of two matrices."""
+    n_genes, n_types = signature_cpm.shape
+    if n_genes * n_types * (n_types + 1) // 2 > _MOST_PRODUCTS:
+        return None
+    k, j = torch.triu_indices(n_types, n_types)
+    return signature_cpm[:, k] * signature_cpm[:, j]
+
+
+def _products(problem: _Problem, weight: Tensor) -> Tensor:
+    """Σ_g weight_g S_gk S_gj for weights of shape (n, n_genes); shape (n, n_types, n_types)."""
+    signature = problem.signature_cpm
+    if problem.pairs is None:
+        return (signature.T * weight[:, None, :]) @ signature
+    n_types = signature.shape[1]
+    k, j = torch.triu_indices(n_types, n_types)
+    products = torch.empty((len(weight), n_types, n_types), dtype=weight.dtype)
+    products[:, k, j] = products[:, j, k] = weight @ problem.pairs
+    return products
 
 
 def _damped_step(gradient: Tensor, curvature: Tensor, *, damping: Tensor) -> Tensor:
-    """Levenberg–Marquardt step of every sample, shape (n, n_types + 1)."""
-    ridge = torch.diag_embed(damping[:, None] * curvature.diagonal(dim1=1, dim2=2))
-    # Adding one number to all logits changes nothing; a trace of the identity keeps the matrix regular.
-    identity = 1e-6 * torch.eye(curvature.shape[1], dtype=curvature.dtype)
-    step: Tensor = torch.linalg.solve(curvature + ridge + identity, gradient)
+    """Step of every sample, shape (n, n_types + 1)."""
+    added = torch.diag_embed(damping[:, None] * curvature.diagonal(dim1=1, dim2=2))
+    step: Tensor = torch.linalg.solve(curvature + added + _ridge(curvature), gradient)
     return step.clamp(-_LONGEST_STEP, _LONGEST_STEP)
+
+
+def _ridge(curvature: Tensor) -> Tensor:
+    """Trace of the identity: that adding one number to all logits changes nothing must not stop a step."""
+    return 1e-6 * torch.eye(curvature.shape[1], dtype=curvature.dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from hpvade.tl._deconvolve import Deconvolution, LevelFractions
 from hpvade.tl._estimate import Estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 
 def sum_types(
@@ -46,16 +47,30 @@ def sum_types(
     Raises
     ------
     InputError
-        The answer does not have a type, or has a column of unknown content.
+        A group is no list or empty, the answer lacks a type or has a column of unknown content, or ``level``
+        is out of range.
     """
     types = [str(name) for name in answer.fractions]
     if len(types) > answer.covariance.shape[1]:
-        msg = "The answer has a column of unknown content; sum the types of one without."
+        msg = (
+            "The answer has a column of unknown content. Answer without it: "
+            'model.config = model.config.updated({"deconvolve": {"with_unknown": False}}).'
+        )
         raise InputError(msg)
-    for name in (name for of_group in groups.values() for name in of_group):
-        if name not in types:
-            msg = f"The answer has no cell type '{name}'. It has: {', '.join(types)}.{suggest(name, types)}"
+    if not 0 < level < 1:
+        msg = f"level={level} must lie between 0 and 1."
+        raise InputError(msg)
+    for group, names in groups.items():
+        if isinstance(names, str) or not isinstance(names, Sequence) or not names:
+            msg = f"The group '{group}' must be a list of cell types, but is {names!r}."
             raise InputError(msg)
+        for name in names:
+            if name not in types:
+                msg = (
+                    f"The answer has no cell type '{name}' for the group '{group}'. It has: "
+                    f"{', '.join(types)}.{suggest(str(name), types)}"
+                )
+                raise InputError(msg)
     members = np.array([[name in of_group for of_group in groups.values()] for name in types])
     sums = Estimate(answer.fractions.to_numpy(), answer.covariance).of_groups(members.astype(np.float64))
     tables = LevelFractions(

@@ -37,6 +37,7 @@ class RunRecord:
     inputs: dict[str, str] = field(default_factory=dict)
     decisions: dict[str, Any] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
+    peaks: dict[str, int] = field(default_factory=dict)
 
     def add_input(self, path: Path) -> None:
         """Note an input file or folder and its SHA-256."""
@@ -44,11 +45,12 @@ class RunRecord:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time a stage."""
+        """Time a stage, and note the most memory that was held up to its end."""
         self.on_stage(name)
         start = time.perf_counter()
         yield
         self.timings[name] = round(time.perf_counter() - start, 3)
+        self.peaks[name] = round(peak_memory_mb())
 
     def write(self, path: Path) -> None:
         """Write the record as JSON."""
@@ -60,6 +62,7 @@ class RunRecord:
             "decisions": self.decisions,
             "seconds": self.timings,
             "peak_memory_mb": round(peak_memory_mb()),
+            "peak_memory_mb_up_to": self.peaks,
         }
         path.write_text(json.dumps(record, indent=1) + "\n")
 

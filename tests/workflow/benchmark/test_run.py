@@ -304,9 +304,34 @@ def test_what_was_read_again_is_what_was_written(run, calls, tmp_path):
     assert len(calls) == 1
     pd.testing.assert_frame_equal(first, again)
     path = tmp_path / "out" / "estimates" / "fine.hpvade.flow.0.intervals.tsv"
-    path.write_text("sample\tscope\n")
-    with pytest.raises(FileFormatError, match=r"intervals.tsv cannot be read .*Mend or remove it"):
-        run(methods=["hpvade"], datasets=["flow"])
+    table = pd.read_csv(path, sep="\t")
+    for broken in (
+        table[["sample"]],
+        pd.concat([table, table]),
+        table.assign(lower=2),
+        table.assign(upper=""),
+    ):
+        broken.to_csv(path, sep="\t", index=False)
+        with pytest.raises(FileFormatError, match=r"intervals.tsv .*Remove it, to have it made again"):
+            run(methods=["hpvade"], datasets=["flow"])
+    path.unlink()
+    run(methods=["hpvade"], datasets=["flow"])
+    assert len(calls) == 2
+    assert path.exists()
+
+
+def test_other_sums_are_other_settings(run, calls, data, tmp_path):
+    run(methods=["nnls"], datasets=["merged"])
+    content = json.loads(json.dumps(data.content))
+    content["bulk"]["merged"]["merge"] = {"Lymph": ["B"]}
+    (data.folder / "other.json").write_text(json.dumps(content))
+    with pytest.raises(OutputError, match=r"bulk\.merged\.merge\.Lymph"):
+        benchmark_files(
+            data.folder / "other.json",
+            tmp_path / "out",
+            options=options(methods=["nnls"], datasets=["merged"]),
+            train=quick(),
+        )
 
 
 def test_unknown_content_has_no_column_in_a_benchmark(run, calls):

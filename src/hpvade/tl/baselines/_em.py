@@ -40,7 +40,7 @@ def mixture_em(
         A sample is done when no θ_k changes by more than this in one update.
     max_iterations
         Updates at most; a `DataWarning` says how many samples were still moving. Two real data sets took
-        fewer than 1,000; of 600 noisy random problems half took 54, the slowest 2,142.
+        fewer than 1,000.
 
     Returns
     -------

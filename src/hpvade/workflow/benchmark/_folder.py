@@ -39,10 +39,10 @@ class BenchmarkFolder:
 
     path: Path
 
-    def is_done(self, name: str) -> bool:
-        """Whether the estimate was written to its end."""
-        table, _, facts = self._files(name)
-        return table.exists() and facts.exists()
+    def is_done(self, name: str, *, with_intervals: bool) -> bool:
+        """Whether the estimate, of a method with intervals or without, was written to its end."""
+        table, intervals, facts = self._files(name)
+        return table.exists() and facts.exists() and (intervals.exists() or not with_intervals)
 
     def write(self, name: str, estimate: Estimate) -> None:
         """Write an estimate, its facts last."""
@@ -101,12 +101,18 @@ def settings_of(plan: Plan, train: TrainOptions, *, digests: Mapping[str, str]) 
                 for member, entry in reference.members.items()
             },
             "labels": reference.labels,
+            "coarse": reference.coarse,  # what intervals of a set's types are sums of
         }
         for name, reference in plan.references.items()
         if name in used
     }
     bulk = {
-        name: {"unit": entry.unit, "sha256": digests[str(entry.path)]}
+        name: {
+            "unit": entry.unit,
+            "sha256": digests[str(entry.path)],
+            "merge": entry.merge,
+            "headline_types": entry.headline_types,
+        }
         for name, entry in plan.bulk.items()
         if name in used
     }

@@ -50,14 +50,18 @@ def read_intervals(path: Path) -> pd.DataFrame:
     Raises
     ------
     FileFormatError
-        It is not one.
+        It is not one, names a sample and scope twice, or has bounds that are none.
     """
     try:
         table = pd.read_csv(path, sep="\t", dtype={"sample": str, "scope": str}, keep_default_na=False)
-        return table[_COLUMNS].astype(dict.fromkeys(_COLUMNS[2:], float))
+        table = table[_COLUMNS].astype(dict.fromkeys(_COLUMNS[2:], float))
     except (OSError, ValueError, KeyError) as error:
-        msg = f"{path} cannot be read ({error}). Mend or remove it."
+        msg = f"{path} cannot be read ({error}). Remove it, to have it made again."
         raise FileFormatError(msg) from error
+    if table.duplicated(["sample", "scope"]).any() or not (table["lower"] <= table["upper"]).all():
+        msg = f"{path} is not a table of intervals. Remove it, to have it made again."
+        raise FileFormatError(msg)
+    return table
 
 
 def truth_of_scopes(

@@ -99,7 +99,7 @@ def _intervals_table(pairs: pd.DataFrame) -> str:
     """Each pair and method that tells intervals: how far they hold, and unknown content."""
     told = pairs[pairs[INTERVALS].notna().all(axis=1)].set_index([*PAIR, "method", "scope"])
     rows = []
-    for key in dict.fromkeys(index[:3] for index in told.index):
+    for key in (index[:3] for index in told.index if index[3] == POOLED):
         row = [*key, *(_number(told.loc[(*key, POOLED), name]) for name in INTERVALS)]
         unknown = (*key, UNKNOWN)
         row += (

@@ -207,7 +207,7 @@ def _tasks(plan: Plan, *, options: BenchmarkOptions, train: TrainOptions) -> lis
 
 def _make(task: Task, folder: BenchmarkFolder) -> None:
     """Make an estimate unless it is there."""
-    if folder.is_done(task.name):
+    if folder.is_done(task.name, with_intervals=task.method == MODEL):
         return
     try:
         folder.write(task.name, in_own_process(estimate, task))
