@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scanpy as sc
 import scipy.sparse as sp
 from anndata import AnnData
 
@@ -48,6 +47,8 @@ def pbmc68k_reduced() -> AnnData:
     ----------
     Zheng et al. (2017) Massively parallel digital transcriptional profiling of single cells. Nat Commun 8.
     """
+    import scanpy as sc  # noqa: PLC0415 - takes half a second, and only the demo needs it
+
     source = sc.datasets.pbmc68k_reduced()
     counts = invert_log_normalisation(sp.csr_matrix(source.raw.X))
     obs = source.obs[["bulk_labels"]].copy()

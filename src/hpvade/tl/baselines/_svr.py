@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.svm import NuSVR
 
 from hpvade._warnings import DataWarning, warn
 from hpvade.tl.baselines._input import BaselineFractions, check_input, with_cell_fractions
@@ -77,6 +76,8 @@ def _best_shares(
     design: NDArray[np.float64], sample: NDArray[np.float64], *, tolerance: float
 ) -> NDArray[np.float64] | None:
     """Shares of the types, (n_types,), of the nu that rebuilds the sample best; None if no nu has any."""
+    from sklearn.svm import NuSVR  # noqa: PLC0415 - takes half a second, and only this baseline needs it
+
     best, least = None, np.inf
     for nu in NUS:
         fitted = NuSVR(kernel="linear", nu=nu, C=1.0, tol=tolerance).fit(design, sample)
