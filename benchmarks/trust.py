@@ -27,7 +27,7 @@ from hpvade.metrics import ccc, evaluate, pearson
 from hpvade.pp import counts_to_cpm
 from hpvade.simulate import SimulateConfig, add_effects, add_foreign_effects, draw_mixtures
 from hpvade.tl import sum_types
-from hpvade.tl._deconvolve import _model_cpm
+from hpvade.tl._deconvolve import Answerer
 from hpvade.workflow.benchmark._fit import load_reference
 from hpvade.workflow.benchmark._intervals import truth_of_scopes
 from hpvade.workflow.benchmark._plan import benchmark_references
@@ -102,13 +102,19 @@ def intervals(data: Path, *, seeds: list[int]) -> pd.DataFrame:
 
 def _ensemble(model: hpvade.HPVADE, bulk: AnnData) -> np.ndarray:
     """Answers of the members, (members, n_samples, n_types)."""
-    signature = model.data_signature
-    genes = pd.Index(signature.genes)
-    measured = genes.isin(bulk.var_names)
-    config = model.config.deconvolve
-    cpm = _model_cpm(bulk, genes=genes, measured=measured, signature=signature, config=config)
+    answerer = Answerer(
+        model.network,
+        bulk.var_names,
+        profiles=model.profiles,
+        states=model.states,
+        calibration=model.calibration,
+        hierarchy=model.hierarchy,
+        config=model.config.deconvolve,
+    )
+    cpm = torch.from_numpy(answerer.model_cpm(answerer.linear(bulk), bulk.obs_names)).float()
+    measured = torch.from_numpy(answerer.measured).float()
     with torch.inference_mode():
-        found = model.network.deconvolution(torch.from_numpy(cpm).float(), torch.from_numpy(measured).float())
+        found = model.network.deconvolution(cpm, measured)
     return found.double().numpy()
 
 

@@ -4,13 +4,14 @@ from hpvade.tl import baselines
 from hpvade.tl._calibration import Calibration, calibrate
 from hpvade.tl._config import DeconvolveConfig
 from hpvade.tl._covariance import fraction_covariance
-from hpvade.tl._deconvolve import Deconvolution, deconvolve
+from hpvade.tl._deconvolve import deconvolve
 from hpvade.tl._estimate import Estimate, estimate
 from hpvade.tl._expression import ALL_ALIKE, part_samples
 from hpvade.tl._fit import fit_fractions
 from hpvade.tl._groups import sum_types
 from hpvade.tl._leave_out import LabelledCells, UnknownCalibration, calibrate_unknown
 from hpvade.tl._quality import FLAGS
+from hpvade.tl._result import Deconvolution
 
 __all__ = [
     "ALL_ALIKE",

@@ -10,8 +10,8 @@ import pandas as pd
 
 from hpvade._errors import InputError, suggest
 from hpvade.tl._calibration import Calibration
-from hpvade.tl._deconvolve import Deconvolution, LevelFractions
 from hpvade.tl._estimate import Estimate
+from hpvade.tl._result import Deconvolution, LevelFractions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

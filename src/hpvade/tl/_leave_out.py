@@ -7,19 +7,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
 import torch
 
-from hpvade.pp import counts_to_cpm, expression_of, is_ribosomal_or_mitochondrial
+from hpvade.pp import counts_to_cpm
 from hpvade.simulate import SimulateConfig, add_foreign_effects, draw_fractions, draw_mixtures
 from hpvade.tl._fit import fit_fractions
-from hpvade.tl._unknown import generic_cell_of, generic_share, log_excess, speaking_genes, usual_excess
+from hpvade.tl._unknown import generic_cell_of, generic_share
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import scipy.sparse as sp
-    from anndata import AnnData
     from numpy.typing import NDArray
 
     from hpvade.pp import CellStates, Profiles
@@ -30,7 +26,6 @@ _FEWEST_MIXTURES = 2  # of each type: one without it, one with it
 _LARGEST_SHARE = 0.8
 _SMALLEST_SLOPE = 1 / 3
 _N_CELLS = 1_000
-_MOST_SAMPLES = 200  # looked at for what all samples have in excess
 _MOST_UNKNOWN = 0.99  # something of the known types is always left to tell their fractions by
 
 
@@ -184,76 +179,3 @@ def _fit_without(
         outlier=config.outlier,
     ).numpy()
     return p @ np.eye(len(size))[remaining]
-
-
-def unknown_content(
-    bulk: AnnData,
-    *,
-    fractions: NDArray[np.float64],
-    profiles: Profiles,
-    trust: NDArray[np.floating],
-    calibration: UnknownCalibration | None,
-    config: DeconvolveConfig,
-    batch_size: int = 64,
-) -> pd.DataFrame:
-    """Estimate the share of each sample's cells that are of no known type.
-
-    Parameters
-    ----------
-    bulk
-        Samples × genes, linear, genes named as in ``profiles``.
-    fractions
-        Cell fractions of the known types, shape (n_samples, n_types), rows sum to 1.
-    profiles, trust
-        The reference, and the trust of the model's genes.
-    calibration
-        From types that were left out; None: nothing is told.
-    config
-        Background, noise floor, and level of the interval.
-    batch_size
-        Samples per step; changes memory, never the result.
-
-    Returns
-    -------
-    Samples × ``unknown``, ``unknown_lower``, ``unknown_upper`` (shares of cells; NaN: nothing is told) and
-    ``unknown_genes``, those that the known types explain least.
-    """
-    names = pd.Index(profiles.signature.genes)
-    measured = names.isin(bulk.var_names)
-    telling = measured & ~is_ribosomal_or_mitochondrial(names)
-    table = pd.DataFrame(index=bulk.obs_names)
-    if calibration is not None and (cell := generic_cell_of(profiles, trust=trust, measured=measured)):
-        generic = [
-            generic_share(part, fractions=p, cell=cell, noise_floor=config.noise_floor)
-            for part, p in _blocks(bulk, names[cell.genes], fractions, config=config, size=batch_size)
-        ]
-        share = calibration.share(np.concatenate(generic))
-        lower, upper = calibration.interval(share, level=config.level)
-    else:
-        share = lower = upper = np.full(bulk.n_obs, np.nan)
-    table["unknown"], table["unknown_lower"], table["unknown_upper"] = share, lower, upper
-
-    counts = profiles.counts()[telling]
-
-    def excess(part: NDArray[np.float64], p: NDArray[np.float64]) -> NDArray[np.float64]:
-        return log_excess(part, known=p @ counts.T, noise_floor=config.noise_floor)
-
-    some = np.unique(np.linspace(0, bulk.n_obs - 1, min(bulk.n_obs, _MOST_SAMPLES)).astype(int))
-    seen = _blocks(bulk[some], names[telling], fractions[some], config=config, size=batch_size)
-    usual = usual_excess(np.concatenate([excess(*block) for block in seen]))
-    blocks = _blocks(bulk, names[telling], fractions, config=config, size=batch_size)
-    genes = [speaking_genes(excess(part, p) - usual, part, names=list(names[telling])) for part, p in blocks]
-    table["unknown_genes"] = [listed for block in genes for listed in block]
-    return table
-
-
-def _blocks(
-    bulk: AnnData, genes: pd.Index, fractions: NDArray[np.float64], *, config: DeconvolveConfig, size: int
-) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Yield the expression of some genes and the fractions of blocks of samples."""
-    for start in range(0, bulk.n_obs, size):
-        block = slice(start, start + size)
-        yield (
-            expression_of(bulk[block], genes, subtract_background=config.subtract_background),
-            fractions[block],
-        )
