@@ -16,6 +16,8 @@ REFERENCE: Final = "hpvade_reference"  # obs: the reference of a cell, where sev
 SOURCE: Final = (
     "hpvade_source"  # obs: reference and donor of a cell, where several references were put together
 )
+SUMS: Final = "hpvade_sums"  # varm: counts of all cells of each label, where obs holds a pool of them
+N_CELLS: Final = "n_cells_of_labels"  # uns["hpvade"]: how many cells each label has, pooled or not
 RNA_WEIGHT: Final = "hpvade_rna_weight"  # obs: factor that takes a cell to the RNA content of its type
 
 FRACTIONS: Final = "fractions"  # obsm: cell fractions p, samples × cell types, rows sum to 1

@@ -356,3 +356,35 @@ def test_every_command_has_help_with_an_example(hpv, command):
 
 def test_version(hpv):
     assert hpv("--version").out == f"hpvade {hpvade.__version__}\n"
+
+
+class TestLargeReferences:
+    """With --max-cells a pool of cells is kept, and the signature is that of all."""
+
+    def test_run(self, files, hpv, tmp_path):
+        again = ("--config", files.quick, "--donor-key", "donor", "--quiet")
+        for name, most in (("pool", 100), ("whole", 1000)):
+            out = tmp_path / name
+            result = hpv("run", files.reference, files.bulk, "-o", out, *again, "--max-cells", most)
+            assert result.code == 0, result.err
+        pool, whole = (hpvade.HPVADE.load(tmp_path / name) for name in ("pool", "whole"))
+        found, expected = (dict(zip(m.profiles.signature.genes, m.profiles.signature.cpm, strict=True))
+                           for m in (pool, whole))  # fmt: skip
+        np.testing.assert_allclose(*(list(map(d.get, expected)) for d in (found, expected)), rtol=1e-6)
+        decisions = json.loads((tmp_path / "pool" / "run.json").read_text())["decisions"]
+        assert decisions["cells"] == 120
+        assert 90 <= decisions["cells_kept"] <= 100
+
+    def test_validate_tells_how_many_there_are(self, files, hpv):
+        result = hpv("validate", files.reference, "--json", "--max-cells", 100)
+        facts = json.loads(result.out)["facts"]
+        assert (facts["n_cells"], facts["n_cells_kept"]) == (120, 99)
+
+    def test_two_references(self, files, hpv, tmp_path):
+        other = hpvade.testing.tiny_reference(n_genes=200, seed=3)
+        other.write_h5ad(tmp_path / "other.h5ad")
+        result = hpv(
+            "train", files.reference, tmp_path / "other.h5ad", "-o", tmp_path / "model",
+            "--config", files.quick, "--quiet", "--max-cells", 100,
+        )  # fmt: skip
+        assert result.code == 0, result.err

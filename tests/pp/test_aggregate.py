@@ -27,14 +27,6 @@ def test_mean_of_per_cell_cpm_is_another_answer():
     assert np.abs(wrong - right).max() > 1e5
 
 
-def test_rna_content_over_all_genes():
-    result = signature(
-        sp.csr_matrix(COUNTS), LABELS, genes=["g1", "g2", "g3"], total_counts=np.array([100.0, 300.0, 50.0])
-    )
-    np.testing.assert_allclose(result.rna_content, [10, 10])
-    np.testing.assert_allclose(result.rna_content_all, [200, 50])
-
-
 def test_type_without_counts_is_named():
     counts = sp.csr_matrix(np.array([[1, 2], [0, 0]], dtype=np.float32))
     with pytest.raises(LabelError, match="'Empty'"):

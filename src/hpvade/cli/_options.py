@@ -140,6 +140,14 @@ NGenes = Annotated[
 ]
 Members = Annotated[int | None, typer.Option("--members", min=1, help="Networks in the ensemble.")]
 MaxEpochs = Annotated[int | None, typer.Option("--max-epochs", min=1, help="Most epochs.")]
+MaxCells = Annotated[
+    int,
+    typer.Option(
+        "--max-cells",
+        min=100,
+        help="Of a larger h5ad or zarr reference so many cells are kept; the signature is made of all.",
+    ),
+]
 MinCells = Annotated[int | None, typer.Option("--min-cells", min=4, help="Fewest cells of a type.")]
 Accelerator = Annotated[str, typer.Option("--accelerator", help="auto, cpu or gpu.")]
 Devices = Annotated[str, typer.Option("--devices", help="Number of devices, or auto.")]

@@ -29,6 +29,7 @@ def preprocess(
     label_map: o.LabelMap = None,
     n_genes: o.NGenes = None,
     min_cells: o.MinCells = None,
+    max_cells: o.MaxCells = 20_000,
     preset: o.Preset = "default",
     seed: o.Seed = 0,
     threads: o.Threads = None,
@@ -42,7 +43,9 @@ def preprocess(
 
     changes = o.setting_changes(context, preprocess__n_genes=n_genes, preprocess__min_cells=min_cells)
     with output_file(output, force=force) as partial:
-        cells = load_references(reference, options=ReferenceOptions(labels_key, donor_key, layer, label_map))
+        cells = load_references(
+            reference, options=ReferenceOptions(labels_key, donor_key, layer, label_map, most_cells=max_cells)
+        )
         prepared = prepare_reference(cells, preset=preset, changes=changes, seed=seed)
         prepared.write_h5ad(partial)
     heldout = int((prepared.obs["split"] == "heldout").sum())

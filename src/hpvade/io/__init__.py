@@ -8,17 +8,21 @@ from ._genes import ALIAS_COLUMNS, SYMBOL_COLUMNS, match_genes, strip_ensembl_ve
 from ._labels import is_missing_label
 from ._output import check_output_file, output_dir, output_file, sha256
 from ._reference import read_reference
+from ._reference_file import ReferenceFile, n_cells_of, open_reference
 from ._results import read_fractions, write_fractions, write_signature
 from ._units import detect_unit
 
 __all__ = [
     "ALIAS_COLUMNS",
     "SYMBOL_COLUMNS",
+    "ReferenceFile",
     "check_output_file",
     "describe_if_no_counts",
     "detect_unit",
     "is_missing_label",
     "match_genes",
+    "n_cells_of",
+    "open_reference",
     "output_dir",
     "output_file",
     "read_bulk",

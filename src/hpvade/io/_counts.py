@@ -98,6 +98,20 @@ def describe_if_no_counts(matrix: Matrix, *, cells: pd.Index, var: pd.DataFrame)
     return "" if values.are_counts else str(values)
 
 
+def require_counts(place: Place, *, cells: pd.Index, path: Path) -> None:
+    """Check a part of a matrix that holds counts.
+
+    Raises
+    ------
+    CountsError
+        A value is no count.
+    """
+    values = _look_at(place, cells=cells)
+    if values.first_bad or not values.integers:
+        msg = f"{path}: {place.name} holds counts in its first cells, but then {values}. Mend the file."
+        raise CountsError(msg)
+
+
 def to_csr(matrix: Matrix) -> sparse.csr_matrix[np.float32]:
     """Return a copy as CSR float32, shape (cells, genes); a dense matrix is converted by blocks of rows."""
     if _is_sparse(matrix):

@@ -8,6 +8,7 @@ from hpvade.pp._content import cell_fractions, consensus_rna_content, restrict_t
 from hpvade.pp._genes import gene_trust, is_ribosomal_or_mitochondrial
 from hpvade.pp._hierarchy import Hierarchy, hierarchy_of
 from hpvade.pp._label_map import apply_label_map, levels_of_label_map, read_label_map
+from hpvade.pp._pool import pool_reference
 from hpvade.pp._prepare import model_genes, prepared_profiles, prepared_signature, preprocess
 from hpvade.pp._profiles import Profiles
 from hpvade.pp._rna_table import apply_rna_content, read_rna_content
@@ -37,6 +38,7 @@ __all__ = [
     "is_ribosomal_or_mitochondrial",
     "levels_of_label_map",
     "model_genes",
+    "pool_reference",
     "prepared_profiles",
     "prepared_signature",
     "prepared_states",

@@ -104,7 +104,6 @@ def signature(
     cell_type: Sequence[str],
     *,
     genes: Sequence[str],
-    total_counts: NDArray[np.floating] | None = None,
     weight: NDArray[np.floating] | None = None,
 ) -> Signature:
     """Make the signature S and the RNA content m from labelled cells.
@@ -120,8 +119,6 @@ def signature(
         Label of each cell, length n_cells.
     genes
         Gene names, length n_genes.
-    total_counts
-        Counts of each cell over all genes of the reference, shape (n_cells,). Default: over ``genes``.
     weight
         Factor of each cell in the mean of its type, shape (n_cells,). Default: 1.
 
@@ -134,21 +131,33 @@ def signature(
     cell_types = tuple(str(t) for t in labels.categories)
     codes = np.asarray(labels.codes)
     sums = sum_by_group(counts, codes, n_groups=len(cell_types), weight=weight)
+    n_cells = np.bincount(codes[codes >= 0], minlength=len(cell_types))
+    return signature_of_sums(sums, n_cells, genes=genes, cell_types=cell_types)
+
+
+def signature_of_sums(
+    sums: NDArray[np.float64],
+    n_cells: NDArray[np.integer],
+    *,
+    genes: Sequence[str],
+    cell_types: Sequence[str],
+) -> Signature:
+    """Make S and m from the summed counts of each type, shape (n_types, n_genes), and its number of cells.
+
+    Raises
+    ------
+    LabelError
+        A type has no counts at all; it is named.
+    """
     totals = sums.sum(1)
     _check_counts(totals, cell_types)
-    n_cells = np.bincount(codes[codes >= 0], minlength=len(cell_types))
-    rna_content = totals / n_cells
-    if total_counts is None:
-        rna_content_all = rna_content
-    else:
-        all_counts = total_counts if weight is None else total_counts * weight
-        rna_content_all = np.bincount(codes, weights=all_counts, minlength=len(cell_types)) / n_cells
+    content = totals / n_cells
     return Signature(
         genes=tuple(map(str, genes)),
-        cell_types=cell_types,
+        cell_types=tuple(cell_types),
         cpm=counts_to_cpm(sums).T,
-        rna_content=rna_content,
-        rna_content_all=rna_content_all,
+        rna_content=content,
+        rna_content_all=content,
     )
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from hpvade._errors import FileFormatError, LabelError
 from hpvade.io import is_missing_label
 from hpvade.pp._hierarchy import levels_of_parents
+from hpvade.pp._pool import rename_sums
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,6 +80,7 @@ def apply_label_map(reference: AnnData, label_map: pd.DataFrame, *, labels_key: 
     renamed = labels.map(new_of)
     kept = reference[(renamed != "").to_numpy()].copy()
     kept.obs[labels_key] = pd.Categorical(renamed[renamed != ""])
+    rename_sums(kept, new_of)
     return kept
 
 

@@ -13,9 +13,10 @@ from hpvade import _keys
 from hpvade._errors import GeneOverlapError, LabelError, absent_column
 from hpvade._random import child_rng
 from hpvade.io import SYMBOL_COLUMNS
-from hpvade.pp._aggregate import Signature, signature
+from hpvade.pp._aggregate import Signature, signature, signature_of_sums
 from hpvade.pp._config import PreprocessConfig
 from hpvade.pp._genes import gene_trust, is_ribosomal_or_mitochondrial
+from hpvade.pp._pool import sums_of_labels
 from hpvade.pp._profiles import Profiles, anchor_genes
 from hpvade.pp._spaces import counts_to_log
 from hpvade.pp._split import split_cells
@@ -109,6 +110,15 @@ def preprocess(
         "seed": seed,
         "preprocess": config.model_dump(),
     }
+    if (told := sums_of_labels(reference)) is not None:
+        if set(told[0]) != set(obs[labels_key].cat.categories):
+            msg = (
+                f"The reference is a pool: varm['{_keys.SUMS}'] has other labels than obs['{labels_key}']. "
+                "Change labels with --label-map, or delete the sums: S is then that of the pool."
+            )
+            raise LabelError(msg)
+        prepared.varm[_keys.SUMS] = reference.varm[_keys.SUMS].iloc[order]
+        prepared.uns[_keys.UNS][_keys.N_CELLS] = reference.uns[_keys.UNS][_keys.N_CELLS]
     return prepared
 
 
@@ -166,18 +176,23 @@ def prepared_signature(prepared: AnnData) -> Signature:
 
 
 def prepared_profiles(prepared: AnnData) -> Profiles:
-    """Make S and m of all genes from all cells of a prepared reference.
+    """Make S and m of all genes from all cells of a prepared reference, of a pool from the sums of all.
 
     Of several references each has the same say in each type, however many cells it has.
     """
     selected = model_genes(prepared).var_names
     labels_key = prepared.uns[_keys.UNS]["labels_key"]
-    whole = signature(
-        prepared.layers[_keys.COUNTS],
-        prepared.obs[labels_key],
-        genes=list(prepared.var_names),
-        weight=_weight(prepared.obs, labels_key=labels_key),
-    )
+    genes = list(prepared.var_names)
+    weight = _weight(prepared.obs, labels_key=labels_key)
+    labels = prepared.obs[labels_key]
+    if (told := sums_of_labels(prepared)) is None:
+        whole = signature(prepared.layers[_keys.COUNTS], labels, genes=genes, weight=weight)
+    else:
+        sums, n_cells = told
+        cell_types = [str(name) for name in sums]
+        of_type = pd.Series(weight).groupby(labels.astype(str).to_numpy()).first()[cell_types].to_numpy()
+        summed = sums.to_numpy().T * of_type[:, None]
+        whole = signature_of_sums(summed, n_cells.to_numpy(), genes=genes, cell_types=cell_types)
     chosen = prepared.var_names.isin(selected)
     candidates = ~chosen & ~is_ribosomal_or_mitochondrial(_symbols(prepared))
     return Profiles(whole, chosen, anchor_genes(whole, candidates))

@@ -9,6 +9,7 @@ import pandas as pd
 
 from hpvade import _keys
 from hpvade._errors import FileFormatError, LabelError
+from hpvade.pp._pool import sums_of_labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,10 +69,13 @@ def apply_rna_content(reference: AnnData, content: Mapping[str, float], *, label
         if not _is_positive(content.get(cell_type)):
             msg = f"Cell type '{cell_type}' {found}. Give a positive number for every type of the reference."
             raise LabelError(msg)
-    totals = np.asarray(reference.layers[_keys.COUNTS].sum(1), dtype=np.float64).ravel()
-    source = reference.obs[_keys.REFERENCE].astype(str) if _keys.REFERENCE in reference.obs else labels
-    groups = [source.to_numpy(), labels.to_numpy()]  # each reference measures a type for itself
-    measured = pd.Series(totals).groupby(groups).transform("mean").to_numpy()
+    if (told := sums_of_labels(reference)) is not None:
+        measured = labels.map(told[0].sum() / told[1]).to_numpy(np.float64)
+    else:
+        totals = np.asarray(reference.layers[_keys.COUNTS].sum(1), dtype=np.float64).ravel()
+        source = reference.obs[_keys.REFERENCE].astype(str) if _keys.REFERENCE in reference.obs else labels
+        groups = [source.to_numpy(), labels.to_numpy()]  # each reference measures a type for itself
+        measured = pd.Series(totals).groupby(groups).transform("mean").to_numpy()
     if (measured == 0).any():
         msg = f"Cell type '{labels[measured == 0].iloc[0]}' has no counts. Leave it out of the reference."
         raise LabelError(msg)

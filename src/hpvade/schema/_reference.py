@@ -35,6 +35,8 @@ def check_reference(
         How many cells each type must have.
     """
     facts: dict[str, object] = {"n_cells": adata.n_obs, "n_genes": adata.n_vars}
+    if of_labels := adata.uns.get(keys.UNS, {}).get(keys.N_CELLS):
+        facts |= {"n_cells": sum(of_labels.values()), "n_cells_kept": adata.n_obs}
     report = ValidationReport(facts=facts) + _check_counts(adata)
     if labels_key in adata.obs:
         report += _check_labels(adata.obs[labels_key], labels_key=labels_key, min_cells=min_cells)

@@ -11,12 +11,13 @@ import pandas as pd
 from hpvade import _keys
 from hpvade._errors import InputError, LabelError, absent_column
 from hpvade._warnings import DataWarning, warn
-from hpvade.io import read_reference
+from hpvade.io import n_cells_of, open_reference, read_reference
 from hpvade.model import HPVADE
 from hpvade.pp import (
     apply_label_map,
     combine_references,
     levels_of_label_map,
+    pool_reference,
     read_label_map,
     read_rna_content,
 )
@@ -41,6 +42,9 @@ class ReferenceOptions:
         Table that renames, merges and drops labels.
     rna_content
         Table of the RNA content of each type; None measures it in the reference.
+    most_cells
+        Of an h5ad or zarr reference with more cells, a pool of so many is kept in memory; S and m are made of
+        all.
     """
 
     labels_key: str = _keys.CELL_TYPE
@@ -48,6 +52,7 @@ class ReferenceOptions:
     layer: str | None = None
     label_map: Path | None = None
     rna_content: Path | None = None
+    most_cells: int = 20_000
 
 
 def load_references(paths: Sequence[Path], *, options: ReferenceOptions) -> AnnData:
@@ -66,7 +71,7 @@ def load_references(paths: Sequence[Path], *, options: ReferenceOptions) -> AnnD
         if name in references:
             msg = f"Two references are named '{name}'. Rename one of the files."
             raise InputError(msg)
-        reference = read_reference(path, labels_key=options.labels_key, layer=options.layer)
+        reference = _read(path, options=options)
         if label_map is not None:
             reference = apply_label_map(reference, label_map, labels_key=options.labels_key, name=name)
         references[name] = reference
@@ -89,6 +94,18 @@ def load_references(paths: Sequence[Path], *, options: ReferenceOptions) -> AnnD
         levels=[str(level) for level in levels],
     )
     return combined
+
+
+def _read(path: Path, *, options: ReferenceOptions) -> AnnData:
+    """Read a reference, or a pool of its cells where it is large."""
+    n_cells = n_cells_of(path)
+    if n_cells is None or n_cells <= options.most_cells:
+        return read_reference(path, labels_key=options.labels_key, layer=options.layer)
+    with open_reference(path, labels_key=options.labels_key, layer=options.layer) as file:
+        donor_key = options.donor_key if options.donor_key in file.obs else None
+        return pool_reference(
+            file, labels_key=options.labels_key, donor_key=donor_key, most_cells=options.most_cells
+        )
 
 
 def _check_donors(references: dict[str, AnnData], *, donor_key: str | None) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import yaml
 
+from hpvade import _keys
 from hpvade._errors import FileFormatError, InputError
 from hpvade.io import output_dir, read_bulk, write_signature
 from hpvade.model import HPVADE, preset_config
@@ -89,6 +90,9 @@ def train_model(
             model.history = read_history(resume_from / "history.csv")
             _check_resumed(model, options=options, seed=record.seed)
             model.config = model.config.updated(options.changes)
+    of_labels = reference.uns.get(_keys.UNS, {}).get(_keys.N_CELLS, {})
+    record.decisions["cells"] = int(sum(of_labels.values())) or reference.n_obs
+    record.decisions["cells_kept"] = reference.n_obs
     record.decisions["model_genes"] = len(model.data_signature.genes)
     record.decisions["cell_types"] = model.cell_types
     last_epoch = len(model.history) + model.config.train.max_epochs

@@ -1,0 +1,176 @@
+"""A reference on disk, read by blocks of cells: what does not fit into memory need not."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anndata as ad
+import h5py
+import numpy as np
+import zarr
+from scipy import sparse
+
+from hpvade import _keys as keys
+from hpvade._errors import FileFormatError
+from hpvade._warnings import DataWarning, warn
+
+from ._counts import Place, find_counts, require_counts
+from ._foreign import foreign_reader, is_zarr
+from ._genes import group_columns, tell_repeats
+from ._labels import as_categories, require_column
+from ._tenx import is_tenx
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+
+    import pandas as pd
+
+_LOOKED_AT = 1_000  # cells, to find the counts
+_KEY_OF = {"X": "X", "raw.X": "raw/X"}  # name of a place → where it is in the file; layers by their names
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceFile:
+    """An open reference.
+
+    Attributes
+    ----------
+    path
+        The file or folder.
+    obs
+        Of all cells; labels and donors are categories of strings, NaN where missing.
+    var
+        Of all genes, each name once.
+    counts_found_in
+        Where the counts are.
+    """
+
+    path: Path
+    obs: pd.DataFrame
+    var: pd.DataFrame
+    counts_found_in: str
+    _matrix: Any
+    _columns: sparse.csr_matrix | None  # sums genes that share a name
+
+    @property
+    def n_obs(self) -> int:
+        """Number of cells."""
+        return len(self.obs)
+
+    def blocks(self, size: int) -> Iterator[tuple[int, sparse.csr_matrix]]:
+        """Yield the first cell and the counts of each block: CSR float32, shape (cells, genes).
+
+        Raises
+        ------
+        CountsError
+            A value is no count; it is named.
+        FileFormatError
+            The file is damaged.
+        """
+        for start in range(0, self.n_obs, size):
+            yield start, self.block(start, start + size)
+
+    def block(self, start: int, stop: int) -> sparse.csr_matrix:
+        """Read the counts of a run of cells; errors as for `blocks`."""
+        with foreign_reader(self.path, expected="an AnnData file"):
+            counts = sparse.csr_matrix(self._matrix[start:stop], dtype=np.float32)
+        names = self.obs.index[start:stop]
+        require_counts(Place(self.counts_found_in, counts, self.var), cells=names, path=self.path)
+        return counts if self._columns is None else counts @ self._columns
+
+
+def n_cells_of(path: str | os.PathLike[str]) -> int | None:
+    """Tell how many cells a reference holds; None for one that cannot be read by blocks.
+
+    Those are 10x folders, files of anndata before 0.7, and what is no reference.
+    """
+    path = Path(path)
+    if is_tenx(path) or (path.is_dir() and not is_zarr(path)):
+        return None
+    with _opened(path) as file:
+        obs = file.get("obs")
+        index = None if obs is None else obs.attrs.get("_index")
+        return None if index is None else int(obs[index].shape[0])
+
+
+@contextmanager
+def open_reference(
+    path: str | os.PathLike[str],
+    *,
+    labels_key: str = keys.CELL_TYPE,
+    donor_key: str | None = None,
+    layer: str | None = None,
+) -> Iterator[ReferenceFile]:
+    """Open an h5ad file or a zarr folder to read it by blocks.
+
+    Parameters
+    ----------
+    path, labels_key, donor_key, layer
+        As for `read_reference`. The counts are searched for in the first thousand cells; every block that is
+        read is checked.
+
+    Raises
+    ------
+    FileFormatError
+        It is in another format, or the counts are stored by genes.
+    LabelError, CountsError
+        As for `read_reference`.
+    """
+    path = Path(path)
+    with _opened(path) as file:
+        with foreign_reader(path, expected="an AnnData file"):
+            obs, first = ad.io.read_elem(file["obs"]), _first_cells(file)
+        for key, option in ((labels_key, "labels_key"), (donor_key, "donor_key")):
+            if key is not None:
+                require_column(obs, key, option=option, path=path)
+                obs[key] = as_categories(obs[key])
+        place = find_counts(first, layer=layer, path=path)
+        matrix = _matrix(file[_KEY_OF.get(place.name, place.name.replace("['", "/").removesuffix("']"))])
+        if getattr(matrix, "format", "csr") != "csr":
+            msg = f"{path} stores its counts by genes (CSC); store them by cells (CSR) to read it by blocks."
+            raise FileFormatError(msg)
+        var, columns = place.var, None
+        if not var.index.is_unique:
+            warn(f"{tell_repeats(var.index)} in the reference; their counts were summed.", DataWarning)
+            columns = group_columns(var.index)
+            var = var[~var.index.duplicated()]
+        yield ReferenceFile(path, obs, var, place.name, matrix, columns)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open the root group of an h5ad file or a zarr folder."""
+    if is_zarr(path):
+        with foreign_reader(path, expected="an AnnData zarr folder"):
+            file = zarr.open_group(path, mode="r")
+        yield file
+        return
+    with foreign_reader(path, expected="an h5ad file"):
+        file = h5py.File(path, "r")
+    with file:
+        yield file
+
+
+def _first_cells(file: Any) -> ad.AnnData:  # noqa: ANN401 - a group of h5py or of zarr
+    """Read the first thousand cells with all places that may hold counts."""
+    obs = ad.io.read_elem(file["obs"])[:_LOOKED_AT]
+    var = ad.io.read_elem(file["var"])
+    layers = {name: _matrix(file[f"layers/{name}"])[:_LOOKED_AT] for name in file.get("layers", {})}
+    x = _matrix(file["X"])[:_LOOKED_AT] if "X" in file else None
+    first = ad.AnnData(x, obs=obs[[]], var=var, layers=layers)
+    if "raw/X" in file:
+        raw = ad.AnnData(
+            _matrix(file["raw/X"])[:_LOOKED_AT], obs=obs[[]], var=ad.io.read_elem(file["raw/var"])
+        )
+        first.raw = raw
+    return first
+
+
+def _matrix(stored: Any) -> Any:  # noqa: ANN401 - as above
+    """Return what can be sliced by cells: the array, or a view of a sparse matrix on disk."""
+    is_sparse = "matrix" in stored.attrs.get("encoding-type", "")
+    return ad.io.sparse_dataset(stored) if is_sparse else stored

@@ -1,0 +1,119 @@
+"""A pool of cells stands for a reference of any size; S and m are those of all cells."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import hpvade
+from hpvade._errors import LabelError
+from hpvade.io import open_reference
+from hpvade.pp import apply_label_map, pool_reference, prepared_profiles, preprocess
+from hpvade.pp._pool import draw_pool
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """A reference with 120 cells of three types and four donors, in memory and as a file."""
+    reference = hpvade.testing.tiny_reference()
+    reference.write_h5ad(tmp_path / "cells.h5ad")
+    return reference, tmp_path / "cells.h5ad"
+
+
+def pooled(path, *, most_cells=60, **changes):
+    with open_reference(path, donor_key="donor") as file:
+        return pool_reference(file, **({"labels_key": "cell_type", "most_cells": most_cells} | changes))
+
+
+def test_the_signature_is_that_of_all_cells(stored, monkeypatch):
+    reference, path = stored
+    whole = prepared_profiles(preprocess(reference)).signature
+    for block in (7, 1_000):
+        monkeypatch.setattr("hpvade.pp._pool._BLOCK", block)
+        pool = pooled(path)
+        assert pool.n_obs <= 60
+        found = prepared_profiles(preprocess(pool)).signature
+        assert (found.genes, found.cell_types) == (whole.genes, whole.cell_types)
+        np.testing.assert_allclose(found.cpm, whole.cpm, rtol=1e-12)
+        np.testing.assert_allclose(found.rna_content, whole.rna_content, rtol=1e-12)
+    del pool.varm["hpvade_sums"]  # a pool alone has another signature
+    assert not np.allclose(prepared_profiles(preprocess(pool)).signature.cpm, whole.cpm, rtol=1e-3)
+
+
+def test_blocks_do_not_change_the_pool_and_its_counts_are_those_of_its_cells(stored, monkeypatch):
+    reference, path = stored
+    pools = []
+    for block in (7, 1_000):
+        monkeypatch.setattr("hpvade.pp._pool._BLOCK", block)
+        pools.append(pooled(path, donor_key="donor"))
+    assert list(pools[0].obs_names) == list(pools[1].obs_names)
+    for pool in pools:
+        expected = reference[pool.obs_names].layers["counts"].toarray()
+        np.testing.assert_array_equal(pool.layers["counts"].toarray(), expected)
+    sizes = pools[0].obs.groupby(["cell_type", "donor"], observed=True).size()
+    assert sizes.min() >= sizes.max() - 1 or (sizes == sizes.max()).sum() >= 1
+    assert set(pools[0].obs["donor"]) == set(reference.obs["donor"])
+
+
+def test_small_groups_are_kept_whole_and_large_ones_alike():
+    strata = np.repeat([0, 1, 2, 3], [3, 1000, 10, 500])
+    pool = draw_pool(strata, most_cells=100, rng=np.random.default_rng(0))
+    np.testing.assert_array_equal(np.bincount(strata[pool]), [3, 43, 10, 43])
+    assert (np.diff(pool) > 0).all()
+    np.testing.assert_array_equal(
+        np.bincount(strata[draw_pool(strata, most_cells=2, rng=np.random.default_rng(0))]), [1] * 4
+    )
+    everything = draw_pool(strata, most_cells=10_000, rng=np.random.default_rng(0))
+    np.testing.assert_array_equal(everything, np.arange(len(strata)))
+
+
+def test_any_cell_of_a_large_group_may_be_drawn():
+    strata = np.zeros(50, int)
+    drawn = [draw_pool(strata, most_cells=10, rng=np.random.default_rng(seed)) for seed in range(400)]
+    often = np.bincount(np.concatenate(drawn), minlength=50) / 400
+    np.testing.assert_allclose(often, 0.2, atol=0.08)
+
+
+def test_labels_are_merged_and_dropped_with_their_sums(stored):
+    reference, path = stored
+    label_map = pd.DataFrame(
+        [("B", "lymphocyte"), ("T", "lymphocyte"), ("Monocyte", "Monocyte"), ("", "")],
+        columns=["label", "cell_type"],
+    )
+    one, other = (
+        prepared_profiles(
+            preprocess(apply_label_map(cells, label_map, labels_key="cell_type", name="x"))
+        ).signature
+        for cells in (reference, pooled(path))
+    )
+    assert one.cell_types == other.cell_types == ("Monocyte", "lymphocyte")
+    np.testing.assert_allclose(other.cpm, one.cpm, rtol=1e-12)
+    label_map.loc[0, "cell_type"] = ""
+    dropped = apply_label_map(pooled(path), label_map, labels_key="cell_type", name="x")
+    assert prepared_profiles(preprocess(dropped)).signature.cell_types == ("Monocyte", "lymphocyte")
+
+
+def test_given_rna_content_is_that_of_all_cells(stored):
+    content = {"B": 1.0, "Monocyte": 3.0, "T": 0.5}
+    pool = pooled(stored[1])
+    hpvade.HPVADE.setup_anndata(pool, rna_content=content)
+    found = prepared_profiles(preprocess(pool)).signature.rna_content
+    np.testing.assert_allclose(found / found[0], [1, 3, 0.5], rtol=1e-6)
+
+
+def test_a_pool_whose_labels_were_changed_by_hand(stored):
+    pool = pooled(stored[1])
+    pool = pool[pool.obs["cell_type"] != "B"].copy()
+    with pytest.raises(LabelError, match=r"is a pool: varm\['hpvade_sums'\] has other labels"):
+        preprocess(pool)
+
+
+def test_a_model_can_be_trained_saved_and_trained_on(stored, tmp_path):
+    pool = pooled(stored[1])
+    hpvade.HPVADE.setup_anndata(pool)
+    model = hpvade.HPVADE(pool, preset="fast", config={"train": {"max_epochs": 1}})
+    model.train()
+    model.save(tmp_path / "model")
+    again = hpvade.HPVADE.load(tmp_path / "model", reference=pool)
+    again.train(max_epochs=1)
