@@ -221,3 +221,14 @@ def test_symbols_of_one_reference_are_enough_to_leave_mitochondrial_genes_out(tw
     two["other"].var["feature_name"] = two["other"].var_names
     both = combine_references(two, labels_key="cell_type", donor_key=None)
     assert not hpvade.pp.preprocess(both).var["selected"]["MT-CO1"]
+
+
+def test_several_references_know_rna_content_better_than_one(reference):
+    other = hpvade.testing.tiny_reference(seed=5)
+    references = {"one": reference, "two": other, "three": other.copy(), "four": other.copy()}
+    combined = combine_references(references, labels_key="cell_type", donor_key=None)
+    alone, together = (
+        hpvade.pp.prepared_profiles(hpvade.pp.preprocess(cells)) for cells in (reference, combined)
+    )
+    assert (alone.n_references, together.n_references) == (1, 4)
+    assert together.content_sd == pytest.approx(alone.content_sd / 2)

@@ -36,10 +36,13 @@ def problem():
             "noise_floor": 1.0,
             "outlier": None,
         } | changes
+        content_sd = settings.pop("content_sd", 0.2)
         cpm = torch.from_numpy(cpm)
         prior = torch.full((len(cpm), 6), 1 / 6, dtype=torch.float64)
         p = fit_fractions(cpm, prior=prior, prior_strength=1e-3, **settings)
-        c = fraction_covariance(cpm, fractions=p, cell_type=torch.from_numpy(cell_type), **settings)
+        c = fraction_covariance(
+            cpm, fractions=p, cell_type=torch.from_numpy(cell_type), content_sd=content_sd, **settings
+        )
         return p.numpy() @ np.eye(3)[cell_type], c.numpy()
 
     return samples, answer
@@ -47,9 +50,8 @@ def problem():
 
 def test_the_standard_deviation_is_that_of_repeated_samples(problem, monkeypatch):
     samples, answer = problem
-    monkeypatch.setattr("hpvade.tl._covariance._CONTENT_SD", 0.0)
     monkeypatch.setattr("hpvade.tl._covariance._SMALLEST_SD", 0.0)
-    p, covariance = answer(samples(0.5))
+    p, covariance = answer(samples(0.5), content_sd=0.0)
     told = np.sqrt(covariance.diagonal(axis1=1, axis2=2)).mean(0)
     # The shares of states are held, so what is told is somewhat less than what is seen.
     np.testing.assert_array_less(0.5 * p.std(0), told)
@@ -77,6 +79,7 @@ def test_types_that_are_alike_are_uncertain_apart_and_certain_together(noise):
         trust=torch.ones(300, dtype=torch.float64),
         noise_floor=1.0,
         outlier=2.0,
+        content_sd=0.2,
     )[0].numpy()
     apart = np.sqrt(covariance[0, 0])
     together = np.sqrt(covariance[:2, :2].sum())
@@ -132,19 +135,26 @@ def test_coverage_on_a_platform_that_nobody_simulated(embedded, effect):
         effects=False,
         seed=77,
     )
-    cpm = effect(mixtures.X.astype(float), np.random.default_rng(5))
+    rng = np.random.default_rng(5)
+    cpm = effect(mixtures.X.astype(float), rng)
     answer = estimate(
         embedded.network,
         cpm,
         measured=np.ones(mixtures.n_vars, dtype=bool),
         states=embedded.states,
+        content_sd=embedded.profiles.content_sd,
         config=embedded.config.deconvolve,
     )
-    truth = mixtures.obsm["fractions"].to_numpy()
+    as_told = mixtures.obsm["fractions"].to_numpy()
+    # Cells hold other amounts of RNA than the reference says, by a factor of another distribution.
+    width = embedded.profiles.content_sd * np.sqrt(3)
+    truth = as_told / np.exp(rng.uniform(-width, width, as_told.shape))
+    truth /= truth.sum(1, keepdims=True)
     for level in (0.5, 0.8, 0.9, 0.95):
         lower, upper = embedded.calibration.interval(answer.fractions, answer.sd, level=level)
         covered = (lower <= truth) & (truth <= upper)
         assert abs(covered.mean() - level) < 0.06
+        assert ((lower <= as_told) & (as_told <= upper)).mean() > level - 0.03
         if level == 0.9:
             assert covered.mean(0).min() > 0.75
 

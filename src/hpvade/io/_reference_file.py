@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import anndata as ad
 import h5py
 import numpy as np
-import zarr
 from scipy import sparse
 
 from hpvade import _keys as keys
@@ -145,6 +144,8 @@ def open_reference(
 def _opened(path: Path) -> Iterator[Any]:
     """Open the root group of an h5ad file or a zarr folder."""
     if is_zarr(path):
+        import zarr  # noqa: PLC0415 - takes a quarter of a second, and most references are h5ad
+
         with foreign_reader(path, expected="an AnnData zarr folder"):
             file = zarr.open_group(path, mode="r")
         yield file

@@ -117,6 +117,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     config = {
         "format_version": FORMAT_VERSION,
         "cell_types": list(profiles.signature.cell_types),
+        "n_references": profiles.n_references,
         "levels": checkpoint.hierarchy.table.to_dict(orient="list"),
         "settings": checkpoint.settings,
         "config": checkpoint.config.model_dump(mode="json"),
@@ -164,7 +165,9 @@ def load_checkpoint(folder: Path) -> Checkpoint:
             raise ValueError(msg)
         masks = [genes.pop(name).to_numpy() == "1" for name in _GENE_MASKS]
         arrays["rna_content_all"] = arrays["rna_content"]
-        profiles = Profiles(Signature(tuple(genes.index), tuple(stored["cell_types"]), **arrays), *masks)
+        whole = Signature(tuple(genes.index), tuple(stored["cell_types"]), **arrays)
+        selected, anchor = masks
+        profiles = Profiles(whole, selected, anchor, int(stored["n_references"]))
         network = build_network(profiles.of_model(), config, hierarchy=hierarchy)
         network.load_state_dict(tensors)
         settings = stored["settings"]

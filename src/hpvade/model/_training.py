@@ -85,6 +85,7 @@ def train_network(
         heldout.fractions[:n_calibration],
         states=states,
         hierarchy=hierarchy,
+        content_sd=profiles.content_sd,
         config=config.deconvolve,
         rng=rng,
     )

@@ -195,7 +195,8 @@ def prepared_profiles(prepared: AnnData) -> Profiles:
         whole = signature_of_sums(summed, n_cells.to_numpy(), genes=genes, cell_types=cell_types)
     chosen = prepared.var_names.isin(selected)
     candidates = ~chosen & ~is_ribosomal_or_mitochondrial(_symbols(prepared))
-    return Profiles(whole, chosen, anchor_genes(whole, candidates))
+    n_references = prepared.obs[_keys.REFERENCE].nunique() if _keys.REFERENCE in prepared.obs else 1
+    return Profiles(whole, chosen, anchor_genes(whole, candidates), n_references)
 
 
 def _weight(obs: pd.DataFrame, *, labels_key: str) -> NDArray[np.float64]:

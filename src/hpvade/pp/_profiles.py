@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _N_ANCHORS = 1_000
 _LEAST_EXPRESSED = 30.0  # CPM of an anchor in the type that expresses it least
+_CONTENT_SD = 0.35  # of log m as one reference shows it, about what holds in bulk samples
 _FLOOR = 25.0  # CPM below which a ratio of two types is noise
 
 
@@ -31,11 +32,19 @@ class Profiles:
         The model's genes, shape (n_genes,).
     anchor
         Genes that all types express alike, shape (n_genes,); none of them is the model's.
+    n_references
+        References that S and m are made of.
     """
 
     signature: Signature
     selected: NDArray[np.bool_]
     anchor: NDArray[np.bool_]
+    n_references: int = 1
+
+    @property
+    def content_sd(self) -> float:
+        """Standard deviation of each type's log m about what holds in bulk; several references average it."""
+        return float(_CONTENT_SD / np.sqrt(self.n_references))
 
     def of_model(self) -> Signature:
         """Return S and m over the model's genes."""

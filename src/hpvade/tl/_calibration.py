@@ -81,10 +81,14 @@ def calibrate(
     *,
     states: CellStates,
     hierarchy: Hierarchy,
+    content_sd: float,
     config: DeconvolveConfig,
     rng: np.random.Generator,
 ) -> Calibration:
     """Answer mixtures under platform effects unlike those of training, and keep how far off the answers are.
+
+    Cells of a type hold more or less RNA in each mixture than m says: with log-normal factors f, its
+    fractions become p / f, scaled to sum 1, and its expression stays as it is.
 
     Parameters
     ----------
@@ -99,18 +103,23 @@ def calibrate(
         States of the cell types.
     hierarchy
         Levels above the cell types.
+    content_sd
+        Standard deviation of log f.
     config
         How samples will be answered.
     rng
-        Source of the platform effects.
+        Source of the platform effects and of f.
     """
     answer = estimate(
         network,
         add_foreign_effects(mixtures, rng=rng),
         measured=np.ones(mixtures.shape[1], dtype=bool),
         states=states,
+        content_sd=content_sd,
         config=config,
     )
+    truth = truth / np.exp(content_sd * rng.standard_normal(truth.shape))
+    truth /= truth.sum(1, keepdims=True)
     levels = [hierarchy.membership(level) for level in hierarchy.levels]
     return Calibration(
         _scores(answer, truth), tuple(_scores(answer.of_groups(level), truth @ level) for level in levels)

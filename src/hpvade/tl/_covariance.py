@@ -7,7 +7,6 @@ from torch import Tensor
 
 from hpvade.tl._fit import outlier_limit
 
-_CONTENT_SD = 0.2  # of log m: references of one tissue differ by about as much
 _SMALLEST_SD = 0.01  # fraction; no sample is known better
 _LEAST_NOISE = 1e-6  # variance of log residuals; a sample that fits exactly still needs the prior
 _PRIOR_SD = 0.3  # fraction; what is known of a type that the genes do not tell apart from another
@@ -23,6 +22,7 @@ def fraction_covariance(
     trust: Tensor,
     noise_floor: float,
     outlier: float | None,
+    content_sd: float,
 ) -> Tensor:
     """Covariance of the cell fractions of each sample, before calibration.
 
@@ -43,6 +43,8 @@ def fraction_covariance(
         Cell fractions of the states, shape (n_samples, n_states), rows sum to 1.
     cell_type
         Type of each state, shape (n_states,), 0 … n_types-1.
+    content_sd
+        Standard deviation of each type's log m.
 
     Returns
     -------
@@ -75,7 +77,7 @@ def fraction_covariance(
     bread = torch.linalg.inv(precision + noise * prior)
     sandwich = contrast @ bread @ (score + noise.square() * prior) @ bread @ contrast.T
 
-    by_content = _CONTENT_SD * (torch.diag_embed(p) - p[:, :, None] * p[:, None, :])  # dp_k / dlog m_j
+    by_content = content_sd * (torch.diag_embed(p) - p[:, :, None] * p[:, None, :])  # dp_k / dlog m_j
     total: Tensor = sandwich + by_content @ by_content.mT + _SMALLEST_SD**2 * identity
     return total
 

@@ -124,6 +124,7 @@ class Answerer:
         self.known = self.names.isin(genes)
         self.selected = profiles.selected
         self.of_model = profiles.of_model()
+        self.content_sd = profiles.content_sd
         self.unknown = UnknownContent.of(
             profiles,
             trust=network.deconvolution.trust.numpy(),
@@ -216,7 +217,14 @@ class Answerer:
         return counts_to_cpm(of_model) * (even[self.measured].sum() / even.sum())
 
     def _estimate(self, cpm: NDArray[np.float64]) -> Estimate:
-        return estimate(self.network, cpm, measured=self.measured, states=self.states, config=self.config)
+        return estimate(
+            self.network,
+            cpm,
+            measured=self.measured,
+            states=self.states,
+            content_sd=self.content_sd,
+            config=self.config,
+        )
 
 
 def _widest(calibration: Calibration, answer: Estimate) -> NDArray[np.float64]:

@@ -42,6 +42,7 @@ def estimate(
     *,
     measured: NDArray[np.bool_],
     states: CellStates,
+    content_sd: float,
     config: DeconvolveConfig,
     batch_size: int = 64,
 ) -> Estimate:
@@ -60,6 +61,8 @@ def estimate(
         Shape (n_genes,).
     states
         States of the cell types, over the same genes.
+    content_sd
+        Standard deviation of each type's log m, for the covariance.
     config
         How to fit.
     batch_size
@@ -92,7 +95,9 @@ def estimate(
                     seen, prior=of_states, prior_strength=config.prior_strength, **shared
                 )
                 p = torch.zeros_like(p).index_add_(1, cell_type, of_states)
-            covariance = fraction_covariance(seen, fractions=of_states, cell_type=cell_type, **shared)
+            covariance = fraction_covariance(
+                seen, fractions=of_states, cell_type=cell_type, content_sd=content_sd, **shared
+            )
             fractions.append((p / p.sum(1, keepdim=True)).numpy())
             covariances.append(covariance.numpy())
     return Estimate(np.concatenate(fractions), np.concatenate(covariances))
