@@ -1,6 +1,7 @@
 """How far the warnings that come with fractions hold: intervals, unknown content, levels, expression.
 
     python benchmarks/trust.py intervals DATA_DIR results.tsv [--seeds 0,1,2]
+    python benchmarks/trust.py coverage DATA_DIR results.tsv
     python benchmarks/trust.py unknown DATA_DIR results.tsv
     python benchmarks/trust.py levels DATA_DIR results.tsv
     python benchmarks/trust.py expression DATA_DIR results.tsv
@@ -25,8 +26,8 @@ import hpvade
 from hpvade.datasets import scored_columns
 from hpvade.metrics import ccc, evaluate, pearson
 from hpvade.pp import counts_to_cpm
-from hpvade.simulate import SimulateConfig, add_effects, add_foreign_effects, draw_mixtures
-from hpvade.tl import sum_types
+from hpvade.simulate import SimulateConfig, add_effects, add_foreign_effects, draw_mixtures, simulate
+from hpvade.tl import estimate, sum_types
 from hpvade.tl._deconvolve import Answerer
 from hpvade.workflow.benchmark._fit import load_reference
 from hpvade.workflow.benchmark._intervals import truth_of_scopes
@@ -145,6 +146,63 @@ def _tell_intervals(table: pd.DataFrame) -> None:
             ends = np.quantile(figures, [0.025, 0.975], axis=0)
             told = zip(("coverage", "width", "rank"), figures[0], ends.T, strict=True)
             print(name, kind, ", ".join(f"{n} {v:.2f} ({lo:.2f} to {hi:.2f})" for n, v, (lo, hi) in told))
+
+
+# --- intervals on mixtures ---
+
+
+def coverage(data: Path) -> pd.DataFrame:
+    """Coverage on mixtures of held-out cells, under noise that neither training nor calibration knows.
+
+    Cells hold as much RNA as the reference says, or more or less of it by a factor of a type and mixture
+    whose log is uniform, with the standard deviation that the model reckons with.
+    """
+    rows = []
+    for name in ("all", "pbmc_hao"):
+        model = trained(load_reference(references(data)[name]))
+        config = model.config.simulate.model_copy(update={"n_heldout": 250})
+        mixtures = simulate(model.prepared, config=config, effects=False, seed=77)
+        sd = model.profiles.content_sd
+        for noise, effect in NOISES.items():
+            rng = np.random.default_rng(RNG_SEED)
+            cpm = counts_to_cpm(effect(mixtures.X.astype(float), rng))
+            answer = estimate(
+                model.network,
+                cpm,
+                measured=np.ones(cpm.shape[1], dtype=bool),
+                states=model.states,
+                content_sd=sd,
+                config=model.config.deconvolve,
+            )
+            told = mixtures.obsm["fractions"].to_numpy()
+            factor = np.exp(rng.uniform(-1, 1, told.shape) * sd * np.sqrt(3))
+            for content, truth in (("as told", told), ("another", told / factor)):
+                true = truth / truth.sum(1, keepdims=True)
+                for level in (0.5, 0.8, 0.9, 0.95):
+                    lower, upper = model.calibration.interval(answer.fractions, answer.sd, level=level)
+                    inside = (lower <= true) & (true <= upper)
+                    of_types = inside.mean(0)
+                    rows.append((name, noise, content, level, inside.mean(), of_types.min(), of_types.max()))
+                    print(*rows[-1], flush=True)
+    columns = ["reference", "noise", "rna_content", "level", "coverage", "worst_type", "best_type"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _gamma(cpm: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    shape = np.exp(rng.uniform(0, 1.5, (len(cpm), 1)))
+    return cpm * rng.gamma(shape, 1 / shape, size=cpm.shape)
+
+
+def _compressed(cpm: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    bent = cpm ** rng.uniform(0.8, 1.2, (len(cpm), 1))
+    return bent / (1 + bent / np.quantile(bent, 0.995, axis=1, keepdims=True))
+
+
+NOISES = {
+    "gamma factors": _gamma,
+    "log-normal factors, sd .6": lambda cpm, rng: cpm * np.exp(0.6 * rng.standard_normal(cpm.shape)),
+    "compressed and saturated": _compressed,
+}
 
 
 # --- unknown content ---
@@ -315,12 +373,15 @@ def _auroc(parts: AnnData, raised: np.ndarray, program: np.ndarray, profile: pd.
     return float(roc_auc_score(parts.var_names[expressed].isin(program), np.nan_to_num(t)))
 
 
+PARTS = {"coverage": coverage, "unknown": unknown, "levels": levels, "expression": expression}
+
+
 def main() -> None:
     """Run one of the measurements."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["intervals", "unknown", "levels", "expression"])
+    parser.add_argument("what", choices=["intervals", *PARTS])
     parser.add_argument("data", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("--seeds", default="0,1,2")
@@ -329,9 +390,7 @@ def main() -> None:
     if arguments.what == "intervals":
         table = intervals(arguments.data, seeds=[int(seed) for seed in arguments.seeds.split(",")])
     else:
-        table = {"unknown": unknown, "levels": levels, "expression": expression}[arguments.what](
-            arguments.data
-        )
+        table = PARTS[arguments.what](arguments.data)
     table.to_csv(arguments.output, sep="\t", index=False, float_format="%.4f")
 
 

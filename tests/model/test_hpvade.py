@@ -171,11 +171,14 @@ class TestFolder:
         model, bulk = trained
         model.save(tmp_path / "model")
         bulk.write_h5ad(tmp_path / "bulk.h5ad")
-        hpvade.io.write_fractions(fractions_of(model, bulk), tmp_path / "here.tsv")
+        answer = model.deconvolve(bulk.copy())
+        hpvade.io.write_fractions(
+            answer.fractions.join(answer.upper, rsuffix=" upper"), tmp_path / "here.tsv"
+        )
         code = (
             "import sys, anndata, hpvade; model = hpvade.HPVADE.load(sys.argv[1]);"
             "answer = model.deconvolve(anndata.read_h5ad(sys.argv[2]));"
-            "hpvade.io.write_fractions(answer.fractions, sys.argv[3]);"
+            "hpvade.io.write_fractions(answer.fractions.join(answer.upper, rsuffix=' upper'), sys.argv[3]);"
             "assert 'lightning' not in sys.modules and 'scanpy' not in sys.modules"
         )
         arguments = [tmp_path / "model", tmp_path / "bulk.h5ad", tmp_path / "there.tsv"]
