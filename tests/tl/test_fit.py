@@ -6,7 +6,7 @@ import torch
 from scipy.optimize import minimize
 
 from hpvade.pp import rna_fractions
-from hpvade.tl import fit_fractions
+from hpvade.tl import _fit, fit_fractions
 
 FLOOR = 50.0
 
@@ -123,3 +123,56 @@ def test_a_gene_that_is_measured_wrongly_decides_little(case):
         - fit(noisy, signature, content, prior, strength=0.5)
     )
     assert moved.max() < 0.05
+
+
+def test_with_too_many_columns_to_hold_their_pairs(case, monkeypatch):
+    signature, content, truth, cpm = case
+    noisy = cpm * np.exp(np.random.default_rng(3).standard_normal(cpm.shape))
+    prior = np.full_like(truth, 0.25)
+    with_pairs = fit(noisy, signature, content, prior, strength=1.0)
+    monkeypatch.setattr("hpvade.tl._fit._MOST_PRODUCTS", 0)
+    np.testing.assert_allclose(fit(noisy, signature, content, prior, strength=1.0), with_pairs, atol=1e-9)
+
+
+def test_the_curvature_is_that_of_finite_differences(case, monkeypatch):
+    """At a minimum the Hessian is positive definite, and so the one that steps are taken with."""
+    signature, content, truth, cpm = case
+    rng = np.random.default_rng(4)
+    noisy = cpm * np.exp(0.5 * rng.standard_normal(cpm.shape))
+    seen = []
+    once = _fit._expansion
+
+    def spy(problem, state, *, limit):
+        gradient, curvature = once(problem, state, limit=limit)
+        seen.append((problem, state, limit, gradient, curvature))
+        return gradient, curvature
+
+    monkeypatch.setattr(_fit, "_expansion", spy)
+    prior = np.full_like(truth, 0.25)
+    fit(noisy[:1], signature, content, prior[:1], strength=1.0)
+    problem, state, limit, gradient, curvature = seen[-1]
+    unknowns = np.append(np.log(prior[0]) + state.deviation[0].numpy(), 0.0)
+    unknowns[-1] = float((problem.log_bulk - (state.expected + FLOOR).log() - state.residual).mean())
+    given = {
+        "sample": noisy[0], "signature": signature, "content": content, "trust": np.ones(len(signature)),
+        "prior": prior[0], "strength": 1.0, "limit": float(limit[0]),
+    }  # fmt: skip
+    step = 1e-4
+    unit = np.eye(len(unknowns)) * step
+
+    def value(x):
+        return objective(x, **given)[0] / 2
+
+    slope = [(value(unknowns + u) - value(unknowns - u)) / (2 * step) for u in unit]
+    np.testing.assert_allclose(-np.array(slope), gradient[0].numpy(), atol=1e-4)
+    x = unknowns
+    bent = [
+        [
+            (value(x + u + v) - value(x + u - v) - value(x - u + v) + value(x - u - v)) / (4 * step**2)
+            for v in unit
+        ]
+        for u in unit
+    ]
+    bent, told = np.array(bent), curvature[0].numpy()
+    for part in (np.s_[:-1, :-1], np.s_[:-1, -1], np.s_[-1, -1]):
+        np.testing.assert_allclose(bent[part], told[part], atol=0.01 * np.abs(bent[part]).max())
