@@ -314,3 +314,18 @@ def test_model_of_few_genes_can_be_used(reference):
 def test_a_column_named_selected_is_no_preparation(reference):
     reference.var["selected"] = True
     assert HPVADE(reference, preset="fast").prepared.obs["split"].nunique() == 2
+
+
+def test_no_sample_at_all(trained):
+    model, bulk = trained
+    with pytest.raises(InputError, match="0 samples"):
+        model.deconvolve(bulk[:0].copy())
+    with pytest.raises(InputError, match="no sample"):
+        hpvade.tl.deconvolve(
+            model.network,
+            bulk[:0].copy(),
+            profiles=model.profiles,
+            states=model.states,
+            calibration=model.calibration,
+            hierarchy=model.hierarchy,
+        )

@@ -56,22 +56,32 @@ def test_blocks_do_not_change_the_pool_and_its_counts_are_those_of_its_cells(sto
     assert set(pools[0].obs["donor"]) == set(reference.obs["donor"])
 
 
-def test_small_groups_are_kept_whole_and_large_ones_alike():
-    strata = np.repeat([0, 1, 2, 3], [3, 1000, 10, 500])
-    pool = draw_pool(strata, most_cells=100, rng=np.random.default_rng(0))
-    np.testing.assert_array_equal(np.bincount(strata[pool]), [3, 43, 10, 43])
+def drawn(labels, donors=None, *, most_cells, seed=0):
+    donors = np.zeros(len(labels), int) if donors is None else donors
+    return draw_pool(labels, donors, most_cells=most_cells, rng=np.random.default_rng(seed))
+
+
+def test_small_labels_are_kept_whole_and_large_ones_alike():
+    labels = np.repeat([0, 1, 2, 3], [3, 1000, 10, 500])
+    pool = drawn(labels, most_cells=100)
+    np.testing.assert_array_equal(np.bincount(labels[pool]), [3, 43, 10, 43])
     assert (np.diff(pool) > 0).all()
-    np.testing.assert_array_equal(
-        np.bincount(strata[draw_pool(strata, most_cells=2, rng=np.random.default_rng(0))]), [1] * 4
-    )
-    everything = draw_pool(strata, most_cells=10_000, rng=np.random.default_rng(0))
-    np.testing.assert_array_equal(everything, np.arange(len(strata)))
+    np.testing.assert_array_equal(np.bincount(labels[drawn(labels, most_cells=2)]), [1] * 4)
+    np.testing.assert_array_equal(drawn(labels, most_cells=10_000), np.arange(len(labels)))
 
 
-def test_any_cell_of_a_large_group_may_be_drawn():
-    strata = np.zeros(50, int)
-    drawn = [draw_pool(strata, most_cells=10, rng=np.random.default_rng(seed)) for seed in range(400)]
-    often = np.bincount(np.concatenate(drawn), minlength=50) / 400
+def test_donors_of_a_label_take_turns_and_do_not_cost_other_labels():
+    labels = np.repeat([0, 1], [120, 120])
+    donors = np.r_[np.repeat(np.arange(60), 2), np.full(110, 60), np.full(10, 61)]
+    pool = drawn(labels, donors, most_cells=100)
+    np.testing.assert_array_equal(np.bincount(labels[pool]), [50, 50])
+    assert np.bincount(donors[pool])[:60].max() == 1
+    np.testing.assert_array_equal(np.bincount(donors[pool])[60:], [40, 10])
+
+
+def test_any_cell_of_a_large_label_may_be_drawn():
+    pools = [drawn(np.zeros(50, int), most_cells=10, seed=seed) for seed in range(400)]
+    often = np.bincount(np.concatenate(pools), minlength=50) / 400
     np.testing.assert_allclose(often, 0.2, atol=0.08)
 
 

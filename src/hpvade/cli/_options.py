@@ -145,7 +145,7 @@ MaxCells = Annotated[
     typer.Option(
         "--max-cells",
         min=100,
-        help="Of a larger h5ad or zarr reference so many cells are kept; the signature is made of all.",
+        help="Keep so many cells of a larger h5ad or zarr reference; S of one reference is made of all.",
     ),
 ]
 MinCells = Annotated[int | None, typer.Option("--min-cells", min=4, help="Fewest cells of a type.")]

@@ -130,7 +130,10 @@ def open_reference(
         place = find_counts(first, layer=layer, path=path)
         matrix = _matrix(file[_KEY_OF.get(place.name, place.name.replace("['", "/").removesuffix("']"))])
         if getattr(matrix, "format", "csr") != "csr":
-            msg = f"{path} stores its counts by genes (CSC); store them by cells (CSR) to read it by blocks."
+            msg = (
+                f"{path} stores its counts by genes (CSC) and cannot be read by blocks. Store them by cells "
+                f"(CSR), or read it as a whole, with --max-cells {len(obs)}."
+            )
             raise FileFormatError(msg)
         var, columns = place.var, None
         if not var.index.is_unique:

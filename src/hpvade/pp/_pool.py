@@ -29,8 +29,8 @@ def pool_reference(
     """Read a reference once by blocks: sum the counts of all cells, and keep a pool of cells.
 
     S and m are made of the sums, and so of all cells. What needs single cells, the choice of genes, states,
-    simulation and training, is made of the pool. It is drawn by label and donor: all cells of the small
-    groups, equally many of the large ones. Which cells depends on the seed alone, never on blocks.
+    simulation and training, is made of the pool: all cells of small labels, equally many of large ones, and
+    of each label equally many from its donors. Which cells depends on the seed alone, never on blocks.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def pool_reference(
     labels_key, donor_key
         Columns of ``obs``.
     most_cells
-        Cells of the pool at most, unless there are more groups than that.
+        Cells of the pool at most, unless there are more labels than that.
     seed
         Seed of the draw.
 
@@ -49,11 +49,10 @@ def pool_reference(
     counts of all cells, genes × labels, and their numbers in ``uns["hpvade"]["n_cells_of_labels"]``.
     """
     labels = file.obs[labels_key]
-    donors = np.zeros(file.n_obs) if donor_key is None else pd.Categorical(file.obs[donor_key]).codes
-    strata = pd.factorize(pd.MultiIndex.from_arrays([labels.cat.codes, donors]))[0]
-    pooled = draw_pool(strata, most_cells=most_cells, rng=child_rng(seed, "pool"))
-    names = list(labels.cat.categories)
+    donors = np.zeros(file.n_obs, np.int8) if donor_key is None else pd.Categorical(file.obs[donor_key]).codes
     codes = labels.cat.codes.to_numpy()
+    pooled = draw_pool(codes, donors, most_cells=most_cells, rng=child_rng(seed, "pool"))
+    names = list(labels.cat.categories)
     sums, kept = np.zeros((len(names), len(file.var))), []
     for start, counts in file.blocks(_BLOCK):
         stop = start + counts.shape[0]
@@ -71,26 +70,32 @@ def pool_reference(
 
 
 def draw_pool(
-    strata: NDArray[np.integer], *, most_cells: int, rng: np.random.Generator
+    labels: NDArray[np.integer],
+    donors: NDArray[np.integer],
+    *,
+    most_cells: int,
+    rng: np.random.Generator,
 ) -> NDArray[np.integer]:
-    """Draw cells from each stratum: all, or as many as from every other large one.
+    """Draw cells of each label: all, or as many as of every other large one, its donors in turn.
 
     Parameters
     ----------
-    strata
-        Stratum of each cell, shape (n_cells,), 0 … n_strata-1.
+    labels, donors
+        Codes of each cell, shape (n_cells,); -1 is a label, or a donor, of its own.
     most_cells
-        Cells in all; one of each stratum at least is drawn.
+        Cells in all; one of each label at least is drawn.
 
     Returns
     -------
     Cells, sorted, shape (n_pooled,).
     """
-    order = rng.permutation(len(strata))
-    order = order[np.argsort(strata[order], kind="stable")]
-    sizes = np.bincount(strata)
-    rank = np.arange(len(order)) - np.repeat(sizes.cumsum() - sizes, sizes)  # within its stratum
-    return np.sort(order[rank < max(_largest_quota(sizes, most_cells), 1)])
+    order = rng.permutation(len(labels))
+    cells = pd.DataFrame({"label": labels[order], "donor": donors[order]})
+    cells["turn"] = cells.groupby(["label", "donor"]).cumcount()
+    cells = cells.sort_values("turn", kind="stable")
+    quota = max(_largest_quota(cells["label"].value_counts().to_numpy(), most_cells), 1)
+    drawn = cells.groupby("label").head(quota)
+    return np.sort(order[drawn.index.to_numpy()])
 
 
 def _largest_quota(sizes: NDArray[np.integer], most: int) -> int:

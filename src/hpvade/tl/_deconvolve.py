@@ -70,7 +70,7 @@ def deconvolve(
     Raises
     ------
     InputError
-        A sample has no expression in the model's genes; it is named.
+        There is no sample, or one has no expression in the model's genes; it is named.
     """
     answerer = Answerer(
         network,
@@ -81,6 +81,9 @@ def deconvolve(
         hierarchy=hierarchy,
         config=config or DeconvolveConfig(),
     )
+    if bulk.n_obs == 0:
+        msg = "There is no sample to deconvolve."
+        raise InputError(msg)
     some = np.unique(np.linspace(0, bulk.n_obs - 1, min(bulk.n_obs, _MOST_SAMPLES)).astype(int))
     answerer.look_at_excess(bulk[some])
     return Deconvolution.of_blocks([answerer.answer(block) for block in _blocks(bulk, batch_size)])
