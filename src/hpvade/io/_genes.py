@@ -49,6 +49,17 @@ def tell_repeats(names: pd.Index) -> str:
     return f"{len(repeated)} gene names occur more than once (for instance '{repeated[0]}')"
 
 
+def distinct_genes(var: pd.DataFrame) -> tuple[pd.DataFrame, sparse.csr_matrix[np.float32] | None]:
+    """Return the genes of a reference with each name once, and the matrix that sums those that share one.
+
+    Of repeated names, which a `DataWarning` tells, the first row of ``var`` is kept. None: none is repeated.
+    """
+    if var.index.is_unique:
+        return var.copy(), None
+    warn(f"{tell_repeats(var.index)} in the reference; their counts were summed.", DataWarning, stacklevel=3)
+    return var[~var.index.duplicated()].copy(), group_columns(var.index)
+
+
 def match_genes(bulk: AnnData, reference_var: pd.DataFrame) -> AnnData:
     """Rename the bulk's genes to the reference's names.
 

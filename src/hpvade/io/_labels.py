@@ -41,3 +41,17 @@ def require_column(obs: pd.DataFrame, key: str, *, option: str, path: Path) -> N
     if key in obs.columns:
         return
     raise LabelError(absent_column(key, obs, option=option, place=f"the obs of {path}"))
+
+
+def categorise_names(obs: pd.DataFrame, *, labels_key: str, donor_key: str | None, path: Path) -> None:
+    """Turn the columns of labels and donors into categories of strings, in place.
+
+    Raises
+    ------
+    LabelError
+        There is no such column.
+    """
+    for key, option in ((labels_key, "labels_key"), (donor_key, "donor_key")):
+        if key is not None:
+            require_column(obs, key, option=option, path=path)
+            obs[key] = as_categories(obs[key])

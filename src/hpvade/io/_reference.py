@@ -10,19 +10,15 @@ from anndata import AnnData
 
 from hpvade import _keys as keys
 from hpvade._errors import FileFormatError
-from hpvade._warnings import DataWarning, warn
 
 from ._counts import find_counts, to_csr
 from ._foreign import is_zarr, read_anndata
-from ._genes import group_columns, tell_repeats
-from ._labels import as_categories, require_column
+from ._genes import distinct_genes
+from ._labels import categorise_names
 from ._tenx import is_tenx, read_tenx
 
 if TYPE_CHECKING:
     import os
-
-    import numpy as np
-    from scipy import sparse
 
 
 def read_reference(
@@ -67,13 +63,12 @@ def read_reference(
     """
     path = Path(path)
     adata = read_tenx(path, labels_key=labels_key) if is_tenx(path) else _read_anndata(path)
-    for key, option in ((labels_key, "labels_key"), (donor_key, "donor_key")):
-        if key is not None:
-            require_column(adata.obs, key, option=option, path=path)
-            adata.obs[key] = as_categories(adata.obs[key])
-
+    categorise_names(adata.obs, labels_key=labels_key, donor_key=donor_key, path=path)
     place = find_counts(adata, layer=layer, path=path)
-    counts, var = _sum_repeated_genes(to_csr(place.matrix), place.var)
+    counts = to_csr(place.matrix)
+    var, columns = distinct_genes(place.var)
+    if columns is not None:
+        counts = counts @ columns
     if not var.index.equals(adata.var_names):
         adata = AnnData(X=counts.copy(), obs=adata.obs, var=var, obsm=dict(adata.obsm), uns=adata.uns)
     adata.layers[keys.COUNTS] = counts
@@ -102,13 +97,3 @@ def _unique(names: pd.Index) -> pd.Index:
         repeat = pd.Series(names).groupby(names.to_numpy()).cumcount()
         names = pd.Index([f"{name}-{k}" if k else str(name) for name, k in zip(names, repeat, strict=True)])
     return names
-
-
-def _sum_repeated_genes(
-    counts: sparse.csr_matrix[np.float32], var: pd.DataFrame
-) -> tuple[sparse.csr_matrix[np.float32], pd.DataFrame]:
-    """Sum the counts of genes that share a name; the first one's row of ``var`` is kept."""
-    if var.index.is_unique:
-        return counts, var.copy()
-    warn(f"{tell_repeats(var.index)} in the reference; their counts were summed.", DataWarning, stacklevel=3)
-    return counts @ group_columns(var.index), var[~var.index.duplicated()].copy()

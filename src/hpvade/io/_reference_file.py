@@ -10,23 +10,21 @@ from typing import TYPE_CHECKING, Any
 import anndata as ad
 import h5py
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from hpvade import _keys as keys
 from hpvade._errors import FileFormatError
-from hpvade._warnings import DataWarning, warn
 
 from ._counts import Place, find_counts, require_counts
 from ._foreign import foreign_reader, is_zarr
-from ._genes import group_columns, tell_repeats
-from ._labels import as_categories, require_column
+from ._genes import distinct_genes
+from ._labels import categorise_names
 from ._tenx import is_tenx
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
-
-    import pandas as pd
 
 _LOOKED_AT = 1_000  # cells, to find the counts
 _KEY_OF = {"X": "X", "raw.X": "raw/X"}  # name of a place → where it is in the file; layers by their names
@@ -122,11 +120,9 @@ def open_reference(
     path = Path(path)
     with _opened(path) as file:
         with foreign_reader(path, expected="an AnnData file"):
-            obs, first = ad.io.read_elem(file["obs"]), _first_cells(file)
-        for key, option in ((labels_key, "labels_key"), (donor_key, "donor_key")):
-            if key is not None:
-                require_column(obs, key, option=option, path=path)
-                obs[key] = as_categories(obs[key])
+            obs = ad.io.read_elem(file["obs"])
+            first = _first_cells(file, names=obs.index[:_LOOKED_AT])
+        categorise_names(obs, labels_key=labels_key, donor_key=donor_key, path=path)
         place = find_counts(first, layer=layer, path=path)
         matrix = _matrix(file[_KEY_OF.get(place.name, place.name.replace("['", "/").removesuffix("']"))])
         if getattr(matrix, "format", "csr") != "csr":
@@ -135,11 +131,7 @@ def open_reference(
                 f"(CSR), or read it as a whole, with --max-cells {len(obs)}."
             )
             raise FileFormatError(msg)
-        var, columns = place.var, None
-        if not var.index.is_unique:
-            warn(f"{tell_repeats(var.index)} in the reference; their counts were summed.", DataWarning)
-            columns = group_columns(var.index)
-            var = var[~var.index.duplicated()]
+        var, columns = distinct_genes(place.var)
         yield ReferenceFile(path, obs, var, place.name, matrix, columns)
 
 
@@ -159,18 +151,18 @@ def _opened(path: Path) -> Iterator[Any]:
         yield file
 
 
-def _first_cells(file: Any) -> ad.AnnData:  # noqa: ANN401 - a group of h5py or of zarr
-    """Read the first thousand cells with all places that may hold counts."""
-    obs = ad.io.read_elem(file["obs"])[:_LOOKED_AT]
-    var = ad.io.read_elem(file["var"])
-    layers = {name: _matrix(file[f"layers/{name}"])[:_LOOKED_AT] for name in file.get("layers", {})}
-    x = _matrix(file["X"])[:_LOOKED_AT] if "X" in file else None
-    first = ad.AnnData(x, obs=obs[[]], var=var, layers=layers)
+def _first_cells(file: Any, *, names: pd.Index) -> ad.AnnData:  # noqa: ANN401 - a group of h5py or of zarr
+    """Read the first cells, which have these names, with all places that may hold counts."""
+
+    def of_these(place: str) -> Any:  # noqa: ANN401 - a sparse matrix or an array
+        return _matrix(file[place])[: len(names)]
+
+    obs = pd.DataFrame(index=names)
+    layers = {name: of_these(f"layers/{name}") for name in file.get("layers", {})}
+    x = of_these("X") if "X" in file else None
+    first = ad.AnnData(x, obs=obs, var=ad.io.read_elem(file["var"]), layers=layers)
     if "raw/X" in file:
-        raw = ad.AnnData(
-            _matrix(file["raw/X"])[:_LOOKED_AT], obs=obs[[]], var=ad.io.read_elem(file["raw/var"])
-        )
-        first.raw = raw
+        first.raw = ad.AnnData(of_these("raw/X"), obs=obs, var=ad.io.read_elem(file["raw/var"]))
     return first
 
 
