@@ -4,6 +4,7 @@
     python benchmarks/trust.py coverage DATA_DIR results.tsv
     python benchmarks/trust.py unknown DATA_DIR results.tsv
     python benchmarks/trust.py levels DATA_DIR results.tsv
+    python benchmarks/trust.py fine DATA_DIR results.tsv
     python benchmarks/trust.py expression DATA_DIR results.tsv
 
 DATA_DIR is that of `hpvade benchmark`. Each takes 10 to 30 minutes on two cores and appends to its table.
@@ -29,6 +30,7 @@ from hpvade.pp import counts_to_cpm
 from hpvade.simulate import SimulateConfig, add_effects, add_foreign_effects, draw_mixtures, simulate
 from hpvade.tl import estimate, sum_types
 from hpvade.tl._deconvolve import Answerer
+from hpvade.workflow._compare import baseline_fractions
 from hpvade.workflow.benchmark._fit import load_reference
 from hpvade.workflow.benchmark._intervals import truth_of_scopes
 from hpvade.workflow.benchmark._plan import benchmark_references
@@ -307,6 +309,42 @@ def levels(data: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["reference", "dataset", "model", "r", "ccc"])
 
 
+# Labels of pbmc3k, and the columns of Monaco's detailed flow cytometry that count the same cells.
+FINE_TYPES = {
+    "Naive CD4 T": "T CD4 Naive",
+    "Memory CD4 T": "T CD4 Memory",
+    "CD8 T": "T CD8",
+    "B": "B cells",
+    "NK": "NK",
+    "CD14+ Mono": "Monocytes C",
+    "FCGR3A+ Mono": "Monocytes NC+I",
+    "DC": "DCs",
+}
+
+
+def fine(data: Path) -> pd.DataFrame:
+    """Pearson r of each fine type with Monaco's detailed flow cytometry, beside the baselines."""
+    entry = hpvade.datasets.read_manifest(data).bulk["monaco_GSE107011"]
+    truth = pd.read_csv(
+        entry.truth.with_name("fractions_flow_all_populations_percent.tsv"), sep="\t", index_col=0
+    )
+    cells = blood_cells(data)
+    hpvade.HPVADE.setup_anndata(cells)
+    bulk = hpvade.io.read_bulk(entry.path, unit=entry.unit, genes=cells.var_names)
+    model = trained(cells, bulk=bulk)
+    methods = ["nnls", "em", "svr"]
+    answers = {"hpvade": model.deconvolve(bulk).fractions, **baseline_fractions(model, bulk, methods=methods)}
+    rows = [
+        (method, name, pearson(found[name].to_numpy(), truth.loc[found.index, column].to_numpy()))
+        for method, found in answers.items()
+        for name, column in FINE_TYPES.items()
+    ]
+    table = pd.DataFrame(rows, columns=["method", "type", "r"])
+    print(table.pivot(index="type", columns="method", values="r").round(2))
+    print(table.groupby("method")["r"].mean().round(2))
+    return table
+
+
 # --- expression ---
 
 
@@ -373,7 +411,7 @@ def _auroc(parts: AnnData, raised: np.ndarray, program: np.ndarray, profile: pd.
     return float(roc_auc_score(parts.var_names[expressed].isin(program), np.nan_to_num(t)))
 
 
-PARTS = {"coverage": coverage, "unknown": unknown, "levels": levels, "expression": expression}
+PARTS = {"coverage": coverage, "unknown": unknown, "levels": levels, "fine": fine, "expression": expression}
 
 
 def main() -> None:
