@@ -28,7 +28,7 @@ from hpvade.datasets import scored_columns
 from hpvade.metrics import ccc, evaluate, pearson
 from hpvade.pp import counts_to_cpm
 from hpvade.simulate import SimulateConfig, add_effects, add_foreign_effects, draw_mixtures, simulate
-from hpvade.tl import estimate, sum_types
+from hpvade.tl import Estimator, sum_types
 from hpvade.tl._deconvolve import Answerer
 from hpvade.workflow._compare import baseline_fractions
 from hpvade.workflow.benchmark._fit import load_reference
@@ -168,14 +168,14 @@ def coverage(data: Path) -> pd.DataFrame:
         for noise, effect in NOISES.items():
             rng = np.random.default_rng(RNG_SEED)
             cpm = counts_to_cpm(effect(mixtures.X.astype(float), rng))
-            answer = estimate(
+            estimator = Estimator(
                 model.network,
-                cpm,
                 measured=np.ones(cpm.shape[1], dtype=bool),
                 states=model.states,
                 content_sd=sd,
                 config=model.config.deconvolve,
             )
+            answer = estimator(cpm)
             told = mixtures.obsm["fractions"].to_numpy()
             factor = np.exp(rng.uniform(-1, 1, told.shape) * sd * np.sqrt(3))
             for content, truth in (("as told", told), ("another", told / factor)):

@@ -6,7 +6,7 @@ import torch
 from scipy.optimize import minimize
 
 from hpvade.pp import rna_fractions
-from hpvade.tl import _fit, fit_fractions
+from hpvade.tl import FractionFit, _fit
 
 FLOOR = 50.0
 
@@ -24,16 +24,15 @@ def case():
 
 def fit(cpm, signature, content, prior, *, strength, trust=None, outlier=2.0):
     trust = np.ones(len(signature)) if trust is None else trust
-    return fit_fractions(
-        torch.from_numpy(cpm),
-        signature_cpm=torch.from_numpy(signature),
+    made = FractionFit(
+        torch.from_numpy(signature),
         rna_content=torch.from_numpy(content),
         trust=torch.from_numpy(trust),
-        prior=torch.from_numpy(prior),
         prior_strength=strength,
         noise_floor=FLOOR,
         outlier=outlier,
-    ).numpy()
+    )
+    return made(torch.from_numpy(cpm), torch.from_numpy(prior)).numpy()
 
 
 def objective(unknowns, *, sample, signature, content, trust, prior, strength, limit):

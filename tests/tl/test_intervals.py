@@ -10,7 +10,7 @@ import hpvade
 from hpvade._errors import HPVADEError
 from hpvade._warnings import DataWarning
 from hpvade.pp import counts_to_cpm
-from hpvade.tl import Calibration, estimate, fit_fractions, fraction_covariance
+from hpvade.tl import Calibration, Estimator, FractionFit, fraction_covariance
 from hpvade.workflow import demo_data
 
 
@@ -39,7 +39,7 @@ def problem():
         content_sd = settings.pop("content_sd", 0.2)
         cpm = torch.from_numpy(cpm)
         prior = torch.full((len(cpm), 6), 1 / 6, dtype=torch.float64)
-        p = fit_fractions(cpm, prior=prior, prior_strength=1e-3, **settings)
+        p = FractionFit(**settings, prior_strength=1e-3)(cpm, prior)
         c = fraction_covariance(
             cpm, fractions=p, cell_type=torch.from_numpy(cell_type), content_sd=content_sd, **settings
         )
@@ -137,14 +137,14 @@ def test_coverage_on_a_platform_that_nobody_simulated(embedded, effect):
     )
     rng = np.random.default_rng(5)
     cpm = effect(mixtures.X.astype(float), rng)
-    answer = estimate(
+    estimator = Estimator(
         embedded.network,
-        cpm,
         measured=np.ones(mixtures.n_vars, dtype=bool),
         states=embedded.states,
         content_sd=embedded.profiles.content_sd,
         config=embedded.config.deconvolve,
     )
+    answer = estimator(cpm)
     as_told = mixtures.obsm["fractions"].to_numpy()
     # Cells hold other amounts of RNA than the reference says, by a factor of another distribution.
     width = embedded.profiles.content_sd * np.sqrt(3)

@@ -88,15 +88,12 @@ def test_a_sample_of_one_state_only_is_answered_right(trained, fitted):
 
 
 def test_a_signature_that_is_not_finite_is_refused():
-    ones = torch.ones(1, 3, dtype=torch.float64)
     signature = torch.tensor([[1.0, torch.nan], [2.0, 1.0], [3.0, 1.0]], dtype=torch.float64)
     with pytest.raises(ValueError, match="not finite"):
-        hpvade.tl.fit_fractions(
-            ones,
-            signature_cpm=signature,
+        hpvade.tl.FractionFit(
+            signature,
             rna_content=torch.ones(2, dtype=torch.float64),
             trust=torch.ones(3, dtype=torch.float64),
-            prior=torch.full((1, 2), 0.5, dtype=torch.float64),
             prior_strength=1.0,
             noise_floor=25.0,
             outlier=2.0,

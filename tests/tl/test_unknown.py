@@ -6,11 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
+from scipy.optimize import minimize_scalar
+from scipy.stats import median_abs_deviation
 
 import hpvade
 from hpvade._errors import InputError
 from hpvade.pp import counts_to_cpm
 from hpvade.tl._leave_out import UnknownCalibration
+from hpvade.tl._share_kernel import _log, best_share
 from hpvade.tl._unknown import generic_cell, generic_share, log_excess, speaking_genes, usual_excess
 
 N_TYPES, N_MARKERS, N_ANCHORS = 4, 60, 300
@@ -44,6 +47,46 @@ def test_a_generic_cell_lacks_markers(world):
     shares = [np.median(world(share)) for share in (0.2, 0.5, 0.8)]
     assert np.all(np.diff([0.0, *shares]) > 0.1)
     np.testing.assert_allclose(shares, [0.2, 0.5, 0.8], atol=0.15)
+
+
+def test_the_compiled_search_finds_what_the_formula_says():
+    """The formula of the docstring with a general minimiser of the offset, for each share of the grid."""
+    rng = np.random.default_rng(1)
+    known, generic, weight = (
+        rng.gamma(0.5, size=(8, 400)),
+        rng.gamma(0.5, size=400),
+        rng.dirichlet(np.ones(400)),
+    )
+    truth = rng.uniform(0, 0.9, (8, 1))
+    bulk = counts_to_cpm((1 - truth) * known + truth * generic) * np.exp(0.5 * rng.standard_normal((8, 400)))
+    bulk[:, :60] *= 30  # outliers, which draw the offset of least squares away
+    log_bulk = np.log(bulk + 25)
+
+    def residual(share, i):
+        log_expected = np.log(counts_to_cpm((1 - share) * known[i] + share * generic) + 25)
+        slope = np.polyfit(log_expected, log_bulk[i], 1, w=np.sqrt(weight))[0]
+        return log_bulk[i] - min(max(slope, 0.5), 1) * log_expected
+
+    def loss(share, i, limit):
+        def about(offset):
+            e = np.abs(residual(share, i) - offset)
+            return np.sum(weight * np.where(e < limit, e**2, limit * (2 * e - limit)))
+
+        return minimize_scalar(about, bounds=(-3, 3), method="bounded").fun
+
+    limits = [1.5 * median_abs_deviation(residual(0, i), scale="normal") for i in range(8)]
+    grid = np.linspace(0, 0.99, 100)
+    expected = [grid[np.argmin([loss(share, i, limits[i]) for share in grid])] for i in range(8)]
+    found = best_share(log_bulk, known=known, generic=generic, weight=weight, noise_floor=25.0)
+    np.testing.assert_allclose(found, expected, atol=0.0101)
+    assert np.ptp(found) > 0.3
+
+
+def test_the_vectorised_logarithm():
+    x = np.exp(np.random.default_rng(0).uniform(-3, 15, 1001)).astype(np.float32)
+    out = np.empty_like(x)
+    _log(x.copy(), out)
+    np.testing.assert_allclose(out, np.log(x.astype(float)), atol=2e-6, rtol=2e-7)
 
 
 def test_compressed_expression_does_not_pass_for_unknown_cells(world):

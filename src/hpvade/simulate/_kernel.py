@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
-import torch
+
+from hpvade._compiled import threads_of_torch
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -37,12 +38,8 @@ def sum_rows(
     """
     sums = np.zeros((len(rows), counts.shape[1]), np.float32)
     factor = np.empty(0, np.float32) if weight is None else weight.astype(np.float32)
-    before = numba.get_num_threads()
-    numba.set_num_threads(min(torch.get_num_threads(), before))
-    try:
+    with threads_of_torch():
         _add_rows(counts.data, counts.indices, counts.indptr, rows, factor, sums)
-    finally:
-        numba.set_num_threads(before)
     return sums
 
 

@@ -5,9 +5,9 @@ from hpvade.tl._calibration import Calibration, calibrate
 from hpvade.tl._config import DeconvolveConfig
 from hpvade.tl._covariance import fraction_covariance
 from hpvade.tl._deconvolve import deconvolve
-from hpvade.tl._estimate import Estimate, estimate
+from hpvade.tl._estimate import Estimate, Estimator
 from hpvade.tl._expression import ALL_ALIKE, part_samples
-from hpvade.tl._fit import fit_fractions
+from hpvade.tl._fit import FractionFit
 from hpvade.tl._groups import sum_types
 from hpvade.tl._leave_out import LabelledCells, UnknownCalibration, calibrate_unknown
 from hpvade.tl._quality import FLAGS
@@ -20,14 +20,14 @@ __all__ = [
     "Deconvolution",
     "DeconvolveConfig",
     "Estimate",
+    "Estimator",
+    "FractionFit",
     "LabelledCells",
     "UnknownCalibration",
     "baselines",
     "calibrate",
     "calibrate_unknown",
     "deconvolve",
-    "estimate",
-    "fit_fractions",
     "fraction_covariance",
     "part_samples",
     "sum_types",

@@ -10,7 +10,7 @@ import numpy as np
 
 from hpvade._warnings import DataWarning, warn
 from hpvade.simulate import add_foreign_effects
-from hpvade.tl._estimate import Estimate, estimate
+from hpvade.tl._estimate import Estimate, Estimator
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -110,14 +110,9 @@ def calibrate(
     rng
         Source of the platform effects and of f.
     """
-    answer = estimate(
-        network,
-        add_foreign_effects(mixtures, rng=rng),
-        measured=np.ones(mixtures.shape[1], dtype=bool),
-        states=states,
-        content_sd=content_sd,
-        config=config,
-    )
+    every_gene = np.ones(mixtures.shape[1], dtype=bool)
+    estimator = Estimator(network, measured=every_gene, states=states, content_sd=content_sd, config=config)
+    answer = estimator(add_foreign_effects(mixtures, rng=rng))
     truth = truth / np.exp(content_sd * rng.standard_normal(truth.shape))
     truth /= truth.sum(1, keepdims=True)
     levels = [hierarchy.membership(level) for level in hierarchy.levels]

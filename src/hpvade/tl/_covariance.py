@@ -26,7 +26,7 @@ def fraction_covariance(
 ) -> Tensor:
     """Covariance of the cell fractions of each sample, before calibration.
 
-    The sandwich estimator (Huber, 1967) of the fit of `fit_fractions`, the votes of the genes and the shares
+    The sandwich estimator (Huber, 1967) of the fit of `FractionFit`, the votes of the genes and the shares
     of the states within each type held: it reads the noise off the sample's own residuals, gene by gene, so
     that a platform far from the reference's answers for itself. Linear in the fractions of the types, since
     the logit of a type that is absent tells nothing of how much of it may be there.
@@ -37,7 +37,7 @@ def fraction_covariance(
     Parameters
     ----------
     cpm, signature_cpm, rna_content, trust, noise_floor, outlier
-        As for `fit_fractions`, with one column of ``signature_cpm`` and one value of ``rna_content`` for each
+        As for `FractionFit`, with one column of ``signature_cpm`` and one value of ``rna_content`` for each
         state.
     fractions
         Cell fractions of the states, shape (n_samples, n_states), rows sum to 1.

@@ -13,7 +13,7 @@ from hpvade import _keys
 from hpvade._errors import InputError
 from hpvade.pp import CellStates, Hierarchy, Profiles, counts_to_cpm, expression_of, rna_fractions
 from hpvade.tl._config import DeconvolveConfig
-from hpvade.tl._estimate import Estimate, estimate
+from hpvade.tl._estimate import Estimator
 from hpvade.tl._quality import JUDGED_LEVEL, quality
 from hpvade.tl._result import NOTHING_TOLD, Deconvolution, LevelFractions
 from hpvade.tl._unknown_content import UnknownContent
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from hpvade.nn import HPVADENetwork
     from hpvade.tl._calibration import Calibration
+    from hpvade.tl._estimate import Estimate
 
 _MOST_SAMPLES = 200  # looked at for what all samples have in excess
 
@@ -43,7 +44,7 @@ def deconvolve(
 ) -> Deconvolution:
     """Estimate the cell fractions of bulk samples.
 
-    Both paths of the model answer, see `estimate`. Each sample is answered by itself: its neighbours, their
+    Both paths of the model answer, see `Estimator`. Each sample is answered by itself: its neighbours, their
     order, the order of genes and the scale of a sample do not matter. Only the genes that speak for unknown
     content are those beyond what other samples have.
 
@@ -119,7 +120,6 @@ class Answerer:
         if config.with_unknown and calibration.unknown is None:
             raise InputError(NOTHING_TOLD)
         self.network = network
-        self.states = states
         self.calibration = calibration
         self.hierarchy = hierarchy
         self.config = config
@@ -127,7 +127,13 @@ class Answerer:
         self.known = self.names.isin(genes)
         self.selected = profiles.selected
         self.of_model = profiles.of_model()
-        self.content_sd = profiles.content_sd
+        self.estimator = Estimator(
+            network,
+            measured=self.measured,
+            states=states,
+            content_sd=profiles.content_sd,
+            config=config,
+        )
         self.unknown = UnknownContent.of(
             profiles,
             trust=network.deconvolution.trust.numpy(),
@@ -144,14 +150,14 @@ class Answerer:
     def look_at_excess(self, samples: AnnData) -> None:
         """Learn from some samples of the table what all have in excess of the known types."""
         linear = self.linear(samples)
-        fractions = self._estimate(self.model_cpm(linear, samples.obs_names)).fractions
+        fractions = self.estimator(self.model_cpm(linear, samples.obs_names)).fractions
         self.unknown.look_at_excess(linear, fractions)
 
     def answer(self, samples: AnnData) -> Deconvolution:
         """Answer a block of samples."""
         linear = self.linear(samples)
         cpm = self.model_cpm(linear, samples.obs_names)
-        found = self._estimate(cpm)
+        found = self.estimator(cpm)
         p = found.fractions
         lower, upper = self.calibration.interval(p, found.sd, level=self.config.level)
         with torch.inference_mode():
@@ -218,16 +224,6 @@ class Answerer:
             raise InputError(msg)
         even = self.of_model.cpm.mean(1)
         return counts_to_cpm(of_model) * (even[self.measured].sum() / even.sum())
-
-    def _estimate(self, cpm: NDArray[np.float64]) -> Estimate:
-        return estimate(
-            self.network,
-            cpm,
-            measured=self.measured,
-            states=self.states,
-            content_sd=self.content_sd,
-            config=self.config,
-        )
 
 
 def _widest(calibration: Calibration, answer: Estimate) -> NDArray[np.float64]:

@@ -10,10 +10,11 @@ import torch
 
 from hpvade.pp import counts_to_cpm, restrict_to_genes
 from hpvade.tl._covariance import fraction_covariance
-from hpvade.tl._fit import fit_fractions
+from hpvade.tl._fit import FractionFit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from hpvade.nn import HPVADENetwork
     from hpvade.pp import CellStates
@@ -36,68 +37,80 @@ class Estimate(NamedTuple):
         return Estimate(self.fractions @ membership, membership.T @ self.covariance @ membership)
 
 
-def estimate(
-    network: HPVADENetwork,
-    cpm: NDArray[np.floating],
-    *,
-    measured: NDArray[np.bool_],
-    states: CellStates,
-    content_sd: float,
-    config: DeconvolveConfig,
-    batch_size: int = 64,
-) -> Estimate:
-    """Answer samples by both paths of the model: the network first, then the fit with that answer as prior.
+class Estimator:
+    """Answers samples by both paths of the model: the network first, then the fit with that answer as prior.
 
     In the fit each type is a mixture of its states, whose shares start out even: those of the reference say
-    little about a sample. Each sample is answered by itself, in double precision.
+    little about a sample.
 
     Parameters
     ----------
     network
         A trained network.
-    cpm
-        Shape (n_samples, n_genes), CPM over the model's genes, zero where not measured.
     measured
-        Shape (n_genes,).
+        The model's genes that the samples have, shape (n_genes,).
     states
-        States of the cell types, over the same genes.
+        States of the cell types, over the model's genes.
     content_sd
         Standard deviation of each type's log m, for the covariance.
     config
         How to fit.
-    batch_size
-        Samples per step; changes memory, never the result.
     """
-    exact = copy.deepcopy(network).double().eval()
-    cell_type = torch.from_numpy(states.cell_type)
-    genes = torch.from_numpy(measured)
-    fractions, covariances = [], []
-    with torch.inference_mode():
-        signature_cpm, content = restrict_to_genes(
-            torch.from_numpy(states.signature(exact.signature.cpm().numpy())),
-            exact.signature.rna_content[cell_type],
-            genes=genes,
-        )
-        shared: dict[str, Any] = {
-            "signature_cpm": signature_cpm,
-            "rna_content": content,
-            "trust": exact.deconvolution.trust[genes],
-            "noise_floor": config.noise_floor,
-            "outlier": config.outlier,
-        }
-        for start in range(0, len(cpm), batch_size):
-            block = torch.from_numpy(cpm[start : start + batch_size]).double()
-            p = exact.deconvolution(block, genes.double()).mean(0)
-            of_states = (p / cell_type.bincount())[:, cell_type]
-            seen = counts_to_cpm(block[:, genes])
-            if config.fit:
-                of_states = fit_fractions(
-                    seen, prior=of_states, prior_strength=config.prior_strength, **shared
-                )
-                p = torch.zeros_like(p).index_add_(1, cell_type, of_states)
-            covariance = fraction_covariance(
-                seen, fractions=of_states, cell_type=cell_type, content_sd=content_sd, **shared
+
+    def __init__(
+        self,
+        network: HPVADENetwork,
+        *,
+        measured: NDArray[np.bool_],
+        states: CellStates,
+        content_sd: float,
+        config: DeconvolveConfig,
+    ) -> None:
+        exact = copy.deepcopy(network).double().eval()
+        self.network = exact.deconvolution
+        self.cell_type = torch.from_numpy(states.cell_type)
+        self.genes = torch.from_numpy(measured)
+        with torch.inference_mode():
+            signature_cpm, rna_content = restrict_to_genes(
+                torch.from_numpy(states.signature(exact.signature.cpm().numpy())),
+                exact.signature.rna_content[self.cell_type],
+                genes=self.genes,
             )
-            fractions.append((p / p.sum(1, keepdim=True)).numpy())
-            covariances.append(covariance.numpy())
-    return Estimate(np.concatenate(fractions), np.concatenate(covariances))
+            self.shared: dict[str, Any] = {
+                "signature_cpm": signature_cpm,
+                "rna_content": rna_content,
+                "trust": exact.deconvolution.trust[self.genes],
+                "noise_floor": config.noise_floor,
+                "outlier": config.outlier,
+            }
+            self.fit = (
+                FractionFit(**self.shared, prior_strength=config.prior_strength) if config.fit else None
+            )
+        self.content_sd = content_sd
+
+    def __call__(self, cpm: NDArray[np.floating], *, batch_size: int = 64) -> Estimate:
+        """Answer each sample by itself, in double precision.
+
+        Parameters
+        ----------
+        cpm
+            Shape (n_samples, n_genes), CPM over the model's genes, zero where not measured.
+        batch_size
+            Samples per step; changes memory, never the result.
+        """
+        with torch.inference_mode():
+            blocks = torch.split(torch.from_numpy(np.asarray(cpm, dtype=np.float64)), batch_size)
+            fractions, covariances = zip(*map(self._of_block, blocks), strict=True)
+        return Estimate(torch.cat(fractions).numpy(), torch.cat(covariances).numpy())
+
+    def _of_block(self, cpm: Tensor) -> tuple[Tensor, Tensor]:
+        p = self.network(cpm, self.genes.double()).mean(0)
+        of_states = (p / self.cell_type.bincount())[:, self.cell_type]
+        seen = counts_to_cpm(cpm[:, self.genes])
+        if self.fit is not None:
+            of_states = self.fit(seen, of_states)
+            p = torch.zeros_like(p).index_add_(1, self.cell_type, of_states)
+        covariance = fraction_covariance(
+            seen, fractions=of_states, cell_type=self.cell_type, content_sd=self.content_sd, **self.shared
+        )
+        return p / p.sum(1, keepdim=True), covariance

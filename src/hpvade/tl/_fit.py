@@ -20,23 +20,6 @@ _MOST_PRODUCTS = 2**25  # numbers held of all pairs of columns of S, 256 MB
 _SMALLEST_LIMIT = 1e-7  # of outliers, where a sample fits exactly
 
 
-class _Problem(NamedTuple):
-    """What stays the same during a fit of n samples."""
-
-    log_bulk: Tensor  # log(b + c), (n, n_genes)
-    signature_cpm: Tensor  # (n_genes, n_types)
-    pairs: Tensor | None  # S_gk S_gj of all k ≤ j, (n_genes, n_types · (n_types + 1) / 2); None: too many
-    log_content: Tensor  # log m, (n_types,)
-    weight: Tensor  # (n_genes,), mean 1
-    start: Tensor  # logits of the prior, (n, n_types)
-    prior_strength: float
-    noise_floor: float
-
-    def of(self, samples: Tensor) -> _Problem:
-        """Return the problem of some samples."""
-        return self._replace(log_bulk=self.log_bulk[samples], start=self.start[samples])
-
-
 class _Iterate(NamedTuple):
     """One iterate."""
 
@@ -47,18 +30,8 @@ class _Iterate(NamedTuple):
     deviation: Tensor  # logits minus those of the prior, mean 0 over types, (n, n_types)
 
 
-def fit_fractions(
-    cpm: Tensor,
-    *,
-    signature_cpm: Tensor,
-    rna_content: Tensor,
-    trust: Tensor,
-    prior: Tensor,
-    prior_strength: float,
-    noise_floor: float,
-    outlier: float | None,
-) -> Tensor:
-    """Fit the cell fractions of each sample by its reconstruction S·r, starting from a prior answer.
+class FractionFit:
+    """Fits the cell fractions of samples by their reconstruction S·r, starting from a prior answer.
 
     Minimises over p and an offset o, with r_k = p_k m_k / Σ_j p_j m_j and
     e_g = log(b_g + c) − log((S·r)_g + c) − o,
@@ -78,16 +51,12 @@ def fit_fractions(
 
     Parameters
     ----------
-    cpm
-        Bulk samples b, shape (n_samples, n_genes), CPM, float64.
     signature_cpm
-        Signature S over the same genes, shape (n_genes, n_types), CPM.
+        Signature S over the measured genes, shape (n_genes, n_types), CPM, float64.
     rna_content
         m over the same genes, shape (n_types,).
     trust
         Weight w of each gene, shape (n_genes,); only ratios matter, it is scaled to mean 1.
-    prior
-        Cell fractions p⁰, shape (n_samples, n_types), rows sum to 1.
     prior_strength
         λ.
     noise_floor
@@ -95,37 +64,69 @@ def fit_fractions(
     outlier
         Where ρ becomes linear, in standard deviations; None keeps the first fit.
 
-    Returns
-    -------
-    Cell fractions p, shape (n_samples, n_types); rows sum to 1.
-
     Raises
     ------
     ValueError
         The signature holds a value that is not finite; every step would fail, and the prior come back.
     """
-    if not bool(torch.isfinite(signature_cpm).all()):
-        msg = "The signature is not finite."
-        raise ValueError(msg)
-    problem = _Problem(
-        log_bulk=(cpm + noise_floor).log(),
-        signature_cpm=signature_cpm,
-        pairs=_pairs(signature_cpm),
-        log_content=rna_content.log(),
-        weight=trust / trust.mean(),
-        start=prior.clamp_min(_SMALLEST_PRIOR).log(),
-        prior_strength=prior_strength,
-        noise_floor=noise_floor,
-    )
-    unknowns = pad(problem.start, (0, 1))  # logits of p, then the offset
-    unlimited = outlier_limit(cpm, None)
-    if outlier is None:
-        unknowns, _ = _minimise(problem, unknowns, limit=unlimited, tolerance=_TOLERANCE)
-    else:
-        unknowns, state = _minimise(problem, unknowns, limit=unlimited, tolerance=_FIRST_TOLERANCE)
-        limit = outlier_limit(state.residual, outlier)
-        unknowns, _ = _minimise(problem, unknowns, limit=limit, tolerance=_TOLERANCE)
-    return unknowns[:, :-1].softmax(1)
+
+    def __init__(
+        self,
+        signature_cpm: Tensor,
+        *,
+        rna_content: Tensor,
+        trust: Tensor,
+        prior_strength: float,
+        noise_floor: float,
+        outlier: float | None,
+    ) -> None:
+        if not bool(torch.isfinite(signature_cpm).all()):
+            msg = "The signature is not finite."
+            raise ValueError(msg)
+        self.signature_cpm = signature_cpm
+        self.pairs = _pairs(signature_cpm)
+        self.log_content = rna_content.log()
+        self.weight = trust / trust.mean()
+        self.prior_strength = prior_strength
+        self.noise_floor = noise_floor
+        self.outlier = outlier
+
+    def __call__(self, cpm: Tensor, prior: Tensor) -> Tensor:
+        """Fit samples.
+
+        Parameters
+        ----------
+        cpm
+            Bulk samples b over the same genes, shape (n_samples, n_genes), CPM, float64.
+        prior
+            Cell fractions p⁰, shape (n_samples, n_types), rows sum to 1.
+
+        Returns
+        -------
+        Cell fractions p, shape (n_samples, n_types); rows sum to 1.
+        """
+        problem = _Problem(self, (cpm + self.noise_floor).log(), prior.clamp_min(_SMALLEST_PRIOR).log())
+        unknowns = pad(problem.start, (0, 1))  # logits of p, then the offset
+        unlimited = outlier_limit(cpm, None)
+        if self.outlier is None:
+            unknowns, _ = _minimise(problem, unknowns, limit=unlimited, tolerance=_TOLERANCE)
+        else:
+            unknowns, state = _minimise(problem, unknowns, limit=unlimited, tolerance=_FIRST_TOLERANCE)
+            limit = outlier_limit(state.residual, self.outlier)
+            unknowns, _ = _minimise(problem, unknowns, limit=limit, tolerance=_TOLERANCE)
+        return unknowns[:, :-1].softmax(1)
+
+
+class _Problem(NamedTuple):
+    """A fit of n samples."""
+
+    fit: FractionFit
+    log_bulk: Tensor  # log(b + c), (n, n_genes)
+    start: Tensor  # logits of the prior, (n, n_types)
+
+    def of(self, samples: Tensor) -> _Problem:
+        """Return the problem of some samples."""
+        return self._replace(log_bulk=self.log_bulk[samples], start=self.start[samples])
 
 
 def outlier_limit(residual: Tensor, outlier: float | None) -> Tensor:
@@ -176,14 +177,14 @@ def _minimise(
 
 def _evaluate(problem: _Problem, unknowns: Tensor, *, limit: Tensor) -> _Iterate:
     logits, offset = unknowns[:, :-1], unknowns[:, -1:]
-    rna = (logits + problem.log_content).softmax(1)
-    expected = rna @ problem.signature_cpm.T
-    residual = problem.log_bulk - (expected + problem.noise_floor).log() - offset
+    rna = (logits + problem.fit.log_content).softmax(1)
+    expected = rna @ problem.fit.signature_cpm.T
+    residual = problem.log_bulk - (expected + problem.fit.noise_floor).log() - offset
     deviation = logits - problem.start
     deviation = deviation - deviation.mean(1, keepdim=True)
     within = residual.abs().clamp_max(limit)
     rho = within * (2 * residual.abs() - within)  # e² up to the limit; beyond it, linear
-    objective = (problem.weight * rho).sum(1) + problem.prior_strength * deviation.square().sum(1)
+    objective = (problem.fit.weight * rho).sum(1) + problem.fit.prior_strength * deviation.square().sum(1)
     return _Iterate(objective, residual, expected, rna, deviation)
 
 
@@ -194,12 +195,12 @@ def _expansion(problem: _Problem, state: _Iterate, *, limit: Tensor) -> tuple[Te
     offset; its second derivative is δ_kj a_k − r_k a_j − r_j a_k − a_k a_j. Where the Hessian is not positive
     definite, far from the minimum, second derivatives are left out (Gauss–Newton, with Huber's weights).
     """
-    vote = problem.weight * (limit / state.residual.abs()).clamp_max(1.0)  # with Huber's weight
+    vote = problem.fit.weight * (limit / state.residual.abs()).clamp_max(1.0)  # with Huber's weight
     pull = vote * state.residual  # half the slope of ρ
-    within = problem.weight * (state.residual.abs() <= limit)  # half its curvature
+    within = problem.fit.weight * (state.residual.abs() <= limit)  # half its curvature
     summed = _sum_of_slopes(problem, state, weight=pull)
     gradient = torch.cat([summed, pull.sum(1, keepdim=True)], 1)
-    gradient = gradient - problem.prior_strength * pad(state.deviation, (0, 1))
+    gradient = gradient - problem.fit.prior_strength * pad(state.deviation, (0, 1))
 
     bent = state.rna[:, :, None] * summed[:, None, :]
     curvature = _curvature(problem, state, of_logits=within + pull, of_offset=within)
@@ -216,9 +217,9 @@ def _expansion(problem: _Problem, state: _Iterate, *, limit: Tensor) -> tuple[Te
 
 def _sum_of_slopes(problem: _Problem, state: _Iterate, *, weight: Tensor) -> Tensor:
     """Σ_g weight_g a_gk, (n, n_types)."""
-    relative = weight / (state.expected + problem.noise_floor)
+    relative = weight / (state.expected + problem.fit.noise_floor)
     mean = (relative * state.expected).sum(1, keepdim=True)
-    return state.rna * (relative @ problem.signature_cpm - mean)
+    return state.rna * (relative @ problem.fit.signature_cpm - mean)
 
 
 def _curvature(problem: _Problem, state: _Iterate, *, of_logits: Tensor, of_offset: Tensor) -> Tensor:
@@ -227,15 +228,17 @@ def _curvature(problem: _Problem, state: _Iterate, *, of_logits: Tensor, of_offs
     The product is multiplied out, so that no array of shape (n, n_types, n_genes) is made.
     """
     rna, mean = state.rna, state.expected
-    square = of_logits / (mean + problem.noise_floor).square()
-    crossed = (square * mean) @ problem.signature_cpm
+    square = of_logits / (mean + problem.fit.noise_floor).square()
+    crossed = (square * mean) @ problem.fit.signature_cpm
     constant = (square * mean.square()).sum(1)
     products = _products(problem, square) - crossed[:, :, None] - crossed[:, None, :]
     products = products + constant[:, None, None]
     n_types = rna.shape[1]
     centring = torch.eye(n_types, dtype=rna.dtype) - 1 / n_types
     curvature = torch.empty((len(rna), n_types + 1, n_types + 1), dtype=rna.dtype)
-    curvature[:, :-1, :-1] = rna[:, :, None] * products * rna[:, None, :] + problem.prior_strength * centring
+    curvature[:, :-1, :-1] = (
+        rna[:, :, None] * products * rna[:, None, :] + problem.fit.prior_strength * centring
+    )
     of_both = _sum_of_slopes(problem, state, weight=of_offset)
     curvature[:, :-1, -1] = curvature[:, -1, :-1] = of_both
     curvature[:, -1, -1] = of_offset.sum(1)
@@ -243,23 +246,27 @@ def _curvature(problem: _Problem, state: _Iterate, *, of_logits: Tensor, of_offs
 
 
 def _pairs(signature_cpm: Tensor) -> Tensor | None:
-    """Products of all pairs of columns, so that all samples' curvatures are one product of two matrices."""
+    """S_gk S_gj of all k ≤ j, (n_genes, n_types · (n_types + 1) / 2), single precision; None: too many.
+
+    They make all samples' curvatures one product of two matrices. Curvature only leads to the minimum; where
+    that is, the gradient says, in double precision.
+    """
     n_genes, n_types = signature_cpm.shape
     if n_genes * n_types * (n_types + 1) // 2 > _MOST_PRODUCTS:
         return None
     k, j = torch.triu_indices(n_types, n_types)
-    return signature_cpm[:, k] * signature_cpm[:, j]
+    return (signature_cpm[:, k] * signature_cpm[:, j]).float()
 
 
 def _products(problem: _Problem, weight: Tensor) -> Tensor:
     """Σ_g weight_g S_gk S_gj for weights of shape (n, n_genes); shape (n, n_types, n_types)."""
-    signature = problem.signature_cpm
-    if problem.pairs is None:
+    signature = problem.fit.signature_cpm
+    if problem.fit.pairs is None:
         return (signature.T * weight[:, None, :]) @ signature
     n_types = signature.shape[1]
     k, j = torch.triu_indices(n_types, n_types)
     products = torch.empty((len(weight), n_types, n_types), dtype=weight.dtype)
-    products[:, k, j] = products[:, j, k] = weight @ problem.pairs
+    products[:, k, j] = products[:, j, k] = (weight.float() @ problem.fit.pairs).to(weight)
     return products
 
 

@@ -11,7 +11,7 @@ import torch
 
 from hpvade.pp import counts_to_cpm
 from hpvade.simulate import SimulateConfig, add_foreign_effects, draw_fractions, draw_mixtures
-from hpvade.tl._fit import fit_fractions
+from hpvade.tl._fit import FractionFit
 from hpvade.tl._unknown import generic_cell_of, generic_share
 
 if TYPE_CHECKING:
@@ -168,14 +168,13 @@ def _fit_without(
     remaining = cell_type[kept] - (cell_type[kept] > left_out)
     size = np.bincount(remaining)
     even = np.tile((1 / (size * len(size)))[remaining], (len(mixtures), 1))
-    p = fit_fractions(
-        torch.from_numpy(counts_to_cpm(mixtures)),
-        signature_cpm=torch.from_numpy(of_states[:, kept]),
+    fit = FractionFit(
+        torch.from_numpy(of_states[:, kept]),
         rna_content=torch.from_numpy(rna_content[cell_type[kept]]),
         trust=torch.from_numpy(np.asarray(trust, dtype=np.float64)),
-        prior=torch.from_numpy(even),
         prior_strength=config.prior_strength,
         noise_floor=config.noise_floor,
         outlier=config.outlier,
-    ).numpy()
+    )
+    p = fit(torch.from_numpy(counts_to_cpm(mixtures)), torch.from_numpy(even)).numpy()
     return p @ np.eye(len(size))[remaining]

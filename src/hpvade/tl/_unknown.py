@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from hpvade.pp import counts_to_cpm
-from hpvade.tl._fit import MAD_TO_SD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,10 +18,6 @@ if TYPE_CHECKING:
 FEWEST_ANCHORS = 100
 _QUANTILE = 0.3  # over types: what a cell of whatever type expresses of a gene
 _ANCHORS_SAY = 0.2  # weight of all anchors, that of all the model's genes being 1
-_OUTLIER = 1.5  # standard deviations of residuals
-_LEAST_SLOPE = 0.5
-_COARSE = np.linspace(0, 0.95, 20)
-_FINE = np.linspace(-0.04, 0.04, 9)
 _COHORT = 4  # samples
 _MOST_GENES = 5
 _LEAST_RATIO = np.log(3)
@@ -114,7 +109,8 @@ def generic_share(
     u · generic, scaled to CPM, and ρ is Huber's. What all cells express stays in place when unknown cells
     come in; the markers of the known types fall. For each u the slope β is that of least squares, at most 1:
     platforms, arrays above all, compress the range of expression, and that must not pass for unknown cells.
-    The offset o is the weighted median.
+    The offset o is the best one. ρ becomes linear at 1.5 standard deviations of the residuals at u = 0, by
+    their median.
 
     Parameters
     ----------
@@ -131,39 +127,15 @@ def generic_share(
     -------
     u, shape (n_samples,), between 0 and 0.99.
     """
-    log_bulk = np.log(counts_to_cpm(linear) + noise_floor)
-    known = fractions @ cell.of_types.T
+    from hpvade.tl._share_kernel import best_share  # noqa: PLC0415 - numba takes half a second to import
 
-    def residual(share: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Absolute residuals about the offset for one share of each sample, (n_samples, n_genes)."""
-        expected = counts_to_cpm((1 - share) * known + share * cell.counts)
-        log_expected = np.log(expected + noise_floor)
-        centred = log_expected - (log_expected @ cell.weight)[:, None]
-        slope = ((centred * log_bulk) @ cell.weight) / (centred**2 @ cell.weight)
-        log_ratio = log_bulk - np.clip(slope, _LEAST_SLOPE, 1)[:, None] * log_expected
-        return np.abs(log_ratio - weighted_median(log_ratio, cell.weight))
-
-    unlimited = residual(np.zeros((len(linear), 1)))
-    scale = MAD_TO_SD * np.median(unlimited, axis=1, keepdims=True) + 1e-6
-
-    def best(shares: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Of some shares of each sample, (n_samples, n_shares), the best, (n_samples, 1)."""
-        losses = []
-        for share in shares.T[:, :, None]:
-            size = residual(share) / scale
-            within = np.minimum(size, _OUTLIER)
-            losses.append((within * (2 * size - within)) @ cell.weight)
-        return np.take_along_axis(shares, np.argmin(losses, axis=0)[:, None], 1)
-
-    coarse = best(np.tile(_COARSE, (len(linear), 1)))
-    return best(np.clip(coarse + _FINE, 0, None))[:, 0]
-
-
-def weighted_median(values: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weighted median of each row, shape (n, 1)."""
-    order = values.argsort(1)
-    middle = (weight[order].cumsum(1) >= weight.sum() / 2).argmax(1)[:, None]
-    return np.take_along_axis(values, np.take_along_axis(order, middle, 1), 1)
+    return best_share(
+        np.log(counts_to_cpm(linear) + noise_floor),
+        known=fractions @ cell.of_types.T,
+        generic=cell.counts,
+        weight=cell.weight,
+        noise_floor=noise_floor,
+    )
 
 
 def log_excess(
