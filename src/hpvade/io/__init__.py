@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ._bulk import read_bulk
+from ._bulk_file import BulkFile, looked_at, open_bulk
 from ._counts import describe_if_no_counts
 from ._genes import ALIAS_COLUMNS, SYMBOL_COLUMNS, match_genes, strip_ensembl_version
 from ._labels import is_missing_label
@@ -15,13 +16,16 @@ from ._units import detect_unit
 __all__ = [
     "ALIAS_COLUMNS",
     "SYMBOL_COLUMNS",
+    "BulkFile",
     "ReferenceFile",
     "check_output_file",
     "describe_if_no_counts",
     "detect_unit",
     "is_missing_label",
+    "looked_at",
     "match_genes",
     "n_cells_of",
+    "open_bulk",
     "open_reference",
     "output_dir",
     "output_file",

@@ -6,9 +6,10 @@ import gzip
 import warnings
 import zlib
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import anndata as ad
+import h5py
 
 from hpvade._errors import FileFormatError, InputError
 
@@ -78,6 +79,28 @@ def read_anndata(path: Path) -> AnnData:
             return ad.read_zarr(path)
     with foreign_reader(path, expected="an h5ad file"):
         return ad.read_h5ad(path)
+
+
+@contextmanager
+def open_group(path: Path) -> Iterator[Any]:
+    """Open the root group of an h5ad file or a zarr folder."""
+    if is_zarr(path):
+        import zarr  # noqa: PLC0415 - takes a quarter of a second, and most files are h5ad
+
+        with foreign_reader(path, expected="an AnnData zarr folder"):
+            file = zarr.open_group(path, mode="r")
+        yield file
+        return
+    with foreign_reader(path, expected="an h5ad file"):
+        file = h5py.File(path, "r")
+    with file:
+        yield file
+
+
+def sliceable(stored: Any) -> Any:  # noqa: ANN401 - an array or a group of h5py or of zarr
+    """Return what can be sliced by rows: the array, or a view of a sparse matrix on disk."""
+    is_sparse = "matrix" in stored.attrs.get("encoding-type", "")
+    return ad.io.sparse_dataset(stored) if is_sparse else stored
 
 
 def is_gzip(path: Path) -> bool:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anndata as ad
-import h5py
 import numpy as np
 import pandas as pd
 from scipy import sparse
@@ -17,7 +16,7 @@ from hpvade import _keys as keys
 from hpvade._errors import FileFormatError
 
 from ._counts import Place, find_counts, require_counts
-from ._foreign import foreign_reader, is_zarr
+from ._foreign import foreign_reader, is_zarr, open_group, sliceable
 from ._genes import distinct_genes
 from ._labels import categorise_names
 from ._tenx import is_tenx
@@ -88,7 +87,7 @@ def n_cells_of(path: str | os.PathLike[str]) -> int | None:
     path = Path(path)
     if is_tenx(path) or (path.is_dir() and not is_zarr(path)):
         return None
-    with _opened(path) as file:
+    with open_group(path) as file:
         obs = file.get("obs")
         index = None if obs is None else obs.attrs.get("_index")
         return None if index is None else int(obs[index].shape[0])
@@ -118,13 +117,13 @@ def open_reference(
         As for `read_reference`.
     """
     path = Path(path)
-    with _opened(path) as file:
+    with open_group(path) as file:
         with foreign_reader(path, expected="an AnnData file"):
             obs = ad.io.read_elem(file["obs"])
             first = _first_cells(file, names=obs.index[:_LOOKED_AT])
         categorise_names(obs, labels_key=labels_key, donor_key=donor_key, path=path)
         place = find_counts(first, layer=layer, path=path)
-        matrix = _matrix(file[_KEY_OF.get(place.name, place.name.replace("['", "/").removesuffix("']"))])
+        matrix = sliceable(file[_KEY_OF.get(place.name, place.name.replace("['", "/").removesuffix("']"))])
         if getattr(matrix, "format", "csr") != "csr":
             msg = (
                 f"{path} stores its counts by genes (CSC) and cannot be read by blocks. Store them by cells "
@@ -135,27 +134,11 @@ def open_reference(
         yield ReferenceFile(path, obs, var, place.name, matrix, columns)
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """Open the root group of an h5ad file or a zarr folder."""
-    if is_zarr(path):
-        import zarr  # noqa: PLC0415 - takes a quarter of a second, and most references are h5ad
-
-        with foreign_reader(path, expected="an AnnData zarr folder"):
-            file = zarr.open_group(path, mode="r")
-        yield file
-        return
-    with foreign_reader(path, expected="an h5ad file"):
-        file = h5py.File(path, "r")
-    with file:
-        yield file
-
-
 def _first_cells(file: Any, *, names: pd.Index) -> ad.AnnData:  # noqa: ANN401 - a group of h5py or of zarr
     """Read the first cells, which have these names, with all places that may hold counts."""
 
     def of_these(place: str) -> Any:  # noqa: ANN401 - a sparse matrix or an array
-        return _matrix(file[place])[: len(names)]
+        return sliceable(file[place])[: len(names)]
 
     obs = pd.DataFrame(index=names)
     layers = {name: of_these(f"layers/{name}") for name in file.get("layers", {})}
@@ -164,9 +147,3 @@ def _first_cells(file: Any, *, names: pd.Index) -> ad.AnnData:  # noqa: ANN401 -
     if "raw/X" in file:
         first.raw = ad.AnnData(of_these("raw/X"), obs=obs, var=ad.io.read_elem(file["raw/var"]))
     return first
-
-
-def _matrix(stored: Any) -> Any:  # noqa: ANN401 - as above
-    """Return what can be sliced by cells: the array, or a view of a sparse matrix on disk."""
-    is_sparse = "matrix" in stored.attrs.get("encoding-type", "")
-    return ad.io.sparse_dataset(stored) if is_sparse else stored

@@ -151,8 +151,12 @@ def read_anndata_table(path: Path) -> Table:
         msg = f"{path} holds no matrix X of samples and genes; put the bulk's values there."
         raise FileFormatError(msg)
     values = adata.to_df().astype(np.float64)
-    names = next((adata.var[key].astype(str) for key in _ANNDATA_GENE_NAMES if key in adata.var), None)
-    return Table(values, file_format, gene_names=names, orientation="samples x genes")
+    return Table(values, file_format, gene_names=gene_names_of(adata.var), orientation="samples x genes")
+
+
+def gene_names_of(var: pd.DataFrame) -> pd.Series | None:
+    """Second names of the genes of an AnnData file, if it has some."""
+    return next((var[key].astype(str) for key in _ANNDATA_GENE_NAMES if key in var), None)
 
 
 def _sniff(header: str) -> str:

@@ -13,7 +13,6 @@ from hpvade._errors import CountsError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    import pandas as pd
     from numpy.typing import NDArray
 
     from hpvade._types import BulkUnit
@@ -28,24 +27,30 @@ _MINUS_ONE = "2**x - 1"
 _PLAIN = "2**x"
 
 
-@dataclass(frozen=True)
-class Linear:
-    """Bulk values, samples × genes, on the linear scale, and how they came there."""
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The unit of a bulk table, how it became known, and how its values become linear."""
 
-    values: pd.DataFrame
-    unit: str
+    name: str
     given_or_detected: str
-    transform: str
-    notes: tuple[str, ...]
+    transform: str = "none"
+    notes: tuple[str, ...] = ()
+
+    def linear(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Bring values of the table to the linear scale, any shape."""
+        if self.transform == "none":
+            return values
+        linear = np.exp2(values)
+        return np.maximum(linear - 1, 0) if self.transform == _MINUS_ONE else linear
 
 
-def to_linear(values: pd.DataFrame, *, unit: BulkUnit, by_format: BulkUnit | None) -> Linear:
-    """Bring a bulk table to the linear scale.
+def unit_of(values: NDArray[np.float64], *, unit: BulkUnit, by_format: BulkUnit | None) -> Unit:
+    """Tell the unit of a bulk table.
 
     Parameters
     ----------
     values
-        Samples × genes, finite.
+        Samples of the table, shape (n_samples, n_genes).
     unit
         What the user said; ``"auto"`` takes the format's unit or else looks at the values.
     by_format
@@ -56,7 +61,7 @@ def to_linear(values: pd.DataFrame, *, unit: BulkUnit, by_format: BulkUnit | Non
     CountsError
         If ``unit="log2"`` was given for values that are no logarithms.
     """
-    detected = detect_unit(values.to_numpy())
+    detected = detect_unit(values)
     if unit != "auto":
         found, how = str(unit), "given"
     elif by_format is not None:
@@ -64,14 +69,14 @@ def to_linear(values: pd.DataFrame, *, unit: BulkUnit, by_format: BulkUnit | Non
     else:
         found, how = detected, "detected"
     if found == "log2":
-        return _undo_log(values, how=how)
+        return _logarithm(values, how=how)
     notes: tuple[str, ...] = ()
     if how == "given" and detected == "log2":
         notes = (
             f"The unit '{unit}' was given, so the values are taken as linear; but they are below "
             f"{_LARGEST_LOG:g} and no whole numbers, as logarithms are. If they are, pass --bulk-unit log2.",
         )
-    return Linear(values, found, how, "none", notes)
+    return Unit(found, how, notes=notes)
 
 
 def detect_unit(values: NDArray[np.float64]) -> str:
@@ -104,7 +109,7 @@ def _inverse_of_sample(sample: NDArray[np.float64]) -> str:
     return _MINUS_ONE if abs(sample.min()) < 1 else _PLAIN
 
 
-def _undo_log(values: pd.DataFrame, *, how: str) -> Linear:
+def _logarithm(values: NDArray[np.float64], *, how: str) -> Unit:
     largest = float(np.median(values.max(axis=1)))
     if largest > _LARGEST_GIVEN_LOG:
         msg = (
@@ -112,10 +117,7 @@ def _undo_log(values: pd.DataFrame, *, how: str) -> Linear:
             "Pass --bulk-unit auto, or the unit they have."
         )
         raise CountsError(msg)
-    inverse = _majority(map(_inverse_of_sample, values.to_numpy()))
-    linear = values.apply(np.exp2)
-    if inverse == _MINUS_ONE:
-        linear = (linear - 1).clip(lower=0.0)
+    inverse = _majority(map(_inverse_of_sample, values))
     notes: tuple[str, ...] = ()
     if how == "detected":
         notes = (
@@ -123,7 +125,7 @@ def _undo_log(values: pd.DataFrame, *, how: str) -> Linear:
             f"undone by {inverse}; a natural logarithm cannot be told from base 2. If they are linear, say "
             "so with --bulk-unit tpm, cpm, fpkm or microarray.",
         )
-    return Linear(linear, "log2", how, inverse, notes)
+    return Unit("log2", how, inverse, notes)
 
 
 def _majority(votes: Iterable[str]) -> str:
