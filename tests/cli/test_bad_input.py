@@ -214,7 +214,7 @@ class TestOutput:
         def refuse(*_args, **_kwargs):
             raise OSError(number, "no")
 
-        monkeypatch.setattr("hpvade.workflow._run.write_deconvolution", refuse)
+        monkeypatch.setattr("hpvade.workflow._blocks.write_deconvolution", refuse)
         result = hpv(
             "run", files.reference, files.bulk, "-o", tmp_path / "out", "-q", "--config", files.quick
         )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hpvade.cli import _options as o
 from hpvade.cli._terminal import Terminal
+
+if TYPE_CHECKING:
+    from hpvade.workflow import Shard
 
 
 def register(app: typer.Typer) -> None:
@@ -29,6 +33,12 @@ def deconvolve(
         Path | None,
         typer.Option("--expression", help="AnnData file for what each type expresses in each sample."),
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard", metavar="I/N", help="Only the I-th of N parts of the samples, for a cluster."
+        ),
+    ] = None,
     as_json: o.Json = False,
     seed: o.Seed = 0,
     threads: o.Threads = None,
@@ -40,14 +50,29 @@ def deconvolve(
     from hpvade.workflow import deconvolve_files, set_threads
 
     set_threads(threads)
-    result = deconvolve_files(
-        model,
-        bulk,
-        output,
-        bulk_unit=bulk_unit,
-        changes=o.setting_changes(context, deconvolve__level=level, deconvolve__with_unknown=with_unknown),
-        expression=expression,
-        force=force,
-        on_stage=terminal.stage,
-    )
-    terminal.fractions(result, output, as_json=as_json)
+    with terminal.tasks() as on_block:
+        answered = deconvolve_files(
+            model,
+            bulk,
+            output,
+            bulk_unit=bulk_unit,
+            changes=o.setting_changes(
+                context, deconvolve__level=level, deconvolve__with_unknown=with_unknown
+            ),
+            expression=expression,
+            shard=None if shard is None else _shard(shard),
+            force=force,
+            on_stage=terminal.stage,
+            on_block=on_block,
+        )
+    terminal.fractions(answered, output, as_json=as_json)
+
+
+def _shard(text: str) -> Shard:
+    from hpvade.workflow import Shard
+
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+        msg = f"'{text}' is not a part. Give for instance 3/10, for the third of ten."
+        raise typer.BadParameter(msg, param_hint="--shard")
+    return Shard(int(found[1]), int(found[2]))

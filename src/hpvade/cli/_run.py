@@ -64,7 +64,7 @@ def run(
         deconvolve__with_unknown=with_unknown,
     )
     with terminal.training() as on_epoch:
-        result = run_files(
+        answered = run_files(
             inputs[:-1],
             inputs[-1],
             output,
@@ -75,10 +75,10 @@ def run(
             force=force,
             on_stage=terminal.stage,
         )
-    if result is None:
+    if answered is None:
         terminal.note(
             f"Interrupted. The best model so far is in {output}; "
             f"hpvade deconvolve {output} {inputs[-1]} -o FOLDER uses it as it is."
         )
         raise typer.Exit(130)
-    terminal.fractions(result, output, as_json=as_json)
+    terminal.fractions(answered, output, as_json=as_json)

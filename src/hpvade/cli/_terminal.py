@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from hpvade.tl import Deconvolution
     from hpvade.train import Row
+    from hpvade.workflow import Answered
 
 _SHOWN = 5  # samples named for each flag
 
@@ -56,14 +56,15 @@ class Terminal:
         """Say which stage begins."""
         self.note(f"{name} …")
 
-    def fractions(self, result: Deconvolution, output: Path, *, as_json: bool) -> None:
+    def fractions(self, answered: Answered, output: Path, *, as_json: bool) -> None:
         """Print the mean fraction of each type, flags, and where the files are."""
-        mean = result.fractions.mean().sort_values(ascending=False)
-        lines = [f"{len(result.fractions)} samples, mean fractions:"]
+        fractions, flags = answered
+        mean = fractions.mean().sort_values(ascending=False)
+        lines = [f"{len(fractions)} samples, mean fractions:"]
         lines += [f"  {cell_type:<24} {value:6.1%}" for cell_type, value in mean.items()]
-        lines += _what_to_distrust(result.qc["flags"])
+        lines += _what_to_distrust(flags)
         lines.append(f"Results → {output}")
-        self.result("\n".join(lines), result.fractions.T.to_dict(), as_json=as_json)
+        self.result("\n".join(lines), fractions.T.to_dict(), as_json=as_json)
 
     def epoch_line(self, row: Row, last: int) -> None:
         """Print both losses of one epoch as a line."""

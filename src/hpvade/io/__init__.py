@@ -10,7 +10,8 @@ from ._labels import is_missing_label
 from ._output import check_output_file, output_dir, output_file, sha256
 from ._reference import read_reference
 from ._reference_file import ReferenceFile, n_cells_of, open_reference
-from ._results import read_fractions, write_fractions, write_signature
+from ._results import read_fractions, write_fractions, write_samples, write_signature
+from ._unfinished import Unfinished, unfinished
 from ._units import detect_unit
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "SYMBOL_COLUMNS",
     "BulkFile",
     "ReferenceFile",
+    "Unfinished",
     "check_output_file",
     "describe_if_no_counts",
     "detect_unit",
@@ -34,6 +36,8 @@ __all__ = [
     "read_reference",
     "sha256",
     "strip_ensembl_version",
+    "unfinished",
     "write_fractions",
+    "write_samples",
     "write_signature",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -9,12 +10,20 @@ import pandas as pd
 from hpvade._errors import FileFormatError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import os
 
 
-def write_fractions(fractions: pd.DataFrame, path: Path) -> None:
+def write_fractions(fractions: pd.DataFrame, path: str | os.PathLike[str], *, append: bool = False) -> None:
     """Write samples × cell types; first column ``sample``, nine decimals, so rows sum to 1 within 1e-8."""
-    fractions.to_csv(path, sep="\t", index_label="sample", float_format="%.9f")
+    write_samples(fractions, path, decimals=9, append=append)
+
+
+def write_samples(
+    table: pd.DataFrame, path: str | os.PathLike[str], *, decimals: int, append: bool = False
+) -> None:
+    """Write a table of samples, first column ``sample``; ``append`` adds rows to those of an earlier call."""
+    with Path(path).open("a" if append else "w", encoding="utf-8", newline="") as file:
+        table.to_csv(file, sep="\t", index_label="sample", float_format=f"%.{decimals}f", header=not append)
 
 
 def read_fractions(path: Path) -> pd.DataFrame:

@@ -19,10 +19,10 @@ from hpvade.model._prepare import check_same_reference, hierarchy_set_up, match_
 from hpvade.model._provenance import versions
 from hpvade.model._training import train_network
 from hpvade.pp import Signature, counts_to_cpm, prepared_profiles, prepared_states
-from hpvade.tl import Calibration, Deconvolution, deconvolve
+from hpvade.tl import Calibration, Deconvolution, deconvolve, deconvolve_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from anndata import AnnData
 
@@ -73,14 +73,12 @@ class HPVADE:
         if not isinstance(config, HPVADEConfig):
             config = preset_config(preset).updated(config or {})
         self.config = config
-        setup = reference.uns.get(_keys.UNS, {})
-        self.settings: dict[str, Any] = {
-            "labels_key": setup.get("labels_key", _keys.CELL_TYPE),
-            "donor_key": setup.get("donor_key", ""),
-            "preset": preset,
-            "seed": seed,
-        }
-        self._prepared: AnnData | None = self._prepare(reference, bulk)
+        setup = {"labels_key": _keys.CELL_TYPE, "donor_key": ""} | dict(reference.uns.get(_keys.UNS, {}))
+        self.settings: dict[str, Any] = {key: setup[key] for key in ("labels_key", "donor_key")}
+        self.settings |= {"preset": preset, "seed": seed}
+        self._prepared: AnnData | None = prepare(
+            reference, self.settings, config=config.preprocess, bulk=bulk
+        )
         self.profiles = prepared_profiles(self._prepared)
         self.states = prepared_states(self._prepared)
         self.hierarchy = hierarchy_set_up(reference)
@@ -125,16 +123,6 @@ class HPVADE:
             A column does not exist, a type has no RNA content, or levels contradict each other.
         """
         set_up(reference, labels_key, donor_key=donor_key, rna_content=rna_content, levels=levels)
-
-    def _prepare(self, reference: AnnData, bulk: AnnData | None) -> AnnData:
-        return prepare(
-            reference,
-            labels_key=self.settings["labels_key"],
-            donor_key=self.settings["donor_key"] or None,
-            config=self.config.preprocess,
-            seed=self.settings["seed"],
-            bulk=bulk,
-        )
 
     def train(
         self,
@@ -203,21 +191,32 @@ class HPVADE:
         HPVADEError
             The model was not trained.
         """
+        result = deconvolve(self.network, self._matched(bulk), **self._of_answers())
+        write_answer(bulk, result, settings=self.settings)
+        return result
+
+    def deconvolve_blocks(self, blocks: Iterable[AnnData], *, some: AnnData) -> Iterator[Deconvolution]:
+        """Estimate fractions of a table that comes in blocks of samples; see `hpvade.tl.deconvolve_blocks`.
+
+        Both are read from `hpvade.io.open_bulk`. Errors are those of `deconvolve`; the blocks stay untouched.
+        """
+        matched = map(self._matched, blocks)
+        yield from deconvolve_blocks(self.network, matched, some=self._matched(some), **self._of_answers())
+
+    def _matched(self, bulk: AnnData) -> AnnData:
+        return match_bulk(bulk, self._aliases, genes=self.data_signature.genes)
+
+    def _of_answers(self) -> dict[str, Any]:
         if self.calibration is None:
             msg = "The model is not trained yet. Call train() first."
             raise HPVADEError(msg)
-        matched = match_bulk(bulk, self._aliases, genes=self.data_signature.genes)
-        result = deconvolve(
-            self.network,
-            matched,
-            profiles=self.profiles,
-            states=self.states,
-            calibration=self.calibration,
-            hierarchy=self.hierarchy,
-            config=self.config.deconvolve,
-        )
-        write_answer(bulk, result, settings=self.settings)
-        return result
+        return {
+            "profiles": self.profiles,
+            "states": self.states,
+            "calibration": self.calibration,
+            "hierarchy": self.hierarchy,
+            "config": self.config.deconvolve,
+        }
 
     def expression(self, bulk: AnnData, fractions: pd.DataFrame | None = None) -> AnnData:
         """Part bulk samples among their cell types, gene by gene; see `hpvade.tl.part_samples`.
@@ -239,8 +238,7 @@ class HPVADE:
         """
         if fractions is None:
             fractions = self.deconvolve(bulk.copy()).fractions
-        matched = match_bulk(bulk, self._aliases, genes=self.data_signature.genes)
-        return expression_table(matched, fractions, profiles=self.profiles)
+        return expression_table(self._matched(bulk), fractions, profiles=self.profiles)
 
     def gene_names(self) -> set[str]:
         """All names that the reference's genes go by, to tell genes from samples in a bulk table."""
@@ -292,8 +290,9 @@ class HPVADE:
         model.states, model.hierarchy, model.calibration = stored.states, stored.hierarchy, stored.calibration
         model.history = pd.DataFrame()
         model.training_fractions = np.empty((0, len(model.cell_types)), np.float32)
-        model._prepared = None if reference is None else model._prepare(reference, None)
-        if model._prepared is not None:
+        model._prepared = None
+        if reference is not None:
+            model._prepared = prepare(reference, stored.settings, config=stored.config.preprocess)
             hierarchies = (hierarchy_set_up(reference), stored.hierarchy)
             check_same_reference(model._prepared, stored.profiles, hierarchies=hierarchies, folder=folder)
         return model

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -52,19 +52,19 @@ def hierarchy_set_up(reference: AnnData) -> Hierarchy:
 
 def prepare(
     reference: AnnData,
+    settings: Mapping[str, Any],
     *,
-    labels_key: str,
-    donor_key: str | None,
     config: PreprocessConfig,
-    seed: int,
     bulk: AnnData | None = None,
 ) -> AnnData:
     """Prepare a reference as `hpvade.pp.preprocess` does, after all that can be wrong with it was checked.
 
     Parameters
     ----------
-    reference, labels_key, donor_key, config, seed
+    reference, config
         As for `hpvade.pp.preprocess`.
+    settings
+        ``labels_key``, ``donor_key`` (empty: none) and ``seed``.
     bulk
         Samples whose genes the model is restricted to.
 
@@ -73,6 +73,7 @@ def prepare(
     InputError
         Labels, counts or genes cannot be used; all problems are told at once.
     """
+    labels_key, donor_key = settings["labels_key"], settings["donor_key"] or None
     report = check_reference(
         reference, labels_key=labels_key, donor_key=donor_key, min_cells=config.min_cells
     )
@@ -84,7 +85,12 @@ def prepare(
     report.raise_if_errors()
     report.warn()
     return preprocess(
-        reference, labels_key=labels_key, donor_key=donor_key, genes=genes, config=config, seed=seed
+        reference,
+        labels_key=labels_key,
+        donor_key=donor_key,
+        genes=genes,
+        config=config,
+        seed=settings["seed"],
     )
 
 

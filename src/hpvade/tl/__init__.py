@@ -4,7 +4,7 @@ from hpvade.tl import baselines
 from hpvade.tl._calibration import Calibration, calibrate
 from hpvade.tl._config import DeconvolveConfig
 from hpvade.tl._covariance import fraction_covariance
-from hpvade.tl._deconvolve import deconvolve
+from hpvade.tl._deconvolve import deconvolve, deconvolve_blocks
 from hpvade.tl._estimate import Estimate, Estimator
 from hpvade.tl._expression import ALL_ALIKE, part_samples
 from hpvade.tl._fit import FractionFit
@@ -28,6 +28,7 @@ __all__ = [
     "calibrate",
     "calibrate_unknown",
     "deconvolve",
+    "deconvolve_blocks",
     "fraction_covariance",
     "part_samples",
     "sum_types",

@@ -11,6 +11,7 @@ import torch
 
 from hpvade import _keys
 from hpvade._errors import InputError
+from hpvade.io import looked_at
 from hpvade.pp import CellStates, Hierarchy, Profiles, counts_to_cpm, expression_of, rna_fractions
 from hpvade.tl._config import DeconvolveConfig
 from hpvade.tl._estimate import Estimator
@@ -19,7 +20,7 @@ from hpvade.tl._result import NOTHING_TOLD, Deconvolution, LevelFractions
 from hpvade.tl._unknown_content import UnknownContent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from anndata import AnnData
     from numpy.typing import NDArray
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from hpvade.nn import HPVADENetwork
     from hpvade.tl._calibration import Calibration
     from hpvade.tl._estimate import Estimate
-
-_MOST_SAMPLES = 200  # looked at for what all samples have in excess
 
 
 def deconvolve(
@@ -73,29 +72,62 @@ def deconvolve(
     InputError
         There is no sample, or one has no expression in the model's genes; it is named.
     """
-    answerer = Answerer(
+    if bulk.n_obs == 0:
+        msg = "There is no sample to deconvolve."
+        raise InputError(msg)
+    answers = deconvolve_blocks(
         network,
-        bulk.var_names,
+        (bulk[at : at + batch_size] for at in range(0, bulk.n_obs, batch_size)),
+        some=bulk[np.concatenate([np.arange(*run) for run in looked_at(bulk.n_obs)])],
+        profiles=profiles,
+        states=states,
+        calibration=calibration,
+        hierarchy=hierarchy,
+        config=config,
+    )
+    return Deconvolution.of_blocks(list(answers))
+
+
+def deconvolve_blocks(
+    network: HPVADENetwork,
+    blocks: Iterable[AnnData],
+    *,
+    some: AnnData,
+    profiles: Profiles,
+    states: CellStates,
+    calibration: Calibration,
+    hierarchy: Hierarchy,
+    config: DeconvolveConfig | None = None,
+) -> Iterator[Deconvolution]:
+    """Estimate the cell fractions of a table that comes in blocks of samples.
+
+    Parameters
+    ----------
+    blocks
+        Runs of samples of one table.
+    some
+        Samples that stand for all, to tell what all of them have in excess; see `hpvade.io.looked_at`.
+    network, profiles, states, calibration, hierarchy, config
+        As for `deconvolve`, which says what errors there are.
+
+    Yields
+    ------
+    The answer for each block.
+    """
+    answerer = _Answerer(
+        network,
+        some.var_names,
         profiles=profiles,
         states=states,
         calibration=calibration,
         hierarchy=hierarchy,
         config=config or DeconvolveConfig(),
     )
-    if bulk.n_obs == 0:
-        msg = "There is no sample to deconvolve."
-        raise InputError(msg)
-    some = np.unique(np.linspace(0, bulk.n_obs - 1, min(bulk.n_obs, _MOST_SAMPLES)).astype(int))
-    answerer.look_at_excess(bulk[some])
-    return Deconvolution.of_blocks([answerer.answer(block) for block in _blocks(bulk, batch_size)])
+    answerer.look_at_excess(some)
+    yield from map(answerer.answer, blocks)
 
 
-def _blocks(bulk: AnnData, size: int) -> Iterator[AnnData]:
-    for start in range(0, bulk.n_obs, size):
-        yield bulk[start : start + size]
-
-
-class Answerer:
+class _Answerer:
     """Answers blocks of samples of one table.
 
     Parameters

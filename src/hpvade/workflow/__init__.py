@@ -1,5 +1,6 @@
 """Whole jobs over files: what the commands do."""
 
+from hpvade.workflow._blocks import Answered, Shard
 from hpvade.workflow._compare import baseline_fractions, compare_with_baselines
 from hpvade.workflow._demo import DemoData, demo_data, demo_files, train_embedded
 from hpvade.workflow._evaluate import evaluate_files
@@ -12,11 +13,13 @@ from hpvade.workflow._validate import validate_files
 from hpvade.workflow.benchmark import Benchmark, BenchmarkOptions, benchmark_files
 
 __all__ = [
+    "Answered",
     "Benchmark",
     "BenchmarkOptions",
     "DemoData",
     "ReferenceOptions",
     "RunRecord",
+    "Shard",
     "TrainOptions",
     "baseline_fractions",
     "benchmark_files",

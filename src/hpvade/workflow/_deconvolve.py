@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from hpvade import _keys
 from hpvade._errors import OutputError
-from hpvade.io import check_output_file, output_file, write_fractions
+from hpvade.io import check_output_file, output_file, write_fractions, write_samples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import pandas as pd
     from anndata import AnnData
 
     from hpvade.model import HPVADE
@@ -30,17 +31,26 @@ def deconvolve_bulk(model: HPVADE, bulk: AnnData, *, record: RunRecord) -> Decon
     return result
 
 
-def write_deconvolution(result: Deconvolution, folder: Path) -> None:
-    """Write ``fractions.tsv`` with its bounds, ``rna_fractions.tsv`` and ``qc.tsv`` into a folder."""
-    write_fractions(result.fractions, folder / "fractions.tsv")
-    write_fractions(result.lower, folder / "fractions_lower.tsv")
-    write_fractions(result.upper, folder / "fractions_upper.tsv")
-    write_fractions(result.rna_fractions, folder / "rna_fractions.tsv")
+def write_deconvolution(result: Deconvolution, folder: Path, *, append: bool = False) -> None:
+    """Write ``fractions.tsv`` with its bounds, ``rna_fractions.tsv`` and ``qc.tsv`` into a folder.
+
+    ``append`` adds samples to those that are there.
+    """
+    tables = {
+        "fractions": result.fractions,
+        "fractions_lower": result.lower,
+        "fractions_upper": result.upper,
+        "rna_fractions": result.rna_fractions,
+    }
     for name, level in result.levels.items():
-        write_fractions(level.fractions, folder / f"fractions_{name}.tsv")
-        write_fractions(level.lower, folder / f"fractions_{name}_lower.tsv")
-        write_fractions(level.upper, folder / f"fractions_{name}_upper.tsv")
-    result.qc.to_csv(folder / "qc.tsv", sep="\t", index_label="sample", float_format="%.4f")
+        tables |= {
+            f"fractions_{name}": level.fractions,
+            f"fractions_{name}_lower": level.lower,
+            f"fractions_{name}_upper": level.upper,
+        }
+    for name, table in tables.items():
+        write_fractions(table, folder / f"{name}.tsv", append=append)
+    write_samples(result.qc, folder / "qc.tsv", decimals=4, append=append)
 
 
 def check_expression_path(path: Path, *, output: Path, inputs: Sequence[Path], force: bool) -> None:
@@ -58,7 +68,7 @@ def check_expression_path(path: Path, *, output: Path, inputs: Sequence[Path], f
             raise OutputError(msg)
 
 
-def write_expression(model: HPVADE, bulk: AnnData, result: Deconvolution, path: Path) -> None:
+def write_expression(model: HPVADE, bulk: AnnData, fractions: pd.DataFrame, path: Path) -> None:
     """Part the samples among their types and write the AnnData to a file of its own, whole or not at all."""
     with output_file(path, force=True) as file:
-        model.expression(bulk, result.fractions).write_h5ad(file, compression="gzip")
+        model.expression(bulk, fractions).write_h5ad(file, compression="gzip")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from hpvade._errors import InputError
-from hpvade.io import output_dir, read_bulk
+from hpvade.io import open_bulk, output_dir
 from hpvade.model import HPVADE
-from hpvade.workflow._deconvolve import (
-    check_expression_path,
-    deconvolve_bulk,
-    write_deconvolution,
-    write_expression,
-)
+from hpvade.workflow._blocks import Answered, Shard, deconvolve_table
+from hpvade.workflow._deconvolve import check_expression_path, write_expression
 from hpvade.workflow._record import RunRecord
 from hpvade.workflow._reference import ReferenceOptions, load_references
 from hpvade.workflow._train import TrainOptions, train_model, write_model
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hpvade._types import BulkUnit
-    from hpvade.tl import Deconvolution
 
 
 def deconvolve_files(
@@ -33,13 +29,15 @@ def deconvolve_files(
     bulk_unit: BulkUnit = "auto",
     changes: Mapping[str, dict[str, Any]] | None = None,
     expression: Path | None = None,
+    shard: Shard | None = None,
     force: bool = False,
     on_stage: Callable[[str], None] = lambda _name: None,
-) -> Deconvolution:
+    on_block: Callable[[str, int, int], None] = lambda _name, _done, _total: None,
+) -> Answered:
     """Deconvolve a bulk table with a trained model: the job of ``hpvade deconvolve``.
 
     ``changes`` to the model's settings may touch the section ``deconvolve`` only. ``expression`` names a file
-    for what each type expresses in each sample.
+    for what each type expresses in each sample. ``shard`` and ``on_block`` are as for `deconvolve_table`.
     """
     if expression is not None:
         check_expression_path(expression, output=output, inputs=[model_folder, bulk], force=force)
@@ -49,19 +47,23 @@ def deconvolve_files(
         raise InputError(msg)
     model.config = model.config.updated(changes or {})
     record = RunRecord(model.settings["seed"], on_stage)
-    with output_dir(output, force=force, inputs=[model_folder, bulk]) as folder:
-        with record.stage("read"):
-            samples = read_bulk(bulk, unit=bulk_unit, genes=model.gene_names())
-        with record.stage("checksums"):
-            record.add_input(model_folder)
-            record.add_input(bulk)
-        result = deconvolve_bulk(model, samples, record=record)
-        write_deconvolution(result, folder)
-        record.write(folder / "run.json")
-    if expression is not None:  # whatever happens to it, the fractions are there
-        with record.stage("expression"):
-            write_expression(model, samples, result, expression)
-    return result
+    with ExitStack() as stack:
+        with output_dir(output, force=force, inputs=[model_folder, bulk]) as folder:
+            with record.stage("read"):
+                samples = stack.enter_context(open_bulk(bulk, unit=bulk_unit, genes=model.gene_names()))
+            with record.stage("checksums"):
+                record.add_input(model_folder)
+                record.add_input(bulk)
+            answered = deconvolve_table(
+                model, samples, folder, output=output, record=record, shard=shard, on_block=on_block
+            )
+            record.write(folder / "run.json")
+        if expression is not None:  # whatever happens to it, the fractions are there
+            with record.stage("expression"):
+                blocks = (shard or Shard()).blocks_of(samples.n_obs)
+                of_shard = samples.block(blocks.start, blocks.stop)
+                write_expression(model, of_shard, answered.fractions, expression)
+    return answered
 
 
 def run_files(
@@ -75,7 +77,7 @@ def run_files(
     seed: int = 0,
     force: bool = False,
     on_stage: Callable[[str], None] = lambda _name: None,
-) -> Deconvolution | None:
+) -> Answered | None:
     """Validate, train and deconvolve: the job of ``hpvade run``.
 
     Returns
@@ -83,17 +85,18 @@ def run_files(
     The answer, or None after Ctrl-C: the best model so far is then written without fractions.
     """
     record = RunRecord(seed, on_stage)
-    with output_dir(output, force=force, inputs=[*references, bulk]) as folder:
+    with ExitStack() as stack, output_dir(output, force=force, inputs=[*references, bulk]) as folder:
         with record.stage("read"):
             reference = load_references(references, options=options or ReferenceOptions())
-            samples = read_bulk(bulk, unit=bulk_unit, genes=reference.var_names)
+            samples = stack.enter_context(open_bulk(bulk, unit=bulk_unit, genes=reference.var_names))
+            some = samples.some()
         with record.stage("checksums"):
             for path in [*references, bulk]:
                 record.add_input(path)
-        model, finished = train_model(reference, bulk=samples, options=train or TrainOptions(), record=record)
+        model, finished = train_model(reference, bulk=some, options=train or TrainOptions(), record=record)
         write_model(model, folder)
-        result = deconvolve_bulk(model, samples, record=record) if finished else None
-        if result is not None:
-            write_deconvolution(result, folder)
+        answered = None
+        if finished:
+            answered = deconvolve_table(model, samples, folder, output=output, record=record)
         record.write(folder / "run.json")
-    return result
+    return answered

@@ -23,14 +23,8 @@ def prepare_reference(
     reference: AnnData, *, preset: Preset, changes: dict[str, dict[str, Any]], seed: int
 ) -> AnnData:
     """Check a reference that `load_references` returned and prepare it."""
-    setup = reference.uns[_keys.UNS]
-    return prepare(
-        reference,
-        labels_key=setup["labels_key"],
-        donor_key=setup["donor_key"] or None,
-        config=preset_config(preset).updated(changes).preprocess,
-        seed=seed,
-    )
+    settings = {**reference.uns[_keys.UNS], "seed": seed}
+    return prepare(reference, settings, config=preset_config(preset).updated(changes).preprocess)
 
 
 def simulate_mixtures(

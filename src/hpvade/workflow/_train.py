@@ -10,7 +10,7 @@ import yaml
 
 from hpvade import _keys
 from hpvade._errors import FileFormatError, InputError
-from hpvade.io import output_dir, read_bulk, write_signature
+from hpvade.io import open_bulk, output_dir, write_signature
 from hpvade.model import HPVADE, preset_config
 from hpvade.workflow._record import RunRecord
 from hpvade.workflow._reference import ReferenceOptions, load_references
@@ -171,7 +171,8 @@ def train_files(
             reference = load_references(references, options=options or ReferenceOptions())
             samples = None
             if bulk is not None and not resume:  # an existing model has its genes
-                samples = read_bulk(bulk, unit=bulk_unit, genes=reference.var_names)
+                with open_bulk(bulk, unit=bulk_unit, genes=reference.var_names) as file:
+                    samples = file.some()
         with record.stage("checksums"):
             for path in inputs:
                 record.add_input(path)

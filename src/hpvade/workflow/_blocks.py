@@ -1,0 +1,107 @@
+"""A bulk table of any length → fractions, block by block; a run that was stopped goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+import pandas as pd
+
+from hpvade._errors import InputError
+from hpvade.io import read_fractions, unfinished
+from hpvade.workflow._deconvolve import write_deconvolution
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from hpvade.io import BulkFile
+    from hpvade.model import HPVADE
+    from hpvade.workflow._record import RunRecord
+
+BLOCK = 512  # samples
+
+
+class Answered(NamedTuple):
+    """What is told of an answer: fractions, samples × cell types, and the flags of each sample."""
+
+    fractions: pd.DataFrame
+    flags: pd.Series
+
+
+class Shard(NamedTuple):
+    """One of several parts of a table, counted from 1."""
+
+    number: int = 1
+    n_shards: int = 1
+
+    def blocks_of(self, n_samples: int) -> range:
+        """First samples of the shard's blocks; all shards together have the blocks of the whole table.
+
+        Raises
+        ------
+        InputError
+            There are fewer blocks than shards.
+        """
+        n_blocks = -(-n_samples // BLOCK)
+        if self.n_shards > n_blocks:
+            msg = f"{n_samples} samples make {n_blocks} shards at most: one holds {BLOCK} or more."
+            raise InputError(msg)
+        first, end = (n_blocks * number // self.n_shards for number in (self.number - 1, self.number))
+        return range(first * BLOCK, min(end * BLOCK, n_samples), BLOCK)
+
+
+def deconvolve_table(
+    model: HPVADE,
+    bulk: BulkFile,
+    folder: Path,
+    *,
+    output: Path,
+    record: RunRecord,
+    shard: Shard | None = None,
+    on_block: Callable[[str, int, int], None] = lambda _name, _done, _total: None,
+) -> Answered:
+    """Deconvolve a table and write the files that `write_deconvolution` writes.
+
+    Parameters
+    ----------
+    model, bulk
+        A trained model, and the open table.
+    folder
+        Where to write.
+    output
+        Where ``folder`` will stand in the end. What is finished of a run that is stopped stays beside it.
+    record
+        Takes timings and decisions. What it holds so far tells whether what is there is of the same run.
+    shard
+        Which part of the table. Default: all.
+    on_block
+        Called as each block begins: what is done with it, how many are done, and of how many.
+    """
+    shard = shard or Shard()
+    starts = shard.blocks_of(bulk.n_obs)
+    record.decisions["bulk"] = bulk.told
+    if shard.n_shards > 1:
+        record.decisions["shard"] = list(shard)
+    with record.stage("deconvolve"), unfinished(output, key=_key(model, record)) as files:
+        record.decisions["blocks_of_an_earlier_run"] = files.done
+        to_do = starts[files.done :]
+        blocks = (bulk.block(start, min(start + BLOCK, starts.stop)) for start in to_do)
+        answers = iter(model.deconvolve_blocks(blocks, some=bulk.some()) if to_do else ())
+        for done in range(files.done, len(starts)):
+            on_block("blocks of samples", done, len(starts))
+            write_deconvolution(next(answers), files.folder, append=done > 0)
+            files.save(done + 1)
+        for file in files.folder.iterdir():
+            file.replace(folder / file.name)
+    told = pd.read_csv(folder / "qc.tsv", sep="\t", dtype=str, keep_default_na=False).set_index("sample")
+    record.decisions["genes_used"] = int(told["genes_used"].iloc[0])
+    return Answered(read_fractions(folder / "fractions.tsv"), told["flags"])
+
+
+def _key(model: HPVADE, record: RunRecord) -> str:
+    """Digest of all that the answer depends on."""
+    config = model.config.model_dump(mode="json")
+    depends_on = [list(record.inputs.values()), record.decisions, config, model.provenance, BLOCK]
+    return hashlib.sha256(json.dumps(depends_on, default=str).encode()).hexdigest()

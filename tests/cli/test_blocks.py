@@ -1,0 +1,117 @@
+"""A table of many blocks: stopped and gone on with, or in shards, it gives the bytes of one run."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from hpvade.workflow import _blocks
+
+TABLES = ("fractions", "fractions_lower", "fractions_upper", "rna_fractions", "qc")
+
+
+@pytest.fixture(scope="module")
+def model(files):
+    from hpvade.cli import main
+
+    with pytest.raises(SystemExit):
+        main(
+            ["train", str(files.reference), "-o", str(files.folder / "blocks"), "--config", str(files.quick)]
+        )
+    return files.folder / "blocks"
+
+
+@pytest.fixture
+def bulk(files, monkeypatch):
+    """Twelve samples in blocks of five."""
+    monkeypatch.setattr(_blocks, "BLOCK", 5)
+    table = pd.read_csv(files.bulk, sep="\t", index_col=0)
+    table = pd.concat([table.add_suffix(f"_{i}") * (1 + 0.3 * i) for i in range(3)], axis=1)
+    table.iloc[:, :12].to_csv(files.folder / "twelve.tsv", sep="\t")
+    return files.folder / "twelve.tsv"
+
+
+def read(folder):
+    return {name: (folder / f"{name}.tsv").read_text() for name in TABLES}
+
+
+def test_blocks_make_the_whole_table(hpv, model, bulk, tmp_path, monkeypatch):
+    assert hpv("deconvolve", model, bulk, "-o", tmp_path / "blocks").code == 0
+    monkeypatch.setattr(_blocks, "BLOCK", 512)
+    assert hpv("deconvolve", model, bulk, "-o", tmp_path / "whole").code == 0
+    for name in TABLES:
+        blocks, whole = (
+            pd.read_csv(tmp_path / folder / f"{name}.tsv", sep="\t", index_col=0)
+            for folder in ("blocks", "whole")
+        )
+        pd.testing.assert_frame_equal(blocks, whole, atol=2e-4 if name == "qc" else 1e-6)
+
+
+def test_a_stopped_run_goes_on(hpv, model, bulk, tmp_path, monkeypatch):
+    assert hpv("deconvolve", model, bulk, "-o", tmp_path / "unbroken").code == 0
+    write, answered = _blocks.write_deconvolution, []
+
+    def stop_at_the_second(result, folder, **options):
+        write(result, folder, **options)
+        answered.append(len(result.fractions))
+        if len(answered) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(_blocks, "write_deconvolution", stop_at_the_second)
+    stopped = hpv("deconvolve", model, bulk, "-o", tmp_path / "out")
+    assert stopped.code == 130
+    assert "the same command goes on" in stopped.err
+    assert not (tmp_path / "out").exists()
+
+    result = hpv("deconvolve", model, bulk, "-o", tmp_path / "out", "--json")
+    assert result.code == 0, result.err
+    assert answered == [5, 5, 5, 2]  # the second block again, the first not
+    assert read(tmp_path / "out") == read(tmp_path / "unbroken")
+    assert len(json.loads(result.out)) == 12
+    assert (
+        json.loads((tmp_path / "out" / "run.json").read_text())["decisions"]["blocks_of_an_earlier_run"] == 1
+    )
+    assert {path.name for path in tmp_path.iterdir()} == {"out", "unbroken"}
+
+
+def test_what_another_command_left_is_not_used(hpv, model, bulk, tmp_path, monkeypatch):
+    assert hpv("deconvolve", model, bulk, "-o", tmp_path / "unbroken", "--level", "0.5").code == 0
+    write = _blocks.write_deconvolution
+
+    def stop(result, folder, *, append):
+        if append:
+            raise KeyboardInterrupt
+        write(result, folder, append=append)
+
+    monkeypatch.setattr(_blocks, "write_deconvolution", stop)
+    assert hpv("deconvolve", model, bulk, "-o", tmp_path / "out").code == 130
+    monkeypatch.setattr(_blocks, "write_deconvolution", write)
+    assert hpv("deconvolve", model, bulk, "-o", tmp_path / "out", "--level", "0.5").code == 0
+    assert read(tmp_path / "out") == read(tmp_path / "unbroken")
+
+
+def test_shards_are_parts_of_the_whole(hpv, model, bulk, tmp_path):
+    assert hpv("deconvolve", model, bulk, "-o", tmp_path / "whole").code == 0
+    parts = []
+    for i in (1, 2):
+        assert hpv("deconvolve", model, bulk, "-o", tmp_path / str(i), "--shard", f"{i}/2").code == 0
+        parts.append(read(tmp_path / str(i)))
+    whole = read(tmp_path / "whole")
+    for name in TABLES:
+        first, second = (part[name].splitlines() for part in parts)
+        assert [*first, *second[1:]] == whole[name].splitlines()
+
+
+@pytest.mark.parametrize("shard", ["0/2", "3/2", "2", "1/2/3"])
+def test_a_shard_that_is_none(hpv, model, bulk, tmp_path, shard):
+    result = hpv("deconvolve", model, bulk, "-o", tmp_path / "out", "--shard", shard)
+    assert result.code == 2
+    assert "3/10" in result.err
+
+
+def test_more_shards_than_blocks(hpv, model, bulk, tmp_path):
+    result = hpv("deconvolve", model, bulk, "-o", tmp_path / "out", "--shard", "1/4")
+    assert result.code == 2
+    assert "3 shards at most" in result.err
