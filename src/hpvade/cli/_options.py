@@ -148,6 +148,14 @@ MaxCells = Annotated[
         help="Keep so many cells of a larger h5ad or zarr reference; S of one reference is made of all.",
     ),
 ]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        "--dask",
+        metavar="SCHEDULER",
+        help="Let a Dask cluster read large references: tcp://host:8786, or a scheduler file.",
+    ),
+]
 MinCells = Annotated[int | None, typer.Option("--min-cells", min=4, help="Fewest cells of a type.")]
 Accelerator = Annotated[str, typer.Option("--accelerator", help="auto, cpu or gpu.")]
 Devices = Annotated[str, typer.Option("--devices", help="Number of devices, or auto.")]

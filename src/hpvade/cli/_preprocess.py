@@ -30,6 +30,7 @@ def preprocess(
     n_genes: o.NGenes = None,
     min_cells: o.MinCells = None,
     max_cells: o.MaxCells = 20_000,
+    dask: o.Dask = None,
     preset: o.Preset = "default",
     seed: o.Seed = 0,
     threads: o.Threads = None,
@@ -44,7 +45,10 @@ def preprocess(
     changes = o.setting_changes(context, preprocess__n_genes=n_genes, preprocess__min_cells=min_cells)
     with output_file(output, force=force) as partial:
         cells = load_references(
-            reference, options=ReferenceOptions(labels_key, donor_key, layer, label_map, most_cells=max_cells)
+            reference,
+            options=ReferenceOptions(
+                labels_key, donor_key, layer, label_map, most_cells=max_cells, dask=dask
+            ),
         )
         prepared = prepare_reference(cells, preset=preset, changes=changes, seed=seed)
         prepared.write_h5ad(partial)

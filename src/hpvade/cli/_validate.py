@@ -27,6 +27,7 @@ def validate(
     label_map: o.LabelMap = None,
     min_cells: o.MinCells = None,
     max_cells: o.MaxCells = 20_000,
+    dask: o.Dask = None,
     bulk_unit: o.BulkUnit = "auto",
     as_json: o.Json = False,
     quiet: o.Quiet = False,
@@ -40,7 +41,7 @@ def validate(
     report = validate_files(
         reference,
         bulk,
-        options=ReferenceOptions(labels_key, donor_key, layer, label_map, most_cells=max_cells),
+        options=ReferenceOptions(labels_key, donor_key, layer, label_map, most_cells=max_cells, dask=dask),
         bulk_unit=bulk_unit,
         changes=o.setting_changes(context, preprocess__min_cells=min_cells),
     )

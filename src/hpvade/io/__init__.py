@@ -9,7 +9,7 @@ from ._genes import ALIAS_COLUMNS, SYMBOL_COLUMNS, match_genes, strip_ensembl_ve
 from ._labels import is_missing_label
 from ._output import check_output_file, output_dir, output_file, sha256
 from ._reference import read_reference
-from ._reference_file import ReferenceFile, n_cells_of, open_reference
+from ._reference_file import ReferenceFile, ReferenceRun, n_cells_of, open_reference
 from ._results import read_fractions, write_fractions, write_samples, write_signature
 from ._unfinished import Unfinished, unfinished
 from ._units import detect_unit
@@ -19,6 +19,7 @@ __all__ = [
     "SYMBOL_COLUMNS",
     "BulkFile",
     "ReferenceFile",
+    "ReferenceRun",
     "Unfinished",
     "check_output_file",
     "describe_if_no_counts",

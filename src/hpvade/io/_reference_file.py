@@ -31,14 +31,14 @@ _KEY_OF = {"X": "X", "raw.X": "raw/X"}  # name of a place → where it is in the
 
 @dataclass(frozen=True, slots=True)
 class ReferenceFile:
-    """An open reference.
+    """An open reference, or a run of its cells.
 
     Attributes
     ----------
     path
         The file or folder.
     obs
-        Of all cells; labels and donors are categories of strings, NaN where missing.
+        Of these cells; labels and donors are categories of strings, NaN where missing.
     var
         Of all genes, each name once.
     counts_found_in
@@ -51,6 +51,7 @@ class ReferenceFile:
     counts_found_in: str
     _matrix: Any
     _columns: sparse.csr_matrix | None  # sums genes that share a name
+    _first: int = 0  # cell of the file that comes first here
 
     @property
     def n_obs(self) -> int:
@@ -73,10 +74,37 @@ class ReferenceFile:
     def block(self, start: int, stop: int) -> sparse.csr_matrix:
         """Read the counts of a run of cells; errors as for `blocks`."""
         with foreign_reader(self.path, expected="an AnnData file"):
-            counts = sparse.csr_matrix(self._matrix[start:stop], dtype=np.float32)
+            in_file = slice(self._first + start, self._first + min(stop, self.n_obs))
+            counts = sparse.csr_matrix(self._matrix[in_file], dtype=np.float32)
         names = self.obs.index[start:stop]
         require_counts(Place(self.counts_found_in, counts, self.var), cells=names, path=self.path)
         return counts if self._columns is None else counts @ self._columns
+
+    def run(self, start: int, stop: int) -> ReferenceRun:
+        """Describe a run of cells, for another process."""
+        names = self.obs.iloc[start:stop, :0]
+        of_file = (self.path, names, self.var, self.counts_found_in, self._columns)
+        return ReferenceRun(*of_file, self._first + start)
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceRun:
+    """A run of cells of a reference, closed; it can go to another process that sees the file."""
+
+    path: Path
+    obs: pd.DataFrame
+    var: pd.DataFrame
+    counts_found_in: str
+    columns: sparse.csr_matrix | None
+    first: int
+
+    @contextmanager
+    def open(self) -> Iterator[ReferenceFile]:
+        """Open the run; its ``obs`` has names only."""
+        with open_group(self.path) as file:
+            matrix = _counts_in(file, self.counts_found_in)
+            of_run = (self.path, self.obs, self.var, self.counts_found_in, matrix, self.columns)
+            yield ReferenceFile(*of_run, self.first)
 
 
 def n_cells_of(path: str | os.PathLike[str]) -> int | None:
@@ -123,7 +151,7 @@ def open_reference(
             first = _first_cells(file, names=obs.index[:_LOOKED_AT])
         categorise_names(obs, labels_key=labels_key, donor_key=donor_key, path=path)
         place = find_counts(first, layer=layer, path=path)
-        matrix = sliceable(file[_KEY_OF.get(place.name, place.name.replace("['", "/").removesuffix("']"))])
+        matrix = _counts_in(file, place.name)
         if getattr(matrix, "format", "csr") != "csr":
             msg = (
                 f"{path} stores its counts by genes (CSC) and cannot be read by blocks. Store them by cells "
@@ -132,6 +160,10 @@ def open_reference(
             raise FileFormatError(msg)
         var, columns = distinct_genes(place.var)
         yield ReferenceFile(path, obs, var, place.name, matrix, columns)
+
+
+def _counts_in(file: Any, place: str) -> Any:  # noqa: ANN401 - a group, and what can be sliced by cells
+    return sliceable(file[_KEY_OF.get(place, place.replace("['", "/").removesuffix("']"))])
 
 
 def _first_cells(file: Any, *, names: pd.Index) -> ad.AnnData:  # noqa: ANN401 - a group of h5py or of zarr

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,17 +14,25 @@ from hpvade._random import child_rng
 from hpvade.pp._aggregate import sum_by_group
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from distributed import Client
     from numpy.typing import NDArray
 
-    from hpvade.io import ReferenceFile
+    from hpvade.io import ReferenceFile, ReferenceRun
 
 _BLOCK = 10_000  # cells read at once
+_RUNS_OF_A_THREAD = 4  # of a Dask cluster
 
 
 def pool_reference(
-    file: ReferenceFile, *, labels_key: str, donor_key: str | None = None, most_cells: int, seed: int = 0
+    file: ReferenceFile,
+    *,
+    labels_key: str,
+    donor_key: str | None = None,
+    most_cells: int,
+    seed: int = 0,
+    client: Client | None = None,
 ) -> AnnData:
     """Read a reference once by blocks: sum the counts of all cells, and keep a pool of cells.
 
@@ -42,6 +50,9 @@ def pool_reference(
         Cells of the pool at most, unless there are more labels than that.
     seed
         Seed of the draw.
+    client
+        A Dask cluster whose workers see the file: each reads a part of it. The result is the same, since
+        sums of counts are exact in double precision.
 
     Returns
     -------
@@ -53,12 +64,14 @@ def pool_reference(
     codes = labels.cat.codes.to_numpy()
     pooled = draw_pool(codes, donors, most_cells=most_cells, rng=child_rng(seed, "pool"))
     names = list(labels.cat.categories)
+    parts = []
+    for start, stop in _runs(file.n_obs, client=client):
+        here = pooled[np.searchsorted(pooled, start) : np.searchsorted(pooled, stop)] - start
+        parts.append(_Part(file.run(start, stop), codes[start:stop], here, len(names)))
     sums, kept = np.zeros((len(names), len(file.var))), []
-    for start, counts in file.blocks(_BLOCK):
-        stop = start + counts.shape[0]
-        sums += sum_by_group(counts, codes[start:stop], n_groups=len(names))
-        here = pooled[np.searchsorted(pooled, start) : np.searchsorted(pooled, stop)]
-        kept.append(counts[here - start])
+    for of_part, cells in map(_read, parts) if client is None else _read_by_workers(parts, client):
+        sums += of_part
+        kept.append(cells)
     reference = AnnData(obs=file.obs.iloc[pooled].copy(), var=file.var.copy())
     reference.layers[_keys.COUNTS] = sp.csr_matrix(sp.vstack(kept, format="csr"))
     reference.varm[_keys.SUMS] = pd.DataFrame(sums.T, index=file.var.index, columns=names)
@@ -67,6 +80,45 @@ def pool_reference(
         _keys.N_CELLS: labels.value_counts()[names].astype(int).to_dict(),
     }
     return reference
+
+
+class _Part(NamedTuple):
+    """A run of cells to be read, and what is to be done with them."""
+
+    run: ReferenceRun
+    labels: NDArray[np.integer]  # codes, (n_cells,)
+    pooled: NDArray[np.integer]  # cells, sorted
+    n_labels: int
+
+
+def _runs(n_cells: int, *, client: Client | None) -> list[tuple[int, int]]:
+    """First and end of runs of cells: all in one, or a few for each thread of a cluster."""
+    n_runs = 1 if client is None else _RUNS_OF_A_THREAD * max(sum(client.nthreads().values()), 1)
+    size = max(-(-n_cells // n_runs), 1)
+    return [(start, min(start + size, n_cells)) for start in range(0, n_cells, size)]
+
+
+def _read(part: _Part) -> tuple[NDArray[np.float64], sp.csr_matrix]:
+    """Read a part by blocks: counts summed by label, (n_labels, n_genes), and the pooled cells."""
+    sums, kept = np.zeros((part.n_labels, len(part.run.var))), []
+    with part.run.open() as file:
+        for start, counts in file.blocks(_BLOCK):
+            stop = start + counts.shape[0]
+            sums += sum_by_group(counts, part.labels[start:stop], n_groups=part.n_labels)
+            here = part.pooled[np.searchsorted(part.pooled, start) : np.searchsorted(part.pooled, stop)]
+            kept.append(counts[here - start])
+    return sums, sp.csr_matrix(sp.vstack(kept, format="csr"))
+
+
+def _read_by_workers(
+    parts: list[_Part], client: Client
+) -> Iterator[tuple[NDArray[np.float64], sp.csr_matrix]]:
+    """Let workers read the parts; what they have read comes in order, and is dropped there."""
+    futures = client.map(_read, parts, pure=False)
+    while futures:
+        future = futures.pop(0)
+        yield future.result()
+        future.release()
 
 
 def draw_pool(

@@ -21,6 +21,7 @@ from hpvade.pp import (
     read_label_map,
     read_rna_content,
 )
+from hpvade.workflow._cluster import dask_client
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +46,9 @@ class ReferenceOptions:
     most_cells
         Of an h5ad or zarr reference with more cells, a pool of so many is kept in memory; S and m are made of
         all.
+    dask
+        Scheduler of a Dask cluster that reads it; None takes the active client of this process, if there is
+        one.
     """
 
     labels_key: str = _keys.CELL_TYPE
@@ -53,6 +57,7 @@ class ReferenceOptions:
     label_map: Path | None = None
     rna_content: Path | None = None
     most_cells: int = 20_000
+    dask: str | None = None
 
 
 def load_references(paths: Sequence[Path], *, options: ReferenceOptions) -> AnnData:
@@ -101,10 +106,16 @@ def _read(path: Path, *, options: ReferenceOptions) -> AnnData:
     n_cells = n_cells_of(path)
     if n_cells is None or n_cells <= options.most_cells:
         return read_reference(path, labels_key=options.labels_key, layer=options.layer)
-    with open_reference(path, labels_key=options.labels_key, layer=options.layer) as file:
-        donor_key = options.donor_key if options.donor_key in file.obs else None
+    with (
+        dask_client(options.dask) as client,
+        open_reference(path, labels_key=options.labels_key, layer=options.layer) as file,
+    ):
         return pool_reference(
-            file, labels_key=options.labels_key, donor_key=donor_key, most_cells=options.most_cells
+            file,
+            labels_key=options.labels_key,
+            donor_key=options.donor_key if options.donor_key in file.obs else None,
+            most_cells=options.most_cells,
+            client=client,
         )
 
 
