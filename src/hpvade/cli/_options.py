@@ -158,7 +158,10 @@ Dask = Annotated[
 ]
 MinCells = Annotated[int | None, typer.Option("--min-cells", min=4, help="Fewest cells of a type.")]
 Accelerator = Annotated[str, typer.Option("--accelerator", help="auto, cpu or gpu.")]
-Devices = Annotated[str, typer.Option("--devices", help="Number of devices, or auto.")]
+Devices = Annotated[str, typer.Option("--devices", help="Number of devices; auto is one.")]
+Strategy = Annotated[
+    str, typer.Option("--strategy", help="How several devices share the work, as Lightning names it.")
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Processor threads. Default: all.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]

@@ -130,6 +130,7 @@ class HPVADE:
         max_epochs: int | None = None,
         accelerator: str = "auto",
         devices: str | int = "auto",
+        strategy: str = "auto",
         on_epoch: Callable[[Row], None] | None = None,
     ) -> bool:
         """Simulate mixtures and train; a second call goes on from where the first ended.
@@ -138,8 +139,8 @@ class HPVADE:
         ----------
         max_epochs
             Most epochs. Default: as configured.
-        accelerator, devices
-            As Lightning understands them.
+        accelerator, devices, strategy
+            As Lightning understands them; see `hpvade.train.fit` for several devices.
         on_epoch
             Called with each new row of `history`.
 
@@ -166,6 +167,7 @@ class HPVADE:
             on_epoch=on_epoch,
             accelerator=accelerator,
             devices=devices,
+            strategy=strategy,
         )
         self.history, self.training_fractions = training.history, training.fractions
         self.calibration = training.calibration

@@ -46,7 +46,7 @@ def train_network(
     seed: int,
     earlier: pd.DataFrame,
     on_epoch: Callable[[Row], None] | None,
-    **hardware: Any,  # noqa: ANN401 - accelerator and devices, as Lightning understands them
+    **hardware: Any,  # noqa: ANN401 - accelerator, devices, strategy, as Lightning understands them
 ) -> Training:
     """Simulate mixtures, train on them, and calibrate on those of held-out cells.
 

@@ -114,7 +114,7 @@ def deconvolve_blocks(
     ------
     The answer for each block.
     """
-    answerer = _Answerer(
+    answerer = Answerer(
         network,
         some.var_names,
         profiles=profiles,
@@ -127,7 +127,7 @@ def deconvolve_blocks(
     yield from map(answerer.answer, blocks)
 
 
-class _Answerer:
+class Answerer:
     """Answers blocks of samples of one table.
 
     Parameters

@@ -77,7 +77,7 @@ class Batches:
     effects
         What to add to the mixtures.
     batch_size
-        Mixtures per batch, and cells per batch.
+        Mixtures per batch, and cells per batch, of all processes together.
     rng
         Source of the order, the cells and the effects: the same generator gives the same pass.
     rank, world_size
@@ -96,10 +96,10 @@ class Batches:
     ) -> None:
         self.data = data
         self.effects = effects
-        self.batch_size = batch_size
-        self.rng = rng
+        self.batch_size = math.ceil(batch_size / world_size)
         per_process = len(data.mixtures) // world_size
         self.order = rng.permutation(len(data.mixtures))[rank * per_process : (rank + 1) * per_process]
+        self.rng = rng if world_size == 1 else rng.spawn(world_size)[rank]
 
     def __len__(self) -> int:
         return math.ceil(len(self.order) / self.batch_size)

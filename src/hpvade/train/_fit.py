@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import math
 import signal
+import tempfile
 import threading
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import lightning
@@ -20,6 +22,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from hpvade._errors import InputError
 from hpvade.train._callbacks import HISTORY_COLUMNS, MONITOR, BestWeights, HistoryCallback, Row, StopOnRequest
 from hpvade.train._plan import TrainingPlan
+from hpvade.train._processes import ONE_DEVICE, HandOver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,6 +57,7 @@ def fit(
     seed: int,
     accelerator: str = "auto",
     devices: str | int = "auto",
+    strategy: str = "auto",
     earlier: pd.DataFrame | None = None,
     on_epoch: Callable[[Row], None] | None = None,
 ) -> TrainingResult:
@@ -72,13 +76,15 @@ def fit(
         Settings.
     seed
         Seed of dropout and latent samples. The global random state is left as it was.
-    accelerator, devices
-        As Lightning understands them.
+    accelerator, devices, strategy
+        As Lightning understands them, but ``devices="auto"`` is one device, and with several
+        ``strategy="auto"`` is ``"ddp_spawn"``: a process for each, which share every batch. The program must
+        then have a main guard, and Ctrl-C ends training at once.
     earlier
         History of earlier runs, when training goes on: epochs are numbered on from it, and the weights that
         the network has now stay unless an epoch beats the best of it.
     on_epoch
-        Called with each row of the history.
+        Called with each row of the history; with several devices, when training has ended.
 
     Raises
     ------
@@ -90,22 +96,35 @@ def fit(
     if earlier is None:
         earlier = pd.DataFrame(columns=list(HISTORY_COLUMNS))
     data.first_epoch = len(earlier)
-    history = HistoryCallback(first_epoch=len(earlier), on_epoch=on_epoch)
+    alone = devices in ONE_DEVICE
+    history = HistoryCallback(first_epoch=len(earlier), on_epoch=on_epoch if alone else None)
     best = BestWeights(network, best=float(earlier[MONITOR].min()) if len(earlier) else math.inf)
     stop = StopOnRequest()
     early = EarlyStopping(MONITOR, patience=config.patience, mode="min")
-    with _quiet_lightning(), _first_interrupt_sets(stop), torch.random.fork_rng():
+    with (
+        _quiet_lightning(),
+        _first_interrupt_sets(stop),
+        torch.random.fork_rng(),
+        tempfile.TemporaryDirectory() as folder,
+    ):
         torch.manual_seed(seed)
+        hand_over = HandOver(history, best, seed=seed, path=Path(folder) / "trained.pt")
         trainer = _make_trainer(
             max_epochs=config.max_epochs,
             accelerator=accelerator,
-            devices=devices,
-            callbacks=[history, best, early, stop],
+            devices=1 if alone else devices,
+            strategy=strategy if alone or strategy != "auto" else "ddp_spawn",
+            callbacks=[history, best, early, stop, *([] if alone else [hand_over])],
         )
         try:
             trainer.fit(TrainingPlan(network, config=config, weights=weights), datamodule=data)
         except SystemExit as error:  # what Lightning turns a second Ctrl-C into
             raise KeyboardInterrupt from error
+        if not alone:
+            hand_over.receive()
+    if on_epoch is not None and not alone:
+        for row in history.rows:
+            on_epoch(row)
     network.cpu()
     network.load_state_dict(best.state)
     network.eval()

@@ -35,8 +35,8 @@ class TrainOptions:
         Settings to start from.
     changes
         Changes to the preset, section → setting → value.
-    accelerator, devices
-        As Lightning understands them.
+    accelerator, devices, strategy
+        As for `HPVADE.train`.
     on_epoch
         Called with each new row of the history and the number of epochs at most.
     """
@@ -45,6 +45,7 @@ class TrainOptions:
     changes: dict[str, dict[str, Any]] = field(default_factory=dict)
     accelerator: str = "auto"
     devices: str | int = "auto"
+    strategy: str = "auto"
     on_epoch: Callable[[Row, int], None] | None = None
 
 
@@ -101,6 +102,7 @@ def train_model(
         finished = model.train(
             accelerator=options.accelerator,
             devices=options.devices,
+            strategy=options.strategy,
             on_epoch=None if show is None else lambda row: show(row, last_epoch),
         )
     model.provenance["inputs_sha256"] = dict(record.inputs)

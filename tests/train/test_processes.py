@@ -1,0 +1,39 @@
+"""Two processes that share every batch train the model that one does, but for its seed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import hpvade
+
+QUICK = {"train": {"max_epochs": 12}, "simulate": {"n_mixtures": 600, "n_heldout": 100, "n_cells": 100}}
+
+
+def trained(reference, *, seed=0, **options):
+    model = hpvade.HPVADE(reference, preset="fast", config=QUICK, seed=seed)
+    rows = []
+    assert model.train(accelerator="cpu", on_epoch=rows.append, **options)
+    assert len(rows) == len(model.history) == 12
+    return model
+
+
+@pytest.mark.slow
+def test_two_processes_agree_with_one_within_the_spread_of_seeds():
+    reference = hpvade.testing.tiny_reference()
+    hpvade.HPVADE.setup_anndata(reference)
+    bulk = hpvade.testing.tiny_bulk(reference)
+
+    def network_says(model):
+        """Fractions by the network alone: those of the fit would hide what was not learned."""
+        model.config = model.config.updated({"deconvolve": {"fit": False}})
+        return model.deconvolve(bulk).fractions.to_numpy()
+
+    alone = np.stack([network_says(trained(reference, seed=seed)) for seed in range(3)])
+    two = trained(reference, devices=2)
+    spread = np.abs(alone - alone.mean(0)).max()
+    assert np.abs(network_says(two) - alone.mean(0)).max() < 2 * spread
+    even = np.full_like(alone[0], 1 / alone.shape[2])
+    truth = bulk.obsm["fractions"].to_numpy()
+    assert np.abs(network_says(two) - truth).mean() < 0.5 * np.abs(even - truth).mean()
+    assert two.history["val_loss"].notna().all()
