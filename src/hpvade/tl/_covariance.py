@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from hpvade.tl._covariance_kernel import sums_of_slopes
 from hpvade.tl._fit import outlier_limit
 
 _SMALLEST_SD = 0.01  # fraction; no sample is known better
@@ -55,22 +56,22 @@ def fraction_covariance(
     identity = torch.eye(n_types, dtype=cpm.dtype)
     of_type = identity[cell_type]
     p = fractions @ of_type
-    profile, content = _types(
-        fractions, cell_type=cell_type, signature_cpm=signature_cpm, rna_content=rna_content
-    )
-    rna = p * content
-    expected = (profile @ (rna / rna.sum(1, keepdim=True))[:, :, None])[:, :, 0]
+    share, content = _states(fractions, of_type=of_type, rna_content=rna_content)
+    rna = p * content / (p * content).sum(1, keepdim=True)
+    expected = (share * rna[:, cell_type]) @ signature_cpm.T
     weight = trust / trust.mean()
     log_ratio = (cpm + noise_floor).log() - (expected + noise_floor).log()
     residual, vote = _residual(log_ratio, weight=weight, outlier=outlier)
-
-    # Slope of log((S·r)_g + c) in p_k, then in the fractions of all types but the last, which makes up the
-    # difference, and in the offset.
-    slope = (profile - expected[:, :, None]) / (expected[:, :, None] + noise_floor)
-    slope = slope * (content / rna.sum(1, keepdim=True))[:, None, :]
-    slope = torch.cat([slope[:, :, :-1] - slope[:, :, -1:], torch.ones_like(slope[:, :, :1])], 2)
-    precision = slope.mT @ (vote[:, :, None] * slope)
-    score = slope.mT @ ((vote * residual).square()[:, :, None] * slope)
+    sums = sums_of_slopes(
+        signature_cpm.T.contiguous().numpy(),
+        cell_type=cell_type.numpy(),
+        share=share.numpy(),
+        content=(content / (p * content).sum(1, keepdim=True)).numpy(),
+        expected=expected.numpy(),
+        weights=(vote.numpy(), (vote * residual).square().numpy()),
+        noise_floor=noise_floor,
+    )
+    precision, score = map(torch.from_numpy, sums)
     noise = (vote * residual.square()).mean(1)[:, None, None].clamp_min(_LEAST_NOISE)
     contrast = torch.cat([identity[:, :-1] - identity[:, -1:], torch.zeros_like(identity[:, :1])], 1)
     prior = contrast.T @ contrast / _PRIOR_SD**2
@@ -82,22 +83,15 @@ def fraction_covariance(
     return total
 
 
-def _types(
-    fractions: Tensor, *, cell_type: Tensor, signature_cpm: Tensor, rna_content: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Profile, (n_samples, n_genes, n_types), CPM, and RNA content, (n_samples, n_types), of each type.
+def _states(fractions: Tensor, *, of_type: Tensor, rna_content: Tensor) -> tuple[Tensor, Tensor]:
+    """Share of each state in the RNA of its type, (n, n_states), and RNA content of each type, (n, n_types).
 
-    Each is the mixture of the type's states in the sample. Where a type is all but absent its states come in
-    nearly even shares.
+    Where a type is all but absent its states come in nearly even shares. ``of_type`` is a matrix of 0 and 1,
+    (n_states, n_types).
     """
-    profiles, contents = [], []
-    for k in range(int(cell_type.max()) + 1):
-        of_type = fractions[:, cell_type == k]
-        share = of_type + 1e-3 / of_type.shape[1]
-        rna = share * rna_content[cell_type == k]
-        profiles.append((rna / rna.sum(1, keepdim=True)) @ signature_cpm[:, cell_type == k].T)
-        contents.append(rna.sum(1) / share.sum(1))
-    return torch.stack(profiles, 2), torch.stack(contents, 1)
+    cells = fractions + 1e-3 / of_type.sum(0) @ of_type.T
+    rna = cells * rna_content
+    return rna / (rna @ of_type @ of_type.T), (rna @ of_type) / (cells @ of_type)
 
 
 def _residual(log_ratio: Tensor, *, weight: Tensor, outlier: float | None) -> tuple[Tensor, Tensor]:

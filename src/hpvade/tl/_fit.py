@@ -8,12 +8,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from hpvade.tl._fit_kernel import curvature_of, gene_weights, residuals
+
 MAD_TO_SD = 1.4826  # of a normal distribution
 _SMALLEST_PRIOR = 1e-4  # fraction; the network never rules a type out entirely
 _LOWEST_LOGIT = -14.0  # below the largest: a fraction of 1e-6
 _LONGEST_STEP = 2.0  # in logits
 _LARGEST_DAMPING = 1e7
-_MAX_ITERATIONS = 100
+_RIDGE = 1e-6
+_MAX_STEPS = 100
+_FIRST_DAMPING = 1e-2
 _TOLERANCE = 1e-4  # largest step, in logits, at which a fit has converged; fractions are then good to 1e-5
 _FIRST_TOLERANCE = 1e-3  # of the fit that only tells outliers
 _MOST_PRODUCTS = 2**25  # numbers held of all pairs of columns of S, 256 MB
@@ -28,6 +32,13 @@ class _Iterate(NamedTuple):
     expected: Tensor  # S·r, (n, n_genes), CPM
     rna: Tensor  # r, (n, n_types)
     deviation: Tensor  # logits minus those of the prior, mean 0 over types, (n, n_types)
+
+    def improved(self, tried: _Iterate, *, where: Tensor) -> _Iterate:
+        """Take another iterate for some samples, a mask of shape (n,)."""
+        if bool(where.all()):
+            return tried
+        pairs = zip(tried, self, strict=True)
+        return _Iterate(*(torch.where(where.view(-1, *[1] * (new.ndim - 1)), new, old) for new, old in pairs))
 
 
 class FractionFit:
@@ -111,8 +122,8 @@ class FractionFit:
         if self.outlier is None:
             unknowns, _ = _minimise(problem, unknowns, limit=unlimited, tolerance=_TOLERANCE)
         else:
-            unknowns, state = _minimise(problem, unknowns, limit=unlimited, tolerance=_FIRST_TOLERANCE)
-            limit = outlier_limit(state.residual, self.outlier)
+            unknowns, residual = _minimise(problem, unknowns, limit=unlimited, tolerance=_FIRST_TOLERANCE)
+            limit = outlier_limit(residual, self.outlier)
             unknowns, _ = _minimise(problem, unknowns, limit=limit, tolerance=_TOLERANCE)
         return unknowns[:, :-1].softmax(1)
 
@@ -141,142 +152,138 @@ def outlier_limit(residual: Tensor, outlier: float | None) -> Tensor:
 
 def _minimise(
     problem: _Problem, unknowns: Tensor, *, limit: Tensor, tolerance: float
-) -> tuple[Tensor, _Iterate]:
+) -> tuple[Tensor, Tensor]:
     """Minimise from a starting point, (n, n_types + 1), with ρ linear beyond ``limit``, (n, 1).
 
     Each sample stops by itself, so that its answer does not depend on its neighbours. The damping follows the
     ratio of achieved to predicted gain (Nielsen, 1999).
+
+    Returns
+    -------
+    The unknowns and the residuals, (n, n_genes), at the minimum.
     """
+    found, residual = unknowns.clone(), torch.empty_like(problem.log_bulk)
+    samples = torch.arange(len(unknowns))  # that are not there yet
     state = _evaluate(problem, unknowns, limit=limit)
-    damping = unknowns.new_full((len(unknowns),), 1e-2)
-    active = torch.arange(len(unknowns))
-    for _ in range(_MAX_ITERATIONS):
-        part, own_limit = problem.of(active), limit[active]
-        now = _Iterate(*(tensor[active] for tensor in state))
-        gradient, curvature = _expansion(part, now, limit=own_limit)
-        step = _damped_step(gradient, curvature, damping=damping[active])
-        trial = unknowns[active] + step
+    damping = torch.full_like(state.objective, _FIRST_DAMPING)
+    for left in reversed(range(_MAX_STEPS)):
+        step, predicted = _step(problem, state, limit=limit, damping=damping)
+        trial = unknowns + step
         logits = trial[:, :-1] - trial[:, :-1].amax(1, keepdim=True)
         trial = torch.cat([logits.clamp_min(_LOWEST_LOGIT), trial[:, -1:]], 1)
-        tried = _evaluate(part, trial, limit=own_limit)
-        predicted = (step * (2 * gradient - (curvature @ step[:, :, None])[:, :, 0])).sum(1)
-        gain = (now.objective - tried.objective) / predicted.clamp_min(1e-300)
-        better = tried.objective <= now.objective
-        unknowns = unknowns.index_copy(0, active[better], trial[better])
-        state = _Iterate(
-            *(old.index_copy(0, active[better], new[better]) for old, new in zip(state, tried, strict=True))
-        )
-        eased = damping[active] * (1 - (2 * gain - 1) ** 3).clamp(1 / 3, 2)
-        eased = torch.where(better, eased, damping[active] * 4).clamp(1e-7, _LARGEST_DAMPING)
-        damping = damping.index_copy(0, active, eased)
-        active = active[(step.abs().amax(1) >= tolerance) & (eased < _LARGEST_DAMPING)]
-        if not len(active):
+        tried = _evaluate(problem, trial, limit=limit)
+        gain = (state.objective - tried.objective) / predicted.clamp_min(1e-300)
+        better = tried.objective <= state.objective
+        unknowns, state = torch.where(better[:, None], trial, unknowns), state.improved(tried, where=better)
+        eased = damping * (1 - (2 * gain - 1) ** 3).clamp(1 / 3, 2)
+        damping = torch.where(better, eased, damping * 4).clamp(1e-7, _LARGEST_DAMPING)
+        going = (step.abs().amax(1) >= tolerance) & (damping < _LARGEST_DAMPING) & (left > 0)
+        if bool(going.all()):
+            continue
+        there = samples[~going]
+        found[there], residual[there] = unknowns[~going], state.residual[~going]
+        if not bool(going.any()):
             break
-    return unknowns, state
+        problem, state = problem.of(going), _Iterate(*(tensor[going] for tensor in state))
+        samples, unknowns, damping, limit = (t[going] for t in (samples, unknowns, damping, limit))
+    return found, residual
 
 
 def _evaluate(problem: _Problem, unknowns: Tensor, *, limit: Tensor) -> _Iterate:
-    logits, offset = unknowns[:, :-1], unknowns[:, -1:]
-    rna = (logits + problem.fit.log_content).softmax(1)
-    expected = rna @ problem.fit.signature_cpm.T
-    residual = problem.log_bulk - (expected + problem.fit.noise_floor).log() - offset
+    fit = problem.fit
+    logits, offset = unknowns[:, :-1], unknowns[:, -1]
+    rna = (logits + fit.log_content).softmax(1)
+    expected = rna @ fit.signature_cpm.T
+    residual = (expected + fit.noise_floor).log_()
+    misfit = residuals(
+        problem.log_bulk.numpy(),
+        residual.numpy(),
+        offset=offset.numpy(),
+        weight=fit.weight.numpy(),
+        limit=limit[:, 0].numpy(),
+    )
     deviation = logits - problem.start
     deviation = deviation - deviation.mean(1, keepdim=True)
-    within = residual.abs().clamp_max(limit)
-    rho = within * (2 * residual.abs() - within)  # e² up to the limit; beyond it, linear
-    objective = (problem.fit.weight * rho).sum(1) + problem.fit.prior_strength * deviation.square().sum(1)
+    objective = torch.from_numpy(misfit) + fit.prior_strength * deviation.square().sum(1)
     return _Iterate(objective, residual, expected, rna, deviation)
 
 
-def _expansion(problem: _Problem, state: _Iterate, *, limit: Tensor) -> tuple[Tensor, Tensor]:
-    """Half the negative gradient, (n, n_types + 1), and a positive definite half of the Hessian.
+def _step(problem: _Problem, state: _Iterate, *, limit: Tensor, damping: Tensor) -> tuple[Tensor, Tensor]:
+    """Damped step of every sample, shape (n, n_types + 1), and the gain that it promises, (n,).
+
+    Where the damped Hessian is not positive definite, far from the minimum, second derivatives are left out.
+    """
+    gradient, curvature = _expansion(problem, state, limit=limit)
+    factor, info = torch.linalg.cholesky_ex(_damped(curvature, damping))
+    for exact in (False, True):
+        some = info.nonzero()[:, 0]
+        if not len(some):
+            break
+        of_some = _Iterate(*(tensor[some] for tensor in state))
+        _, curvature[some] = _expansion(
+            problem.of(some), of_some, limit=limit[some], convex=True, exact=exact
+        )
+        factor[some], info[some] = torch.linalg.cholesky_ex(_damped(curvature[some], damping[some]))
+    step = torch.cholesky_solve(gradient[:, :, None], factor)[:, :, 0].clamp(-_LONGEST_STEP, _LONGEST_STEP)
+    return step, (step * (2 * gradient - (curvature @ step[:, :, None])[:, :, 0])).sum(1)
+
+
+def _damped(curvature: Tensor, damping: Tensor) -> Tensor:
+    """Raise the diagonal; a little everywhere: adding one number to all logits changes nothing."""
+    damped = curvature.clone()
+    diagonal = damped.diagonal(dim1=1, dim2=2)
+    diagonal.mul_(1 + damping[:, None]).add_(_RIDGE)
+    return damped
+
+
+def _expansion(
+    problem: _Problem, state: _Iterate, *, limit: Tensor, convex: bool = False, exact: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Half the negative gradient, (n, n_types + 1), and half the Hessian, or a convex one in its place.
 
     The slope of log((S·r)_g + c) in logit k is a_k = r_k (S_gk − (S·r)_g) / ((S·r)_g + c), and 1 in the
-    offset; its second derivative is δ_kj a_k − r_k a_j − r_j a_k − a_k a_j. Where the Hessian is not positive
-    definite, far from the minimum, second derivatives are left out (Gauss–Newton, with Huber's weights).
+    offset; its second derivative is δ_kj a_k − r_k a_j − r_j a_k − a_k a_j. The Hessian is worked out in
+    single precision, or else ``exact``: it only leads to the minimum; where that is, the gradient says.
     """
-    vote = problem.fit.weight * (limit / state.residual.abs()).clamp_max(1.0)  # with Huber's weight
-    pull = vote * state.residual  # half the slope of ρ
-    within = problem.fit.weight * (state.residual.abs() <= limit)  # half its curvature
-    summed = _sum_of_slopes(problem, state, weight=pull)
-    gradient = torch.cat([summed, pull.sum(1, keepdim=True)], 1)
-    gradient = gradient - problem.fit.prior_strength * pad(state.deviation, (0, 1))
-
-    bent = state.rna[:, :, None] * summed[:, None, :]
-    curvature = _curvature(problem, state, of_logits=within + pull, of_offset=within)
-    curvature[:, :-1, :-1] += bent + bent.mT - torch.diag_embed(summed)
-    not_convex = torch.linalg.cholesky_ex(curvature + _ridge(curvature)).info > 0
-    if bool(not_convex.any()):
-        some = not_convex.nonzero()[:, 0]
-        vote = vote[some]
-        curvature[some] = _curvature(
-            problem.of(some), _Iterate(*(t[some] for t in state)), of_logits=vote, of_offset=vote
-        )
-    return gradient, curvature
-
-
-def _sum_of_slopes(problem: _Problem, state: _Iterate, *, weight: Tensor) -> Tensor:
-    """Σ_g weight_g a_gk, (n, n_types)."""
-    relative = weight / (state.expected + problem.fit.noise_floor)
-    mean = (relative * state.expected).sum(1, keepdim=True)
-    return state.rna * (relative @ problem.fit.signature_cpm - mean)
-
-
-def _curvature(problem: _Problem, state: _Iterate, *, of_logits: Tensor, of_offset: Tensor) -> Tensor:
-    """Σ_g weight_g a_gk a_gj with two weights, (n, n_genes), and the prior; (n, n_types + 1, n_types + 1).
-
-    The product is multiplied out, so that no array of shape (n, n_types, n_genes) is made.
-    """
-    rna, mean = state.rna, state.expected
-    square = of_logits / (mean + problem.fit.noise_floor).square()
-    crossed = (square * mean) @ problem.fit.signature_cpm
-    constant = (square * mean.square()).sum(1)
-    products = _products(problem, square) - crossed[:, :, None] - crossed[:, None, :]
-    products = products + constant[:, None, None]
-    n_types = rna.shape[1]
-    centring = torch.eye(n_types, dtype=rna.dtype) - 1 / n_types
-    curvature = torch.empty((len(rna), n_types + 1, n_types + 1), dtype=rna.dtype)
-    curvature[:, :-1, :-1] = (
-        rna[:, :, None] * products * rna[:, None, :] + problem.fit.prior_strength * centring
+    fit, rna = problem.fit, state.rna
+    weights = gene_weights(
+        state.residual.numpy(),
+        state.expected.numpy(),
+        weight=fit.weight.numpy(),
+        limit=limit[:, 0].numpy(),
+        noise_floor=fit.noise_floor,
+        convex=convex,
     )
-    of_both = _sum_of_slopes(problem, state, weight=of_offset)
-    curvature[:, :-1, -1] = curvature[:, -1, :-1] = of_both
-    curvature[:, -1, -1] = of_offset.sum(1)
-    return curvature
+    of_slope, of_offset, square, square_mean, sums = map(torch.from_numpy, weights)
+    pull = rna * (of_slope @ fit.signature_cpm - sums[:, 1:2])
+    gradient = torch.cat([pull, sums[:, :1]], 1) - fit.prior_strength * pad(state.deviation, (0, 1))
+    curvature = curvature_of(
+        _products(fit, square, exact=exact).numpy(),
+        crossed=(square_mean @ fit.signature_cpm).numpy(),
+        constant=sums[:, 4].numpy(),
+        rna=rna.numpy(),
+        pull=(torch.zeros_like(pull) if convex else pull).numpy(),
+        of_both=(rna * (of_offset @ fit.signature_cpm - sums[:, 3:4])).numpy(),
+        of_offset=sums[:, 2].numpy(),
+        prior_strength=fit.prior_strength,
+    )
+    return gradient, torch.from_numpy(curvature)
+
+
+def _products(fit: FractionFit, weight: Tensor, *, exact: bool) -> Tensor:
+    """Σ_g weight_g S_gk S_gj of all k ≤ j, for weights of shape (n, n_genes); shape (n, n_pairs), float64."""
+    if fit.pairs is not None and not exact:
+        return (weight @ fit.pairs).double()
+    signature = fit.signature_cpm
+    k, j = torch.triu_indices(signature.shape[1], signature.shape[1])
+    return ((signature.T * weight.to(signature)[:, None, :]) @ signature)[:, k, j].contiguous()
 
 
 def _pairs(signature_cpm: Tensor) -> Tensor | None:
-    """S_gk S_gj of all k ≤ j, (n_genes, n_types · (n_types + 1) / 2), single precision; None: too many.
+    """S_gk S_gj of all k ≤ j, (n_genes, n_pairs), single precision; None where they are too many.
 
-    They make all samples' curvatures one product of two matrices. Curvature only leads to the minimum; where
-    that is, the gradient says, in double precision.
+    They make all samples' curvatures one product of two matrices.
     """
     n_genes, n_types = signature_cpm.shape
-    if n_genes * n_types * (n_types + 1) // 2 > _MOST_PRODUCTS:
-        return None
     k, j = torch.triu_indices(n_types, n_types)
-    return (signature_cpm[:, k] * signature_cpm[:, j]).float()
-
-
-def _products(problem: _Problem, weight: Tensor) -> Tensor:
-    """Σ_g weight_g S_gk S_gj for weights of shape (n, n_genes); shape (n, n_types, n_types)."""
-    signature = problem.fit.signature_cpm
-    if problem.fit.pairs is None:
-        return (signature.T * weight[:, None, :]) @ signature
-    n_types = signature.shape[1]
-    k, j = torch.triu_indices(n_types, n_types)
-    products = torch.empty((len(weight), n_types, n_types), dtype=weight.dtype)
-    products[:, k, j] = products[:, j, k] = (weight.float() @ problem.fit.pairs).to(weight)
-    return products
-
-
-def _damped_step(gradient: Tensor, curvature: Tensor, *, damping: Tensor) -> Tensor:
-    """Step of every sample, shape (n, n_types + 1)."""
-    added = torch.diag_embed(damping[:, None] * curvature.diagonal(dim1=1, dim2=2))
-    step: Tensor = torch.linalg.solve(curvature + added + _ridge(curvature), gradient)
-    return step.clamp(-_LONGEST_STEP, _LONGEST_STEP)
-
-
-def _ridge(curvature: Tensor) -> Tensor:
-    """Trace of the identity: that adding one number to all logits changes nothing must not stop a step."""
-    return 1e-6 * torch.eye(curvature.shape[1], dtype=curvature.dtype)
+    return None if n_genes * len(k) > _MOST_PRODUCTS else (signature_cpm[:, k] * signature_cpm[:, j]).float()
