@@ -39,7 +39,7 @@ def read(folder):
 
 def test_blocks_make_the_whole_table(hpv, model, bulk, tmp_path, monkeypatch):
     assert hpv("deconvolve", model, bulk, "-o", tmp_path / "blocks").code == 0
-    monkeypatch.setattr(_blocks, "BLOCK", 512)
+    monkeypatch.setattr(_blocks, "BLOCK", 256)
     assert hpv("deconvolve", model, bulk, "-o", tmp_path / "whole").code == 0
     for name in TABLES:
         blocks, whole = (

@@ -37,6 +37,7 @@ class Terminal:
 
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet
+        self._told: set[str] = set()
         self.console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
         warnings.simplefilter("always", HPVADEWarning)
         warnings.showwarning = self._show_warning  # type: ignore[assignment]
@@ -109,7 +110,8 @@ class Terminal:
             progress.stop()
 
     def _show_warning(self, message: Warning | str, category: type[Warning], *_args: object) -> None:
-        if issubclass(category, HPVADEWarning):
+        if issubclass(category, HPVADEWarning) and str(message) not in self._told:
+            self._told.add(str(message))  # what holds for many blocks of samples is told once
             self.note(f"Note: {message}")
 
 

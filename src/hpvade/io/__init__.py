@@ -5,7 +5,14 @@ from __future__ import annotations
 from ._bulk import read_bulk
 from ._bulk_file import BulkFile, looked_at, open_bulk
 from ._counts import describe_if_no_counts
-from ._genes import ALIAS_COLUMNS, SYMBOL_COLUMNS, match_genes, strip_ensembl_version
+from ._genes import (
+    ALIAS_COLUMNS,
+    SYMBOL_COLUMNS,
+    GeneMatch,
+    find_gene_match,
+    match_genes,
+    strip_ensembl_version,
+)
 from ._labels import is_missing_label
 from ._output import check_output_file, output_dir, output_file, sha256
 from ._reference import read_reference
@@ -18,12 +25,14 @@ __all__ = [
     "ALIAS_COLUMNS",
     "SYMBOL_COLUMNS",
     "BulkFile",
+    "GeneMatch",
     "ReferenceFile",
     "ReferenceRun",
     "Unfinished",
     "check_output_file",
     "describe_if_no_counts",
     "detect_unit",
+    "find_gene_match",
     "is_missing_label",
     "looked_at",
     "match_genes",

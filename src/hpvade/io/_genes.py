@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -79,23 +79,51 @@ def match_genes(bulk: AnnData, reference_var: pd.DataFrame) -> AnnData:
     A new AnnData, samples × genes; ``uns["hpvade"]["gene_mapping"]`` says which pair was taken. Unchanged
     if no pair shares any gene.
     """
-    sources = {"names": bulk.var_names}
-    if "gene_name" in bulk.var:
-        sources["gene_name"] = pd.Index(bulk.var["gene_name"])
+    return find_gene_match(bulk.var, reference_var).renamed(bulk)
+
+
+class GeneMatch(NamedTuple):
+    """How the genes of a bulk table are named in a reference; see `match_genes`.
+
+    Attributes
+    ----------
+    names
+        The reference's names of the bulk's genes, or their own; None if no gene is shared.
+    mapping
+        Which names and aliases agree.
+    n_shared
+        In how many genes.
+    """
+
+    names: pd.Index | None
+    mapping: str
+    n_shared: int
+
+    def renamed(self, bulk: AnnData) -> AnnData:
+        """Rename the genes of samples of the table; returns what `match_genes` does."""
+        if self.names is None:
+            return bulk.copy()
+        return _rename(bulk, self.names, mapping=self.mapping, n_shared=self.n_shared)
+
+
+def find_gene_match(bulk_var: pd.DataFrame, reference_var: pd.DataFrame) -> GeneMatch:
+    """Find the reference's names of a bulk table's genes, given its ``var``; see `match_genes`."""
+    sources = {"names": bulk_var.index}
+    if "gene_name" in bulk_var:
+        sources["gene_name"] = pd.Index(bulk_var["gene_name"])
     targets = {"names": reference_var.index}
     targets |= {key: pd.Index(reference_var[key]) for key in ALIAS_COLUMNS if key in reference_var}
 
-    best: tuple[int, str, list[str]] = (0, "", [])
+    best = GeneMatch(None, "", 0)
     for source, bulk_names in sources.items():
         stripped = strip_ensembl_version(bulk_names)
         for target, aliases in targets.items():
             known = _alias_to_name(aliases, reference_var.index)
             n_shared = stripped.unique().isin(list(known)).sum()
-            if n_shared > best[0]:
-                names = [known.get(s, own) for s, own in zip(stripped, bulk.var_names, strict=True)]
-                best = (n_shared, f"bulk {source} = reference {target}", names)
-    n_shared, mapping, names = best
-    return _rename(bulk, pd.Index(names), mapping=mapping, n_shared=n_shared) if names else bulk.copy()
+            if n_shared > best.n_shared:
+                names = [known.get(s, own) for s, own in zip(stripped, bulk_var.index, strict=True)]
+                best = GeneMatch(pd.Index(names), f"bulk {source} = reference {target}", n_shared)
+    return best
 
 
 def _alias_to_name(aliases: pd.Index, names: pd.Index) -> dict[str, str]:

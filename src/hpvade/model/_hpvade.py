@@ -11,7 +11,7 @@ import torch
 
 from hpvade import _keys
 from hpvade._errors import HPVADEError
-from hpvade.io import ALIAS_COLUMNS
+from hpvade.io import ALIAS_COLUMNS, GeneMatch, find_gene_match
 from hpvade.model._answer import expression_table, write_answer
 from hpvade.model._checkpoint import Checkpoint, build_network, load_checkpoint, save_checkpoint
 from hpvade.model._config import HPVADEConfig, preset_config
@@ -202,23 +202,21 @@ class HPVADE:
 
         Both are read from `hpvade.io.open_bulk`. Errors are those of `deconvolve`; the blocks stay untouched.
         """
-        matched = map(self._matched, blocks)
-        yield from deconvolve_blocks(self.network, matched, some=self._matched(some), **self._of_answers())
+        match = find_gene_match(some.var, self._aliases)
+        matched = (self._matched(block, match) for block in blocks)
+        given = self._of_answers()
+        yield from deconvolve_blocks(self.network, matched, some=self._matched(some, match), **given)
 
-    def _matched(self, bulk: AnnData) -> AnnData:
-        return match_bulk(bulk, self._aliases, genes=self.data_signature.genes)
+    def _matched(self, bulk: AnnData, match: GeneMatch | None = None) -> AnnData:
+        match = match or find_gene_match(bulk.var, self._aliases)
+        return match_bulk(bulk, match, genes=self.data_signature.genes)
 
     def _of_answers(self) -> dict[str, Any]:
         if self.calibration is None:
             msg = "The model is not trained yet. Call train() first."
             raise HPVADEError(msg)
-        return {
-            "profiles": self.profiles,
-            "states": self.states,
-            "calibration": self.calibration,
-            "hierarchy": self.hierarchy,
-            "config": self.config.deconvolve,
-        }
+        names = ("profiles", "states", "calibration", "hierarchy")
+        return {name: getattr(self, name) for name in names} | {"config": self.config.deconvolve}
 
     def expression(self, bulk: AnnData, fractions: pd.DataFrame | None = None) -> AnnData:
         """Part bulk samples among their cell types, gene by gene; see `hpvade.tl.part_samples`.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
+    from hpvade.io import GeneMatch
     from hpvade.pp import Hierarchy, PreprocessConfig, Profiles
 
 
@@ -94,15 +95,15 @@ def prepare(
     )
 
 
-def match_bulk(bulk: AnnData, aliases: pd.DataFrame, *, genes: Sequence[str]) -> AnnData:
+def match_bulk(bulk: AnnData, match: GeneMatch, *, genes: Sequence[str]) -> AnnData:
     """Check bulk samples, and name their genes as a model's reference does.
 
     Parameters
     ----------
     bulk
         Samples × genes, linear.
-    aliases
-        All genes of the reference: names in the index, other names in columns.
+    match
+        How its genes are named in the reference.
     genes
         The model's genes.
 
@@ -115,7 +116,7 @@ def match_bulk(bulk: AnnData, aliases: pd.DataFrame, *, genes: Sequence[str]) ->
     values.raise_if_errors()
     if "unit" not in bulk.uns.get(_keys.UNS, {}):  # else read_bulk has told its notes already
         values.warn()
-    matched = match_genes(bulk, aliases)
+    matched = match.renamed(bulk)
     fewest = min(100, len(genes) // 2)
     check_overlap(matched, pd.Index(genes), fewest=fewest, whose="the model").raise_if_errors()
     return matched

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
-
-from hpvade._compiled import threads_of_torch
+import torch
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -38,8 +37,12 @@ def sum_rows(
     """
     sums = np.zeros((len(rows), counts.shape[1]), np.float32)
     factor = np.empty(0, np.float32) if weight is None else weight.astype(np.float32)
-    with threads_of_torch():
+    before = numba.get_num_threads()
+    numba.set_num_threads(min(torch.get_num_threads(), before))
+    try:
         _add_rows(counts.data, counts.indices, counts.indptr, rows, factor, sums)
+    finally:
+        numba.set_num_threads(before)
     return sums
 
 

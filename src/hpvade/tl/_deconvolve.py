@@ -11,6 +11,7 @@ import torch
 
 from hpvade import _keys
 from hpvade._errors import InputError
+from hpvade._threads import map_in_threads
 from hpvade.io import looked_at
 from hpvade.pp import CellStates, Hierarchy, Profiles, counts_to_cpm, expression_of, rna_fractions
 from hpvade.tl._config import DeconvolveConfig
@@ -39,7 +40,7 @@ def deconvolve(
     calibration: Calibration,
     hierarchy: Hierarchy,
     config: DeconvolveConfig | None = None,
-    batch_size: int = 512,
+    batch_size: int = 256,
 ) -> Deconvolution:
     """Estimate the cell fractions of bulk samples.
 
@@ -124,7 +125,7 @@ def deconvolve_blocks(
         config=config or DeconvolveConfig(),
     )
     answerer.look_at_excess(some)
-    yield from map(answerer.answer, blocks)
+    yield from map_in_threads(answerer.answer, blocks)
 
 
 class Answerer:

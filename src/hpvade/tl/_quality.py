@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.stats import median_abs_deviation
 
 from hpvade import _keys
-from hpvade.metrics import pearson
+from hpvade.metrics._functions import pearson_last_axis
 from hpvade.pp import WHOLE_TRANSCRIPTOME, cpm_to_log
+from hpvade.tl._fit import MAD_TO_SD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,10 +77,10 @@ def quality(
     ``flags``: names of `FLAGS`, joined by ``;``.
     """
     observed, modelled = cpm[:, measured], expected[:, measured]
-    pairs = zip(cpm_to_log(modelled), cpm_to_log(observed), strict=True)
-    r = np.array([pearson(m, o) for m, o in pairs])
-    log_ratio = np.log(observed + noise_floor) - np.log(modelled + noise_floor)
-    spread = median_abs_deviation(log_ratio, axis=1, scale="normal")
+    r = pearson_last_axis(cpm_to_log(modelled), cpm_to_log(observed))
+    log_ratio = np.log((observed + noise_floor) / (modelled + noise_floor))
+    centred = np.abs(log_ratio - np.median(log_ratio, axis=1, keepdims=True))
+    spread = MAD_TO_SD * np.median(centred, axis=1)
     raised = {
         "few_genes": np.full(bulk.n_obs, measured.mean() < _FEWEST_GENES),
         "poor_fit": ~(r >= _POOREST_FIT),

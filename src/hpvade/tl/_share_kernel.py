@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
-from hpvade._compiled import threads_of_torch
 from hpvade.tl._fit import MAD_TO_SD
 
 if TYPE_CHECKING:
@@ -65,12 +64,11 @@ def best_share(
     sample, mixture, cell, say = (
         np.ascontiguousarray(x, dtype=np.float32) for x in (log_bulk, known, generic, weight)
     )
-    with threads_of_torch():
-        _search(sample, mixture, cell, say, np.float32(noise_floor), best)
+    _search(sample, mixture, cell, say, np.float32(noise_floor), best)
     return best.astype(np.float64)
 
 
-@numba.njit(parallel=True, cache=True, nogil=True, error_model="numpy")
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _search(  # noqa: PLR0917 - compiled code takes arrays
     log_bulk: NDArray[np.float32],
     known: NDArray[np.float32],
@@ -81,7 +79,7 @@ def _search(  # noqa: PLR0917 - compiled code takes arrays
 ) -> None:
     """Fill ``best``."""
     total = np.float32(generic.sum())
-    for i in numba.prange(len(log_bulk)):
+    for i in range(len(log_bulk)):
         totals = (np.float32(known[i].sum()), total)
         best[i] = _of_sample(log_bulk[i], known[i], generic, weight, totals, noise_floor)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import torch
 
 from hpvade.pp import counts_to_cpm
 
@@ -155,10 +156,10 @@ def log_excess(
     Shape (n_samples, n_genes), natural log.
     """
     explained = counts_to_cpm(known)
-    ratio = np.log(counts_to_cpm(linear) + noise_floor) - np.log(explained + noise_floor)
-    pairs = zip(ratio, explained > noise_floor, strict=True)
-    middle = [np.median(row[expressed]) if expressed.any() else 0.0 for row, expressed in pairs]
-    return np.asarray(ratio - np.array(middle)[:, None], dtype=np.float64)
+    ratio = np.log((counts_to_cpm(linear) + noise_floor) / (explained + noise_floor))
+    of_expressed = np.where(explained > noise_floor, ratio, np.nan)
+    middle = torch.from_numpy(of_expressed).nanmedian(1, keepdim=True).values
+    return np.asarray(ratio - middle.nan_to_num().numpy(), dtype=np.float64)
 
 
 def usual_excess(excess: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -179,7 +180,10 @@ def speaking_genes(
     ``excess`` and ``linear`` have shape (n_samples, n_genes).
     """
     telling = np.where(counts_to_cpm(linear) < _LEAST_TELLING, 0, excess)
-    best = np.argsort(-telling, axis=1)[:, :_MOST_GENES]
+    n_best = min(_MOST_GENES, telling.shape[1])
+    best = torch.from_numpy(telling).topk(n_best, dim=1).indices.sort(1).values.numpy()
+    largest_first = np.argsort(-np.take_along_axis(telling, best, 1), axis=1, kind="stable")
+    best = np.take_along_axis(best, largest_first, 1)
     return [
         ";".join(names[g] for g in genes if row[g] > _LEAST_RATIO)
         for row, genes in zip(telling, best, strict=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hpvade.model import HPVADE
     from hpvade.workflow._record import RunRecord
 
-BLOCK = 512  # samples
+BLOCK = 256  # samples
 
 
 class Answered(NamedTuple):

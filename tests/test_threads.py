@@ -1,0 +1,65 @@
+"""Threads change the time, never the result."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import torch
+
+import hpvade
+from hpvade._threads import map_in_threads
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_results_come_in_order_and_items_are_taken_as_they_are_needed():
+    taken = []
+
+    def items():
+        for i in range(20):
+            taken.append(i)
+            yield i
+
+    both = threading.Barrier(2, timeout=20)  # two calls at once, or it breaks
+
+    def double(i):
+        both.wait()
+        assert torch.get_num_threads() == 1
+        return 2 * i
+
+    results = map_in_threads(double, items())
+    assert next(results) == 0
+    assert len(taken) <= 4
+    assert [0, *results] == list(range(0, 40, 2))
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_an_error_comes_through_and_leaves_the_threads_as_they_were():
+    with pytest.raises(ZeroDivisionError):
+        list(map_in_threads(lambda i: 1 / i, [1, 0, 1]))
+    assert torch.get_num_threads() == 2
+
+
+def test_threads_do_not_change_fractions():
+    reference = hpvade.testing.tiny_reference()
+    hpvade.HPVADE.setup_anndata(reference)
+    bulk = hpvade.testing.tiny_bulk(reference, n_samples=30)
+    model = hpvade.HPVADE(reference, preset="fast", config={"train": {"max_epochs": 1}})
+    model.train()
+    before, found = torch.get_num_threads(), []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        blocks = (bulk[at : at + 10] for at in range(0, 30, 10))
+        found.append([answer.fractions for answer in model.deconvolve_blocks(blocks, some=bulk)])
+    torch.set_num_threads(before)
+    for other in found[1:]:
+        assert all(a.equals(b) for a, b in zip(found[0], other, strict=True))
