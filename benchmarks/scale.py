@@ -1,11 +1,19 @@
-"""What a run costs as references grow: seconds and peak memory of each stage.
+"""What a run costs as references and tables of samples grow: seconds and peak memory of each stage.
 
     python benchmarks/scale.py make DATA_DIR cells.h5ad --cells 1000000
     python benchmarks/scale.py run cells.h5ad BULK results.tsv
+    python benchmarks/scale.py cluster cells.h5ad BULK
+    python benchmarks/scale.py samples DATA_DIR results.tsv --samples 100000
+    python benchmarks/scale.py sizes results.tsv
+    python benchmarks/scale.py plot RESULTS_DIR scale.png
 
 `make` resamples and thins the cells of a reference of DATA_DIR until there are as many as asked for, over
 20,000 genes (those of the reference, and copies of them under other names), and writes them by blocks. `run`
-is one `hpvade run` in a process of its own; a line of what it took is appended to the table.
+is one `hpvade run` in a process of its own; a line of what it took is appended to the table. `cluster` runs
+it alone, with a Dask cluster of two workers, and with ten times smaller blocks, and tells the largest
+difference. `samples` answers a table of 5,000 genes from h5ad and from zarr; the run from h5ad is also killed
+half-way, gone on with, and compared byte by byte. `sizes` runs made-up references of 5 to 100 types and 2,500
+to 20,000 genes. `plot` draws all tables with their slopes.
 """
 
 from __future__ import annotations
@@ -22,6 +30,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+import zarr
 
 from hpvade.workflow.benchmark._fit import load_reference
 from hpvade.workflow.benchmark._plan import benchmark_references
@@ -30,6 +39,9 @@ N_GENES = 20_000
 BLOCK = 20_000
 KEPT = (0.5, 1.0)  # share of a cell's counts
 REFERENCE = "pbmc_hao"
+BULK = "monaco_GSE107011"
+N_BULK_GENES = 5_000
+BULK_CHUNK = 256
 
 
 def make(data: Path, output: Path, *, n_cells: int) -> None:
@@ -66,17 +78,180 @@ def run(cells: Path, bulk: Path, table: Path) -> None:
     """Run hpvade once and append what it took."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "results"
-        command = [sys.executable, "-m", "hpvade", "run", str(cells), str(bulk), "-o", str(output), "--quiet"]
-        subprocess.run(command, check=True)
+        subprocess.run(hpvade("run", cells, bulk, "-o", output), check=True)
         record = json.loads((output / "run.json").read_text())
     with h5py.File(cells) as file:
         n_cells, nnz = len(file["X/indptr"]) - 1, len(file["X/data"])
     row = {"cells": n_cells, "nonzeros": nnz, "bulk": bulk.name, "peak_memory_mb": record["peak_memory_mb"]}
     row |= {f"seconds_{stage}": seconds for stage, seconds in record["seconds"].items()}
     row |= {f"peak_mb_{stage}": peak for stage, peak in record["peak_memory_mb_up_to"].items()}
+    _append(table, row)
+
+
+def hpvade(*arguments: object, blocks: int | None = None) -> list[str]:
+    """Return a command; ``blocks`` reads references by blocks of so many cells."""
+    if blocks is None:
+        return [sys.executable, "-m", "hpvade", *map(str, arguments), "--quiet"]
+    code = f"import hpvade.pp._pool as p; p._BLOCK = {blocks}; from hpvade.cli import main; main()"
+    return [sys.executable, "-c", code, *map(str, arguments), "--quiet"]
+
+
+def cluster(cells: Path, bulk: Path) -> None:
+    """Compare a run alone with one by a cluster and one by smaller blocks."""
+    from distributed import LocalCluster  # noqa: PLC0415 - an extra
+
+    with tempfile.TemporaryDirectory() as folder:
+        outputs = {name: Path(folder) / name for name in ("alone", "cluster", "small blocks")}
+        with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as made:
+            there = ("--dask", made.scheduler_address)
+            for name, more, blocks in (
+                ("alone", (), None),
+                ("cluster", there, None),
+                ("small blocks", there, 1_000),
+            ):
+                command = hpvade("run", cells, bulk, "-o", outputs[name], *more, blocks=blocks)
+                subprocess.run(command, check=True)
+                print(name, json.loads((outputs[name] / "run.json").read_text())["seconds"], flush=True)
+        tables = {
+            name: [
+                pd.read_csv(output / file, sep="\t", index_col=0)
+                for file in ("signature.tsv.gz", "fractions.tsv")
+            ]
+            for name, output in outputs.items()
+        }
+    signature, fractions = tables["alone"]
+    for name in ("cluster", "small blocks"):
+        relative = ((tables[name][0] - signature).abs() / signature.clip(lower=1e-300)).to_numpy().max()
+        off = (tables[name][1] - fractions).abs().to_numpy().max()
+        print(f"{name}: S {relative:.1e} relative, fractions {off:.1e}")
+
+
+def samples(data: Path, table: Path, *, n_samples: int) -> None:
+    """Answer many samples, and check that a run that was killed goes on to the same bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        model, tables = _model_and_samples(data, place, n_samples=n_samples)
+        for kind, bulk in tables.items():
+            output = place / f"of_{kind}"
+            subprocess.run(hpvade("deconvolve", model, bulk, "-o", output), check=True)
+            record = json.loads((output / "run.json").read_text())
+            seconds = sum(record["seconds"].values())
+            row = {"samples": n_samples, "genes": N_BULK_GENES, "format": kind, "seconds": round(seconds, 1)}
+            row |= {
+                "samples_per_second": round(n_samples / seconds),
+                "peak_memory_mb": record["peak_memory_mb"],
+            }
+            _append(table, row)
+        killed = place / "killed"
+        command = hpvade("deconvolve", model, tables["h5ad"], "-o", killed)
+        process = subprocess.Popen(command)
+        try:
+            process.wait(timeout=seconds / 2)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        subprocess.run(command, check=True)
+        again = json.loads((killed / "run.json").read_text())["decisions"]["blocks_of_an_earlier_run"]
+        same = all(
+            (killed / file.name).read_bytes() == file.read_bytes()
+            for file in (place / "of_h5ad").glob("*.tsv")
+        )
+        print(f"killed half-way: {again} blocks were there, the same bytes: {same}")
+
+
+def _model_and_samples(data: Path, place: Path, *, n_samples: int) -> tuple[Path, dict[str, Path]]:
+    """Train on the genes that a small table has, and write a large one: noisy mixtures of its samples."""
+    import hpvade as package  # noqa: PLC0415 - the part that measures does without
+
+    manifest = package.datasets.read_manifest(data)
+    cells = load_reference(benchmark_references(manifest)[REFERENCE])
+    entry = manifest.bulk[BULK]
+    real = package.io.read_bulk(entry.path, unit=entry.unit, genes=cells.var_names)
+    shared = cells.var_names.intersection(real.var_names)
+    expressed = pd.Series(np.asarray(cells[:, shared].layers["counts"].sum(0)).ravel(), shared)
+    genes = expressed.sort_values(ascending=False).index[:N_BULK_GENES]
+    model = package.HPVADE(cells[:, genes].copy(), bulk=real[:, genes].copy())
+    model.train(accelerator="cpu")
+    model.save(place / "model")
+    names = pd.DataFrame(index=[f"sample_{i}" for i in range(n_samples)])
+    tables = {"h5ad": place / "bulk.h5ad", "zarr": place / "bulk.zarr"}
+    empty = ad.AnnData(obs=names, var=pd.DataFrame(index=genes))
+    empty.write_h5ad(tables["h5ad"])
+    empty.write_zarr(tables["zarr"])
+    layout = {"shape": (n_samples, len(genes)), "chunks": (BULK_CHUNK, len(genes)), "dtype": "f4"}
+    encoding = {"encoding-type": "array", "encoding-version": "0.2.0"}
+    stored = zarr.open_group(tables["zarr"], mode="r+", use_consolidated=False)
+    with h5py.File(tables["h5ad"], "r+") as file:
+        arrays = [file.create_dataset("X", compression="lzf", **layout), stored.create_array("X", **layout)]
+        for array in arrays:
+            array.attrs.update(encoding)
+        for start in range(0, n_samples, BLOCK):
+            rng = np.random.default_rng(start)
+            n = min(BLOCK, n_samples - start)
+            mixed = rng.dirichlet(np.full(real.n_obs, 0.5), n) @ real[:, genes].X
+            noisy = (mixed * rng.lognormal(0, 0.2, mixed.shape)).astype(np.float32)
+            for array in arrays:
+                array[start : start + n] = noisy
+    zarr.consolidate_metadata(tables["zarr"])
+    return place / "model", tables
+
+
+def sizes(table: Path) -> None:
+    """Run made-up references of more and more types, and of more and more genes."""
+    import hpvade as package  # noqa: PLC0415 - the part that measures does without
+
+    plan = [("types", n, 5_000) for n in (5, 10, 20, 50, 100)]
+    plan += [("genes", 10, n) for n in (2_500, 5_000, 10_000, 20_000)]
+    for grown, n_types, n_genes in plan:
+        types = tuple(f"type_{i}" for i in range(n_types))
+        with tempfile.TemporaryDirectory() as folder:
+            cells = package.testing.tiny_reference(n_cells=60 * n_types, n_genes=n_genes, cell_types=types)
+            package.testing.tiny_bulk(cells, n_samples=1_000).write_h5ad(Path(folder) / "bulk.h5ad")
+            cells.write_h5ad(Path(folder) / "cells.h5ad")
+            output = Path(folder) / "results"
+            command = hpvade("run", Path(folder) / "cells.h5ad", Path(folder) / "bulk.h5ad", "-o", output)
+            subprocess.run(command, check=True)
+            record = json.loads((output / "run.json").read_text())
+        row = {"grown": grown, "types": n_types, "genes": n_genes, "peak_memory_mb": record["peak_memory_mb"]}
+        _append(table, row | {f"seconds_{stage}": s for stage, s in record["seconds"].items()})
+
+
+def plot(folder: Path, picture: Path) -> None:
+    """Draw seconds against size on log axes, with the slope between the last two sizes."""
+    import matplotlib.pyplot as plt  # noqa: PLC0415 - the part that measures does without
+
+    cells, of_sizes, many = (
+        pd.read_csv(folder / f"scale{name}.tsv", sep="\t") for name in ("", "_sizes", "_samples")
+    )
+    many = many[many["format"] == "h5ad"].sort_values("samples")
+    panels = {
+        "cells of the reference": (cells.sort_values("cells"), "cells", ["seconds_read", "seconds_train"]),
+        "samples": (many, "samples", ["seconds"]),
+        **{
+            what: (
+                of_sizes[of_sizes["grown"] == what],
+                what,
+                ["seconds_prepare", "seconds_train", "seconds_deconvolve"],
+            )
+            for what in ("types", "genes")
+        },
+    }
+    figure, axes = plt.subplots(1, 4, figsize=(15, 3.8), layout="constrained")
+    for axis, (title, (data, x, columns)) in zip(axes, panels.items(), strict=True):
+        for column in columns:
+            last = data[[x, column]].tail(2).to_numpy(float)
+            slope = np.diff(np.log(last[:, 1]))[0] / np.diff(np.log(last[:, 0]))[0]
+            name = column.removeprefix("seconds_").replace("seconds", "all")
+            axis.loglog(data[x], data[column], "o-", label=f"{name}: slope {slope:.2f}")
+        axis.set(xlabel=title, ylabel="seconds")
+        axis.legend(frameon=False)
+    figure.savefig(picture, dpi=120)
+
+
+def _append(table: Path, row: dict) -> None:
     earlier = [pd.read_csv(table, sep="\t")] if table.exists() else []
     pd.concat([*earlier, pd.DataFrame([row])]).to_csv(table, sep="\t", index=False)
-    print(row)
+    print(row, flush=True)
 
 
 def main() -> None:
@@ -91,11 +266,30 @@ def main() -> None:
     runner.add_argument("cells", type=Path)
     runner.add_argument("bulk", type=Path)
     runner.add_argument("table", type=Path)
+    clustered = parts.add_parser("cluster")
+    clustered.add_argument("cells", type=Path)
+    clustered.add_argument("bulk", type=Path)
+    many = parts.add_parser("samples")
+    many.add_argument("data", type=Path)
+    many.add_argument("table", type=Path)
+    many.add_argument("--samples", type=int, default=100_000)
+    parts.add_parser("sizes").add_argument("table", type=Path)
+    drawn = parts.add_parser("plot")
+    drawn.add_argument("folder", type=Path)
+    drawn.add_argument("picture", type=Path)
     given = parser.parse_args()
     if given.part == "make":
         make(given.data, given.output, n_cells=given.cells)
-    else:
+    elif given.part == "run":
         run(given.cells, given.bulk, given.table)
+    elif given.part == "cluster":
+        cluster(given.cells, given.bulk)
+    elif given.part == "samples":
+        samples(given.data, given.table, n_samples=given.samples)
+    elif given.part == "sizes":
+        sizes(given.table)
+    else:
+        plot(given.folder, given.picture)
 
 
 if __name__ == "__main__":
