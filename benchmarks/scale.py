@@ -39,7 +39,7 @@ N_GENES = 20_000
 BLOCK = 20_000
 KEPT = (0.5, 1.0)  # share of a cell's counts
 REFERENCE = "pbmc_hao"
-BULK = "monaco_GSE107011"
+BULK, MORE_GENES = "monaco_GSE107011", "bulk_tpm_36k_genes.tsv.gz"
 N_BULK_GENES = 5_000
 BULK_CHUNK = 256
 
@@ -166,7 +166,7 @@ def _model_and_samples(data: Path, place: Path, *, n_samples: int) -> tuple[Path
     manifest = package.datasets.read_manifest(data)
     cells = load_reference(benchmark_references(manifest)[REFERENCE])
     entry = manifest.bulk[BULK]
-    real = package.io.read_bulk(entry.path, unit=entry.unit, genes=cells.var_names)
+    real = package.io.read_bulk(entry.path.with_name(MORE_GENES), unit=entry.unit, genes=cells.var_names)
     shared = cells.var_names.intersection(real.var_names)
     expressed = pd.Series(np.asarray(cells[:, shared].layers["counts"].sum(0)).ravel(), shared)
     genes = expressed.sort_values(ascending=False).index[:N_BULK_GENES]
@@ -178,7 +178,11 @@ def _model_and_samples(data: Path, place: Path, *, n_samples: int) -> tuple[Path
     empty = ad.AnnData(obs=names, var=pd.DataFrame(index=genes))
     empty.write_h5ad(tables["h5ad"])
     empty.write_zarr(tables["zarr"])
-    layout = {"shape": (n_samples, len(genes)), "chunks": (BULK_CHUNK, len(genes)), "dtype": "f4"}
+    layout = {
+        "shape": (n_samples, len(genes)),
+        "chunks": (min(BULK_CHUNK, n_samples), len(genes)),
+        "dtype": "f4",
+    }
     encoding = {"encoding-type": "array", "encoding-version": "0.2.0"}
     stored = zarr.open_group(tables["zarr"], mode="r+", use_consolidated=False)
     with h5py.File(tables["h5ad"], "r+") as file:
@@ -205,7 +209,7 @@ def sizes(table: Path) -> None:
     for grown, n_types, n_genes in plan:
         types = tuple(f"type_{i}" for i in range(n_types))
         with tempfile.TemporaryDirectory() as folder:
-            cells = package.testing.tiny_reference(n_cells=60 * n_types, n_genes=n_genes, cell_types=types)
+            cells = package.testing.tiny_reference(n_cells=60, n_genes=n_genes, cell_types=types)
             package.testing.tiny_bulk(cells, n_samples=1_000).write_h5ad(Path(folder) / "bulk.h5ad")
             cells.write_h5ad(Path(folder) / "cells.h5ad")
             output = Path(folder) / "results"
