@@ -104,6 +104,18 @@ def test_shards_are_parts_of_the_whole(hpv, model, bulk, tmp_path):
         assert [*first, *second[1:]] == whole[name].splitlines()
 
 
+def test_a_bad_sample_in_the_last_block_is_told_before_training(hpv, files, bulk, tmp_path):
+    table = pd.read_csv(bulk, sep="\t", index_col=0)
+    table.iloc[5, 11] = -1
+    table.to_csv(tmp_path / "bulk.tsv", sep="\t")
+    result = hpv(
+        "run", files.reference, tmp_path / "bulk.tsv", "-o", tmp_path / "out", "--config", files.quick
+    )
+    assert result.code == 2
+    assert "is negative" in result.err
+    assert "train …" not in result.err
+
+
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "2", "1/2/3"])
 def test_a_shard_that_is_none(hpv, model, bulk, tmp_path, shard):
     result = hpv("deconvolve", model, bulk, "-o", tmp_path / "out", "--shard", shard)

@@ -52,6 +52,19 @@ class Shard(NamedTuple):
         return range(first * BLOCK, min(end * BLOCK, n_samples), BLOCK)
 
 
+def check_table(bulk: BulkFile) -> None:
+    """Read a table to its end, so that what is wrong with it is told before a model is trained for it.
+
+    Raises
+    ------
+    InputError
+        As `hpvade.io.read_bulk` says.
+    """
+    starts = Shard().blocks_of(bulk.n_obs)
+    for start in starts:
+        bulk.block(start, min(start + BLOCK, starts.stop))
+
+
 def deconvolve_table(
     model: HPVADE,
     bulk: BulkFile,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hpvade._errors import InputError
 from hpvade.io import open_bulk, output_dir
 from hpvade.model import HPVADE
-from hpvade.workflow._blocks import Answered, Shard, deconvolve_table
+from hpvade.workflow._blocks import Answered, Shard, check_table, deconvolve_table
 from hpvade.workflow._deconvolve import check_expression_path, write_expression
 from hpvade.workflow._record import RunRecord
 from hpvade.workflow._reference import ReferenceOptions, load_references
@@ -89,6 +89,7 @@ def run_files(
         with record.stage("read"):
             reference = load_references(references, options=options or ReferenceOptions())
             samples = stack.enter_context(open_bulk(bulk, unit=bulk_unit, genes=reference.var_names))
+            check_table(samples)
             some = samples.some()
         with record.stage("checksums"):
             for path in [*references, bulk]:
