@@ -23,6 +23,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import anndata as ad
@@ -134,9 +135,10 @@ def samples(data: Path, table: Path, *, n_samples: int) -> None:
         model, tables = _model_and_samples(data, place, n_samples=n_samples)
         for kind, bulk in tables.items():
             output = place / f"of_{kind}"
+            start = time.perf_counter()
             subprocess.run(hpvade("deconvolve", model, bulk, "-o", output), check=True)
+            seconds = time.perf_counter() - start
             record = json.loads((output / "run.json").read_text())
-            seconds = sum(record["seconds"].values())
             row = {"samples": n_samples, "genes": N_BULK_GENES, "format": kind, "seconds": round(seconds, 1)}
             row |= {
                 "samples_per_second": round(n_samples / seconds),

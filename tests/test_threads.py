@@ -56,10 +56,23 @@ def test_threads_do_not_change_fractions():
     model = hpvade.HPVADE(reference, preset="fast", config={"train": {"max_epochs": 1}})
     model.train()
     before, found = torch.get_num_threads(), []
-    for threads in (1, 2, 3):
+    for threads, blocks in ((1, 3), (2, 3), (3, 3), (1, 1), (2, 1)):
         torch.set_num_threads(threads)
-        blocks = (bulk[at : at + 10] for at in range(0, 30, 10))
-        found.append([answer.fractions for answer in model.deconvolve_blocks(blocks, some=bulk)])
+        given = (bulk[at : at + 10] for at in range(0, 10 * blocks, 10))
+        first, *_ = model.deconvolve_blocks(given, some=bulk)
+        found.append(first.fractions)
     torch.set_num_threads(before)
-    for other in found[1:]:
-        assert all(a.equals(b) for a, b in zip(found[0], other, strict=True))
+    assert all(other.equals(found[0]) for other in found[1:])
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_one_item_too_is_worked_on_in_one_thread():
+    assert list(map_in_threads(lambda _: torch.get_num_threads(), [0])) == [1]
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_closed_iterator_leaves_the_threads_as_they_were():
+    results = map_in_threads(abs, range(10))
+    next(results)
+    results.close()
+    assert torch.get_num_threads() == 2

@@ -1,10 +1,10 @@
-"""Work in as many processor threads as torch was given."""
+"""Many small operations: one thread for each item, instead of several for each operation."""
 
 from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain, islice
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
@@ -17,28 +17,32 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def map_in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Call a function on each item, in as many threads as torch may use.
+@contextmanager
+def one_thread_each() -> Iterator[int]:
+    """Let torch and NumPy work in one thread; yields how many torch may use otherwise.
 
-    Torch and NumPy then work in one thread for each item. That pays where a function calls many small
-    operations, which are slower in several threads than in one. Items are taken as threads become free, so
-    that few are held at once; results come in order.
+    Sums are then taken in one order, whatever the machine and ``--threads``.
     """
     n_threads = torch.get_num_threads()
-    items = iter(items)
-    first = list(islice(items, 2))
-    if len(first) < 2 or n_threads == 1:
-        yield from map(function, chain(first, items))
-        return
     torch.set_num_threads(1)
-    waiting: deque[Future[Result]] = deque()
     try:
-        with threadpool_limits(1), ThreadPoolExecutor(n_threads) as pool:
-            for item in chain(first, items):
-                waiting.append(pool.submit(function, item))
-                if len(waiting) > n_threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+        with threadpool_limits(1):
+            yield n_threads
     finally:
         torch.set_num_threads(n_threads)
+
+
+def map_in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Call a function on each item, in as many threads as torch may use, each by `one_thread_each`.
+
+    Items are taken as threads become free, so that few are held at once; results come in order. Torch keeps
+    one thread until the iterator is used up or closed.
+    """
+    waiting: deque[Future[Result]] = deque()
+    with one_thread_each() as n_threads, ThreadPoolExecutor(n_threads) as pool:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > n_threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

@@ -92,6 +92,25 @@ def test_what_another_command_left_is_not_used(hpv, model, bulk, tmp_path, monke
     assert read(tmp_path / "out") == read(tmp_path / "unbroken")
 
 
+def test_a_run_goes_on_with_the_same_model_only(hpv, files, bulk, tmp_path, monkeypatch):
+    write = _blocks.write_deconvolution
+
+    def stop(result, folder, *, append):
+        if append:
+            raise KeyboardInterrupt
+        write(result, folder, append=append)
+
+    monkeypatch.setattr(_blocks, "write_deconvolution", stop)
+    command = ("run", files.reference, bulk, "--config", files.quick, "--quiet", "-o")
+    assert hpv(*command, tmp_path / "out").code == 130
+    monkeypatch.setattr(_blocks, "write_deconvolution", write)
+    (tmp_path / "content.tsv").write_text("cell_type\trna_content\nB\t1\nMonocyte\t9\nT\t1\n")
+    other = ("--rna-content", tmp_path / "content.tsv")
+    for folder in ("out", "unbroken"):
+        assert hpv(*command, tmp_path / folder, *other).code == 0
+    assert read(tmp_path / "out") == read(tmp_path / "unbroken")
+
+
 def test_shards_are_parts_of_the_whole(hpv, model, bulk, tmp_path):
     assert hpv("deconvolve", model, bulk, "-o", tmp_path / "whole").code == 0
     parts = []

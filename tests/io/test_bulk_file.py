@@ -8,7 +8,7 @@ import pytest
 from anndata import AnnData
 from scipy import sparse
 
-from hpvade._errors import CountsError, InputError
+from hpvade._errors import CountsError, InputError, OutputError
 from hpvade._warnings import DataWarning
 from hpvade.io import looked_at, open_bulk, read_bulk, unfinished
 
@@ -112,6 +112,37 @@ class TestUnfinished:
     def test_nothing_stays_where_nothing_was_done(self, tmp_path):
         with pytest.raises(KeyboardInterrupt):
             self.run(tmp_path, [KeyboardInterrupt])
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("damage", ["gone", "short", "no progress"])
+    def test_damaged_files_are_not_gone_on_with(self, tmp_path, damage):
+        with pytest.warns(DataWarning), pytest.raises(KeyboardInterrupt):
+            self.run(tmp_path, ["one\n", KeyboardInterrupt])
+        (place,) = tmp_path.iterdir()
+        if damage == "gone":
+            (place / "files" / "table.tsv").unlink()
+        elif damage == "short":
+            (place / "files" / "table.tsv").write_text("o")
+        else:
+            (place / "progress.json").write_text("{")
+        assert self.run(tmp_path, ["new\n"]) == (0, "new\n")
+
+    def test_two_runs_at_once(self, tmp_path):
+        with (
+            unfinished(tmp_path / "out", key="key"),
+            pytest.raises(OutputError, match="Another run is writing"),
+            unfinished(tmp_path / "out", key="key"),
+        ):
+            pass
+
+    def test_what_an_input_spoilt_is_thrown_away(self, tmp_path):
+        def spoilt():
+            with unfinished(tmp_path / "out", key="key") as files:
+                files.save(1)
+                raise InputError
+
+        with pytest.raises(InputError):
+            spoilt()
         assert list(tmp_path.iterdir()) == []
 
     def run(self, folder, lines, key="key"):

@@ -77,6 +77,11 @@ def test_a_bad_count_is_told_as_without_a_cluster(stored, cluster, monkeypatch):
                 pool_reference(file, **bad, **options)
 
 
+def test_no_scheduler_file_there(tmp_path):
+    with pytest.raises(InputError, match="does not exist"), dask_client(str(tmp_path / "scheduler.json")):
+        pass
+
+
 def test_no_scheduler_there(monkeypatch):
     monkeypatch.setattr("hpvade.workflow._cluster._PATIENCE", "1s")
     with (

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import hpvade
+from hpvade._errors import InputError
 
 QUICK = {"train": {"max_epochs": 12}, "simulate": {"n_mixtures": 600, "n_heldout": 100, "n_cells": 100}}
 
@@ -16,6 +17,18 @@ def trained(reference, *, seed=0, **options):
     assert model.train(accelerator="cpu", on_epoch=rows.append, **options)
     assert len(rows) == len(model.history) == 12
     return model
+
+
+@pytest.mark.parametrize(
+    ("strategy", "devices", "words"),
+    [("ddp_spawn", "auto", "is for several devices"), ("ddp", 2, "cannot use strategy 'ddp'")],
+)
+def test_strategies_that_would_lose_the_training_are_refused(strategy, devices, words):
+    reference = hpvade.testing.tiny_reference()
+    hpvade.HPVADE.setup_anndata(reference)
+    model = hpvade.HPVADE(reference, preset="fast", config=QUICK)
+    with pytest.raises(InputError, match=words):
+        model.train(accelerator="cpu", devices=devices, strategy=strategy)
 
 
 @pytest.mark.slow

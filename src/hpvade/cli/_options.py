@@ -160,7 +160,8 @@ MinCells = Annotated[int | None, typer.Option("--min-cells", min=4, help="Fewest
 Accelerator = Annotated[str, typer.Option("--accelerator", help="auto, cpu or gpu.")]
 Devices = Annotated[str, typer.Option("--devices", help="Number of devices; auto is one.")]
 Strategy = Annotated[
-    str, typer.Option("--strategy", help="How several devices share the work, as Lightning names it.")
+    str,
+    typer.Option("--strategy", help="How processes for several devices are started: ddp_spawn, ddp_fork."),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Processor threads. Default: all.")]

@@ -65,7 +65,7 @@ class Terminal:
         lines += [f"  {cell_type:<24} {value:6.1%}" for cell_type, value in mean.items()]
         lines += _what_to_distrust(flags)
         lines.append(f"Results → {output}")
-        self.result("\n".join(lines), fractions.T.to_dict(), as_json=as_json)
+        self.result("\n".join(lines), fractions.T.to_dict() if as_json else None, as_json=as_json)
 
     def epoch_line(self, row: Row, last: int) -> None:
         """Print both losses of one epoch as a line."""

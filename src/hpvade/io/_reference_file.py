@@ -83,7 +83,7 @@ class ReferenceFile:
     def run(self, start: int, stop: int) -> ReferenceRun:
         """Describe a run of cells, for another process."""
         names = self.obs.iloc[start:stop, :0]
-        of_file = (self.path, names, self.var, self.counts_found_in, self._columns)
+        of_file = (self.path.resolve(), names, self.var, self.counts_found_in, self._columns)
         return ReferenceRun(*of_file, self._first + start)
 
 

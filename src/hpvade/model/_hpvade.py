@@ -22,7 +22,7 @@ from hpvade.pp import Signature, counts_to_cpm, prepared_profiles, prepared_stat
 from hpvade.tl import Calibration, Deconvolution, deconvolve, deconvolve_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
     from anndata import AnnData
 
@@ -197,7 +197,9 @@ class HPVADE:
         write_answer(bulk, result, settings=self.settings)
         return result
 
-    def deconvolve_blocks(self, blocks: Iterable[AnnData], *, some: AnnData) -> Iterator[Deconvolution]:
+    def deconvolve_blocks(
+        self, blocks: Iterable[AnnData], *, some: AnnData
+    ) -> Generator[Deconvolution, None, None]:
         """Estimate fractions of a table that comes in blocks of samples; see `hpvade.tl.deconvolve_blocks`.
 
         Both are read from `hpvade.io.open_bulk`. Errors are those of `deconvolve`; the blocks stay untouched.

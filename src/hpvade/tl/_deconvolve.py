@@ -11,7 +11,7 @@ import torch
 
 from hpvade import _keys
 from hpvade._errors import InputError
-from hpvade._threads import map_in_threads
+from hpvade._threads import map_in_threads, one_thread_each
 from hpvade.io import looked_at
 from hpvade.pp import CellStates, Hierarchy, Profiles, counts_to_cpm, expression_of, rna_fractions
 from hpvade.tl._config import DeconvolveConfig
@@ -113,7 +113,7 @@ def deconvolve_blocks(
 
     Yields
     ------
-    The answer for each block.
+    The answer for each block, worked out by `map_in_threads`.
     """
     answerer = Answerer(
         network,
@@ -124,7 +124,8 @@ def deconvolve_blocks(
         hierarchy=hierarchy,
         config=config or DeconvolveConfig(),
     )
-    answerer.look_at_excess(some)
+    with one_thread_each():
+        answerer.look_at_excess(some)
     yield from map_in_threads(answerer.answer, blocks)
 
 

@@ -22,7 +22,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from hpvade._errors import InputError
 from hpvade.train._callbacks import HISTORY_COLUMNS, MONITOR, BestWeights, HistoryCallback, Row, StopOnRequest
 from hpvade.train._plan import TrainingPlan
-from hpvade.train._processes import ONE_DEVICE, HandOver
+from hpvade.train._processes import HandOver, is_alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,7 +79,8 @@ def fit(
     accelerator, devices, strategy
         As Lightning understands them, but ``devices="auto"`` is one device, and with several
         ``strategy="auto"`` is ``"ddp_spawn"``: a process for each, which share every batch. The program must
-        then have a main guard, and Ctrl-C ends training at once.
+        then have a main guard, and Ctrl-C ends training at once. Others start processes in the same way:
+        ``"ddp_fork"``, ``"ddp_notebook"``.
     earlier
         History of earlier runs, when training goes on: epochs are numbered on from it, and the weights that
         the network has now stay unless an epoch beats the best of it.
@@ -91,12 +92,12 @@ def fit(
     NonFiniteLossError
         A loss term became NaN or infinite.
     InputError
-        The machine has no such accelerator or devices.
+        The machine has no such accelerator or devices, or the strategy is another one.
     """
     if earlier is None:
         earlier = pd.DataFrame(columns=list(HISTORY_COLUMNS))
     data.first_epoch = len(earlier)
-    alone = devices in ONE_DEVICE
+    alone = is_alone(devices, strategy=strategy)
     history = HistoryCallback(first_epoch=len(earlier), on_epoch=on_epoch if alone else None)
     best = BestWeights(network, best=float(earlier[MONITOR].min()) if len(earlier) else math.inf)
     stop = StopOnRequest()
@@ -113,7 +114,7 @@ def fit(
             max_epochs=config.max_epochs,
             accelerator=accelerator,
             devices=1 if alone else devices,
-            strategy=strategy if alone or strategy != "auto" else "ddp_spawn",
+            strategy="ddp_spawn" if strategy == "auto" and not alone else strategy,
             callbacks=[history, best, early, stop, *([] if alone else [hand_over])],
         )
         try:

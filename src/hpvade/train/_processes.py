@@ -9,12 +9,32 @@ from typing import TYPE_CHECKING
 import lightning
 import torch
 
+from hpvade._errors import InputError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from hpvade.train._callbacks import BestWeights, HistoryCallback
 
-ONE_DEVICE = ("auto", "1", 1)
+_STRATEGIES = ("auto", "ddp_spawn", "ddp_fork", "ddp_notebook")  # that begin and end within one program
+
+
+def is_alone(devices: str | int, *, strategy: str) -> bool:
+    """Whether this process trains by itself.
+
+    Raises
+    ------
+    InputError
+        The strategy would start the whole program anew on each device, or has nothing to share out.
+    """
+    alone = devices in ("auto", "1", 1)
+    if strategy not in _STRATEGIES:
+        msg = f"Training cannot use strategy '{strategy}'. Use one of {', '.join(_STRATEGIES)}."
+        raise InputError(msg)
+    if alone and strategy != "auto":
+        msg = f"Strategy '{strategy}' is for several devices: give --devices too."
+        raise InputError(msg)
+    return alone
 
 
 class HandOver(lightning.Callback):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
 from hpvade._errors import InputError
 from hpvade.io import read_fractions, unfinished
+from hpvade.model import versions
 from hpvade.workflow._deconvolve import write_deconvolution
 
 if TYPE_CHECKING:
@@ -71,6 +73,7 @@ def deconvolve_table(
     folder: Path,
     *,
     output: Path,
+    model_sha256: str,
     record: RunRecord,
     shard: Shard | None = None,
     on_block: Callable[[str, int, int], None] = lambda _name, _done, _total: None,
@@ -85,8 +88,10 @@ def deconvolve_table(
         Where to write.
     output
         Where ``folder`` will stand in the end. What is finished of a run that is stopped stays beside it.
+    model_sha256
+        Of the model's folder, which tells with the record's inputs whether what is there is of the same run.
     record
-        Takes timings and decisions. What it holds so far tells whether what is there is of the same run.
+        Takes timings and decisions.
     shard
         Which part of the table. Default: all.
     on_block
@@ -97,24 +102,22 @@ def deconvolve_table(
     record.decisions["bulk"] = bulk.told
     if shard.n_shards > 1:
         record.decisions["shard"] = list(shard)
-    with record.stage("deconvolve"), unfinished(output, key=_key(model, record)) as files:
+    key = _key(model_sha256, *record.inputs.values(), bulk.told, model.config.deconvolve.model_dump(), shard)
+    with record.stage("deconvolve"), unfinished(output, key=key) as files:
         record.decisions["blocks_of_an_earlier_run"] = files.done
         to_do = starts[files.done :]
         blocks = (bulk.block(start, min(start + BLOCK, starts.stop)) for start in to_do)
-        answers = iter(model.deconvolve_blocks(blocks, some=bulk.some()) if to_do else ())
-        for done in range(files.done, len(starts)):
-            on_block("blocks of samples", done, len(starts))
-            write_deconvolution(next(answers), files.folder, append=done > 0)
-            files.save(done + 1)
-        for file in files.folder.iterdir():
-            file.replace(folder / file.name)
+        with closing(model.deconvolve_blocks(blocks, some=bulk.some())) as answers:
+            for done in range(files.done, len(starts)):
+                on_block("blocks of samples", done, len(starts))
+                write_deconvolution(next(answers), files.folder, append=done > 0)
+                files.save(done + 1)
+        files.move_to(folder)
     told = pd.read_csv(folder / "qc.tsv", sep="\t", dtype=str, keep_default_na=False).set_index("sample")
     record.decisions["genes_used"] = int(told["genes_used"].iloc[0])
     return Answered(read_fractions(folder / "fractions.tsv"), told["flags"])
 
 
-def _key(model: HPVADE, record: RunRecord) -> str:
+def _key(*depends_on: object) -> str:
     """Digest of all that the answer depends on."""
-    config = model.config.model_dump(mode="json")
-    depends_on = [list(record.inputs.values()), record.decisions, config, model.provenance, BLOCK]
-    return hashlib.sha256(json.dumps(depends_on, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([*depends_on, BLOCK, versions()]).encode()).hexdigest()

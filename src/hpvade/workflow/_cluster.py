@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpvade._errors import InputError
@@ -39,6 +40,9 @@ def dask_client(scheduler: str | None) -> Iterator[Client | None]:
         msg = "--dask needs Dask: pip install 'hp-vade[dask]'."
         raise InputError(msg) from error
     is_file = scheduler.endswith(".json")
+    if is_file and not Path(scheduler).exists():  # Dask would wait for it
+        msg = f"{scheduler} does not exist. Give the file that dask scheduler --scheduler-file writes."
+        raise InputError(msg)
     try:
         client = Client(
             None if is_file else scheduler,

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from hpvade._errors import InputError
-from hpvade.io import open_bulk, output_dir
+from hpvade.io import open_bulk, output_dir, sha256
 from hpvade.model import HPVADE
 from hpvade.workflow._blocks import Answered, Shard, check_table, deconvolve_table
 from hpvade.workflow._deconvolve import check_expression_path, write_expression
@@ -55,7 +55,14 @@ def deconvolve_files(
                 record.add_input(model_folder)
                 record.add_input(bulk)
             answered = deconvolve_table(
-                model, samples, folder, output=output, record=record, shard=shard, on_block=on_block
+                model,
+                samples,
+                folder,
+                output=output,
+                model_sha256=record.inputs[str(model_folder)],
+                record=record,
+                shard=shard,
+                on_block=on_block,
             )
             record.write(folder / "run.json")
         if expression is not None:  # whatever happens to it, the fractions are there
@@ -98,6 +105,8 @@ def run_files(
         write_model(model, folder)
         answered = None
         if finished:
-            answered = deconvolve_table(model, samples, folder, output=output, record=record)
+            answered = deconvolve_table(
+                model, samples, folder, output=output, model_sha256=sha256(folder / "model"), record=record
+            )
         record.write(folder / "run.json")
     return answered
