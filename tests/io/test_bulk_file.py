@@ -8,7 +8,7 @@ import pytest
 from anndata import AnnData
 from scipy import sparse
 
-from hpvade._errors import CountsError, InputError, OutputError
+from hpvade._errors import CountsError, FileFormatError, InputError, OutputError
 from hpvade._warnings import DataWarning
 from hpvade.io import looked_at, open_bulk, read_bulk, unfinished
 
@@ -22,9 +22,13 @@ def table():
     return pd.DataFrame(rng.gamma(0.5, 900, (N, 34)), index=[f"s{i}" for i in range(N)], columns=genes)
 
 
-@pytest.fixture(params=["h5ad", "sparse h5ad", "h5ad by genes", "zarr", "tsv"])
-def path(request, table, tmp_path):
+@pytest.fixture(
+    params=["h5ad", "sparse h5ad", "h5ad by genes", "zarr", "tsv", "large tsv", "large turned tsv"]
+)
+def path(request, table, tmp_path, monkeypatch):
     kind = request.param.split()
+    if "large" in kind:
+        monkeypatch.setattr("hpvade.io._tables._IN_MEMORY", 2_000)
     x = {"sparse": sparse.csr_matrix, "genes": sparse.csc_matrix}
     make = next((x[word] for word in kind if word in x), np.asarray)
     adata = AnnData(
@@ -34,7 +38,7 @@ def path(request, table, tmp_path):
         adata.write_zarr(tmp_path / "bulk.zarr")
         return tmp_path / "bulk.zarr"
     if "tsv" in kind:
-        table.T.to_csv(tmp_path / "bulk.tsv", sep="\t")
+        (table if "turned" in kind else table.T).to_csv(tmp_path / "bulk.tsv", sep="\t")
         return tmp_path / "bulk.tsv"
     adata.write_h5ad(tmp_path / "bulk.h5ad")
     return tmp_path / "bulk.h5ad"
@@ -53,6 +57,18 @@ def test_blocks_are_parts_of_the_whole(path, table):
         some = file.some()
         assert some.n_obs == 200
         assert some.uns["hpvade"]["unit"] == "linear"
+
+
+def test_what_is_wrong_with_a_late_part_of_a_large_text_is_told(table, tmp_path, monkeypatch):
+    monkeypatch.setattr("hpvade.io._tables._IN_MEMORY", 2_000)
+    path = tmp_path / "bulk.tsv"
+    text = table.to_csv(sep="\t").splitlines()
+    path.write_text("\n".join([*text[:200], text[200].rsplit("\t", 1)[0] + "\tx", *text[201:]]))
+    with pytest.raises(FileFormatError, match="'x' in row 's199', column 'G29' is not a number"):
+        read_bulk(path)
+    path.write_text("\n".join(text)[:-50])
+    with pytest.raises(FileFormatError, match="truncated: its last line has fewer columns"):
+        read_bulk(path)
 
 
 def test_few_samples_stand_for_all():

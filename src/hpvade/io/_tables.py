@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import tempfile
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -17,11 +18,14 @@ from ._foreign import foreign_reader, is_gzip, open_text, read_anndata
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pandas.io.parsers import TextFileReader
+
     from hpvade._types import BulkUnit
 
 Orientation = Literal["genes x samples", "samples x genes"]
 
 _TEXT = "a delimited text table"
+_IN_MEMORY = 2**25  # numbers of a table, 256 MB; a larger one goes to disk by parts
 _GENE_NAME_COLUMNS = ("gene_name", "gene_symbol", "symbol", "description")
 _ANNDATA_GENE_NAMES = ("gene_name", "gene_symbol", "feature_name")
 
@@ -88,29 +92,53 @@ def read_columns(path: Path, head: Head, *, first: int) -> tuple[pd.DataFrame, p
     Returns
     -------
     The text, shape (rows, first), columns 0, 1, …; and the numbers (float64), shape (rows, columns -
-    first), with the rows named by the file's first column.
+    first), with the rows named by the file's first column. Those of a large table are in a temporary file
+    that vanishes with them.
 
     Raises
     ------
     FileFormatError
         If a value is not a number, or the last line is cut off.
     """
-    with foreign_reader(path, expected=_TEXT):
-        body = pd.read_csv(
-            path,
-            sep=head.separator,
-            header=None,
-            skiprows=len(head.skipped) + 1,
-            converters=dict.fromkeys(range(first), str.strip),  # a name may be NA or None; it is no number
-            compression="gzip" if is_gzip(path) else None,
-            encoding="utf-8-sig",
-            low_memory=False,
-        )
-    if body.iloc[-1:, -1].isna().any():
-        _refuse_cut_line(path, head)
-    text = body.iloc[:, :first]
-    numbers = _to_numbers(body.iloc[:, first:], rows=text[0], names=head.header[first:], path=path)
-    return text, numbers.set_axis(pd.Index(list(text[0]))).set_axis(head.header[first:], axis=1)
+    names = head.header[first:]
+    texts, numbers = [], []
+    with (
+        foreign_reader(path, expected=_TEXT),
+        _parts(path, head, first=first) as parts,
+        tempfile.TemporaryFile() as disk,
+    ):
+        for body in parts:
+            text = body.iloc[:, :first]
+            texts.append(text)
+            numbers.append(_to_numbers(body.iloc[:, first:], rows=text[0], names=names, path=path))
+            if len(texts) > 1:
+                for part in numbers:
+                    part.to_numpy().tofile(disk)
+                numbers.clear()
+        if body.iloc[-1:, -1].isna().any():
+            _refuse_cut_line(path, head)
+        text = pd.concat(texts)
+        if numbers:
+            values = numbers[0].to_numpy()
+        else:
+            disk.flush()
+            values = np.memmap(disk, dtype=np.float64, mode="r", shape=(len(text), len(names)))
+    return text, pd.DataFrame(values, index=pd.Index(list(text[0])), columns=names, copy=False)
+
+
+def _parts(path: Path, head: Head, *, first: int) -> TextFileReader:
+    """Open the rows of a table, to be read by parts of ``_IN_MEMORY`` numbers."""
+    return pd.read_csv(
+        path,
+        sep=head.separator,
+        header=None,
+        skiprows=len(head.skipped) + 1,
+        converters=dict.fromkeys(range(first), str.strip),  # a name may be NA or None; it is no number
+        compression="gzip" if is_gzip(path) else None,
+        encoding="utf-8-sig",
+        low_memory=False,
+        chunksize=max(_IN_MEMORY // len(head.header), 1),
+    )
 
 
 def read_delimited(path: Path, head: Head) -> Table:
