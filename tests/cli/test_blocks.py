@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 
 import pandas as pd
 import pytest
@@ -31,6 +32,25 @@ def bulk(files, monkeypatch):
     table = pd.concat([table.add_suffix(f"_{i}") * (1 + 0.3 * i) for i in range(3)], axis=1)
     table.iloc[:, :12].to_csv(files.folder / "twelve.tsv", sep="\t")
     return files.folder / "twelve.tsv"
+
+
+@pytest.fixture
+def stopped_after_one_block(monkeypatch):
+    """Return a context in which Ctrl-C comes before the second block is written."""
+    write = _blocks.write_deconvolution
+
+    def stop(result, folder, *, append):
+        if append:
+            raise KeyboardInterrupt
+        write(result, folder, append=append)
+
+    @contextmanager
+    def stopped():
+        with monkeypatch.context() as patch:
+            patch.setattr(_blocks, "write_deconvolution", stop)
+            yield
+
+    return stopped
 
 
 def read(folder):
@@ -76,34 +96,18 @@ def test_a_stopped_run_goes_on(hpv, model, bulk, tmp_path, monkeypatch):
     assert {path.name for path in tmp_path.iterdir()} == {"out", "unbroken"}
 
 
-def test_what_another_command_left_is_not_used(hpv, model, bulk, tmp_path, monkeypatch):
+def test_what_another_command_left_is_not_used(hpv, model, bulk, tmp_path, stopped_after_one_block):
     assert hpv("deconvolve", model, bulk, "-o", tmp_path / "unbroken", "--level", "0.5").code == 0
-    write = _blocks.write_deconvolution
-
-    def stop(result, folder, *, append):
-        if append:
-            raise KeyboardInterrupt
-        write(result, folder, append=append)
-
-    monkeypatch.setattr(_blocks, "write_deconvolution", stop)
-    assert hpv("deconvolve", model, bulk, "-o", tmp_path / "out").code == 130
-    monkeypatch.setattr(_blocks, "write_deconvolution", write)
+    with stopped_after_one_block():
+        assert hpv("deconvolve", model, bulk, "-o", tmp_path / "out").code == 130
     assert hpv("deconvolve", model, bulk, "-o", tmp_path / "out", "--level", "0.5").code == 0
     assert read(tmp_path / "out") == read(tmp_path / "unbroken")
 
 
-def test_a_run_goes_on_with_the_same_model_only(hpv, files, bulk, tmp_path, monkeypatch):
-    write = _blocks.write_deconvolution
-
-    def stop(result, folder, *, append):
-        if append:
-            raise KeyboardInterrupt
-        write(result, folder, append=append)
-
-    monkeypatch.setattr(_blocks, "write_deconvolution", stop)
+def test_a_run_goes_on_with_the_same_model_only(hpv, files, bulk, tmp_path, stopped_after_one_block):
     command = ("run", files.reference, bulk, "--config", files.quick, "--quiet", "-o")
-    assert hpv(*command, tmp_path / "out").code == 130
-    monkeypatch.setattr(_blocks, "write_deconvolution", write)
+    with stopped_after_one_block():
+        assert hpv(*command, tmp_path / "out").code == 130
     (tmp_path / "content.tsv").write_text("cell_type\trna_content\nB\t1\nMonocyte\t9\nT\t1\n")
     other = ("--rna-content", tmp_path / "content.tsv")
     for folder in ("out", "unbroken"):

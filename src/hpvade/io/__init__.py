@@ -18,7 +18,7 @@ from ._output import check_output_file, output_dir, output_file, sha256
 from ._reference import read_reference
 from ._reference_file import ReferenceFile, ReferenceRun, n_cells_of, open_reference
 from ._results import read_fractions, write_fractions, write_samples, write_signature
-from ._unfinished import Unfinished, unfinished
+from ._unfinished import unfinished
 from ._units import detect_unit
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
     "GeneMatch",
     "ReferenceFile",
     "ReferenceRun",
-    "Unfinished",
     "check_output_file",
     "describe_if_no_counts",
     "detect_unit",
