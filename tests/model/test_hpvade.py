@@ -189,7 +189,7 @@ class TestFolder:
         model, _ = trained
         model.save(tmp_path / "model")
         names = {path.name for path in (tmp_path / "model").iterdir()}
-        assert names == {"weights.safetensors", "config.json", "genes.tsv", "provenance.json"}
+        assert names == {"weights.safetensors", "config.json", "genes.tsv", "heldout.tsv", "provenance.json"}
 
     def test_loaded_model_needs_its_reference_to_train(self, trained, tmp_path):
         model, _ = trained

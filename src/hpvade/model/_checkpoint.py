@@ -25,13 +25,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 _DATA_PREFIX = "data."  # what the reference shows, beside the network's own weights
 _SIGNATURE = ("cpm", "rna_content")
 _STATES = ("cell_type", "log_change")
 _SCORES = _DATA_PREFIX + "scores"  # of the calibration; absent from a model that was not trained
 _LEVEL_SCORES = _DATA_PREFIX + "scores_of_level_"  # and the number of the level, from 0
 _UNKNOWN = ("base", "slope", "errors")  # of the calibration of unknown content; absent where there is none
+_HELDOUT = "heldout.tsv"  # absent from a model that was not trained
 _GENE_MASKS = (_keys.SELECTED, _keys.ANCHOR)
 
 
@@ -51,6 +52,9 @@ class Checkpoint:
         Levels above the cell types.
     calibration
         Errors on calibration mixtures; None for a model that was not trained.
+    heldout
+        Answers for mixtures that neither training nor calibration has seen, see `hpvade.tl.Trial.table`;
+        empty for a model that was not trained.
     aliases
         All genes of the reference with the other names they go by, one row per gene.
     config
@@ -66,6 +70,7 @@ class Checkpoint:
     states: CellStates
     hierarchy: Hierarchy
     calibration: Calibration | None
+    heldout: pd.DataFrame
     aliases: pd.DataFrame
     config: HPVADEConfig
     settings: dict[str, Any]
@@ -96,7 +101,7 @@ def build_network(
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
-    """Write ``weights.safetensors``, ``config.json``, ``genes.tsv`` and ``provenance.json`` into a folder."""
+    """Write a model into a folder: ``weights.safetensors``, and what is around them as text."""
     folder.mkdir(parents=True, exist_ok=True)
     profiles = checkpoint.profiles
     tensors = {name: tensor.contiguous() for name, tensor in checkpoint.network.state_dict().items()}
@@ -127,6 +132,8 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
         **{_keys.SELECTED: profiles.selected.astype(int), _keys.ANCHOR: profiles.anchor.astype(int)}
     )
     genes.to_csv(folder / "genes.tsv", sep="\t", index_label="gene")
+    if not checkpoint.heldout.empty:
+        checkpoint.heldout.to_csv(folder / _HELDOUT, sep="\t", index=False, float_format="%.6f")
     (folder / "provenance.json").write_text(json.dumps(checkpoint.provenance, indent=1) + "\n")
 
 
@@ -156,6 +163,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         )
         tensors = load_file(folder / "weights.safetensors")
         provenance = json.loads((folder / "provenance.json").read_text())
+        heldout = _read_heldout(folder / _HELDOUT) if _SCORES in tensors else pd.DataFrame()
         arrays = {name: tensors.pop(_DATA_PREFIX + name).numpy() for name in (*_SIGNATURE, *_STATES)}
         states = CellStates(**{name: arrays.pop(name) for name in _STATES})
         hierarchy = Hierarchy(pd.DataFrame(stored["levels"], index=pd.Index(stored["cell_types"])))
@@ -182,7 +190,13 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         msg = f"The model in {folder} is damaged ({reason}). Train it again, or restore the folder."
         raise FileFormatError(msg) from error
     network.eval()
-    return Checkpoint(network, profiles, states, hierarchy, calibration, genes, config, settings, provenance)
+    return Checkpoint(
+        network, profiles, states, hierarchy, calibration, heldout, genes, config, settings, provenance
+    )
+
+
+def _read_heldout(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, sep="\t", dtype={"cell_type": str}, keep_default_na=False)
 
 
 def _calibration(tensors: dict[str, torch.Tensor], *, n_levels: int) -> Calibration | None:

@@ -16,7 +16,7 @@ from hpvade.model._answer import expression_table, write_answer
 from hpvade.model._checkpoint import Checkpoint, build_network, load_checkpoint, save_checkpoint
 from hpvade.model._config import HPVADEConfig, preset_config
 from hpvade.model._prepare import check_same_reference, hierarchy_set_up, match_bulk, prepare, set_up
-from hpvade.model._provenance import versions
+from hpvade.model._provenance import provenance_of
 from hpvade.model._training import train_network
 from hpvade.pp import Signature, counts_to_cpm, prepared_profiles, prepared_states
 from hpvade.tl import Calibration, Deconvolution, deconvolve, deconvolve_blocks
@@ -89,9 +89,9 @@ class HPVADE:
             torch.manual_seed(seed)
             self.network = build_network(self.data_signature, config, hierarchy=self.hierarchy, trust=trust)
         self.calibration: Calibration | None = None
-        self.history = pd.DataFrame()
+        self.history, self.heldout = pd.DataFrame(), pd.DataFrame()
         self.training_fractions = np.empty((0, len(self.cell_types)), np.float32)
-        self.provenance: dict[str, Any] = {"versions": versions()}
+        self.provenance: dict[str, Any] = provenance_of(self._prepared)
 
     @staticmethod
     def setup_anndata(
@@ -170,7 +170,7 @@ class HPVADE:
             strategy=strategy,
         )
         self.history, self.training_fractions = training.history, training.fractions
-        self.calibration = training.calibration
+        self.calibration, self.heldout = training.calibration, training.heldout
         return not training.interrupted
 
     def deconvolve(self, bulk: AnnData) -> Deconvolution:
@@ -270,7 +270,7 @@ class HPVADE:
 
     def save(self, folder: str | Path) -> None:
         """Write the model folder; see `load`."""
-        data = (self.profiles, self.states, self.hierarchy, self.calibration, self._aliases)
+        data = (self.profiles, self.states, self.hierarchy, self.calibration, self.heldout, self._aliases)
         checkpoint = Checkpoint(self.network, *data, self.config, self.settings, self.provenance)
         save_checkpoint(checkpoint, Path(folder))
 
@@ -290,7 +290,7 @@ class HPVADE:
         model.config, model.settings, model.provenance = stored.config, stored.settings, stored.provenance
         model.network, model.profiles, model._aliases = stored.network, stored.profiles, stored.aliases
         model.states, model.hierarchy, model.calibration = stored.states, stored.hierarchy, stored.calibration
-        model.history = pd.DataFrame()
+        model.history, model.heldout = pd.DataFrame(), stored.heldout
         model.training_fractions = np.empty((0, len(model.cell_types)), np.float32)
         model._prepared = None
         if reference is not None:

@@ -1,11 +1,15 @@
-"""Which software made a model."""
+"""Which software and which reference made a model."""
 
 from __future__ import annotations
 
 import platform
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
-from hpvade import __version__
+from hpvade import __version__, _keys
+
+if TYPE_CHECKING:
+    from anndata import AnnData
 
 _PACKAGES = ("torch", "lightning", "anndata", "scanpy", "numpy", "scipy", "pandas")
 
@@ -14,3 +18,40 @@ def versions() -> dict[str, str]:
     """Versions of hpvade, Python and the libraries that the numbers depend on."""
     own = {"hpvade": __version__, "python": platform.python_version()}
     return own | {package: version(package) for package in _PACKAGES}
+
+
+def provenance_of(prepared: AnnData) -> dict[str, Any]:
+    """Say what a model on a prepared reference is made with."""
+    return {"versions": versions(), "reference": _reference_facts(prepared)}
+
+
+def _reference_facts(prepared: AnnData) -> dict[str, Any]:
+    """Say what a prepared reference holds.
+
+    Returns
+    -------
+    ``cells``, ``genes``, ``model_genes``, ``references``, ``donors`` (None where they are not known), and
+    ``of_type``: type → ``cells``, ``heldout_cells``, ``donors``, and ``counts_per_cell``, the median of the
+    total counts. ``cells`` are all of a reference of which a pool was kept, the others are of the pool.
+    """
+    setup = prepared.uns[_keys.UNS]
+    obs = prepared.obs
+    donor_key = setup["donor_key"]
+    n_cells = setup.get(_keys.N_CELLS) or obs[setup["labels_key"]].value_counts().to_dict()
+    of_type = {
+        str(name): {
+            "cells": int(n_cells[name]),
+            "heldout_cells": int((cells[_keys.SPLIT] == _keys.HELDOUT).sum()),
+            "donors": int(cells[donor_key].nunique()) if donor_key else None,
+            "counts_per_cell": float(cells[_keys.TOTAL_COUNTS].median()),
+        }
+        for name, cells in obs.groupby(setup["labels_key"], observed=True)
+    }
+    return {
+        "cells": sum(facts["cells"] for facts in of_type.values()),
+        "genes": prepared.n_vars,
+        "model_genes": int(prepared.var[_keys.SELECTED].sum()),
+        "references": int(obs[_keys.REFERENCE].nunique()) if _keys.REFERENCE in obs else 1,
+        "donors": int(obs[donor_key].nunique()) if donor_key else None,
+        "of_type": of_type,
+    }

@@ -10,7 +10,8 @@ import torch
 from hpvade import _keys
 from hpvade._errors import HPVADEError
 from hpvade._random import child_rng
-from hpvade.tl import Calibration, LabelledCells, calibrate, calibrate_unknown
+from hpvade.simulate import simulate
+from hpvade.tl import Calibration, LabelledCells, calibrate, calibrate_unknown, try_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from hpvade.pp import CellStates, Hierarchy, Profiles
     from hpvade.train import Row
 
+_N_TRIAL = 200  # mixtures to try a trained model out on
+
 
 class Training(NamedTuple):
     """What training leaves beside the network's weights."""
@@ -33,6 +36,7 @@ class Training(NamedTuple):
     interrupted: bool
     fractions: NDArray[np.float32]  # of the training mixtures, (n_mixtures, n_types)
     calibration: Calibration
+    heldout: pd.DataFrame  # see `Trial.table`, of mixtures that neither training nor calibration has seen
 
 
 def train_network(
@@ -48,7 +52,7 @@ def train_network(
     on_epoch: Callable[[Row], None] | None,
     **hardware: Any,  # noqa: ANN401 - accelerator, devices, strategy, as Lightning understands them
 ) -> Training:
-    """Simulate mixtures, train on them, and calibrate on those of held-out cells.
+    """Simulate mixtures, train on them, calibrate on those of held-out cells, and try out on others of them.
 
     ``network`` is changed in place; ``earlier`` is the history of the training that this one goes on from.
 
@@ -77,18 +81,15 @@ def train_network(
         on_epoch=on_epoch,
         **hardware,
     )
-    n_calibration = config.deconvolve.n_calibration
     rng = child_rng(seed, "calibration")
-    calibration = calibrate(
-        network,
-        heldout.mixtures[:n_calibration],
-        heldout.fractions[:n_calibration],
-        states=states,
-        hierarchy=hierarchy,
-        content_sd=profiles.content_sd,
-        config=config.deconvolve,
-        rng=rng,
-    )
+    tested: dict[str, Any] = {
+        "states": states,
+        "content_sd": profiles.content_sd,
+        "config": config.deconvolve,
+    }
+    chosen = slice(config.deconvolve.n_calibration)
+    trial = try_out(network, heldout.mixtures[chosen], heldout.fractions[chosen], rng=rng, **tested)
+    calibration = calibrate(trial, hierarchy=hierarchy)
     unknown = calibrate_unknown(
         _heldout_cells(prepared),
         profiles=profiles,
@@ -98,7 +99,18 @@ def train_network(
         rng=rng,
     )
     calibration = replace(calibration, unknown=unknown)
-    return Training(result.history, result.interrupted, training.fractions, calibration)
+    unseen = simulate(
+        prepared,
+        config=config.simulate.model_copy(update={"n_heldout": _N_TRIAL}),
+        split=_keys.HELDOUT,
+        effects=False,
+        seed=seed + 1,
+    )
+    truth = unseen.obsm[_keys.FRACTIONS]
+    last = try_out(network, unseen.X, truth.to_numpy(), rng=child_rng(seed, "trial"), **tested)
+    return Training(
+        result.history, result.interrupted, training.fractions, calibration, last.table(list(truth))
+    )
 
 
 def _heldout_cells(prepared: AnnData) -> LabelledCells:

@@ -12,9 +12,11 @@ from hpvade.tl._groups import sum_types
 from hpvade.tl._leave_out import LabelledCells, UnknownCalibration, calibrate_unknown
 from hpvade.tl._quality import FLAGS
 from hpvade.tl._result import Deconvolution
+from hpvade.tl._trial import ALL_TYPES, Trial, coverage, try_out
 
 __all__ = [
     "ALL_ALIKE",
+    "ALL_TYPES",
     "FLAGS",
     "Calibration",
     "Deconvolution",
@@ -23,13 +25,16 @@ __all__ = [
     "Estimator",
     "FractionFit",
     "LabelledCells",
+    "Trial",
     "UnknownCalibration",
     "baselines",
     "calibrate",
     "calibrate_unknown",
+    "coverage",
     "deconvolve",
     "deconvolve_blocks",
     "fraction_covariance",
     "part_samples",
     "sum_types",
+    "try_out",
 ]

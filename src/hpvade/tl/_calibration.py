@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hpvade._warnings import DataWarning, warn
-from hpvade.simulate import add_foreign_effects
-from hpvade.tl._estimate import Estimate, Estimator
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hpvade.nn import HPVADENetwork
-    from hpvade.pp import CellStates, Hierarchy
-    from hpvade.tl._config import DeconvolveConfig
+    from hpvade.pp import Hierarchy
+    from hpvade.tl._estimate import Estimate
     from hpvade.tl._leave_out import UnknownCalibration
+    from hpvade.tl._trial import Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,50 +72,12 @@ class Calibration:
         return np.maximum(fractions - half_width, 0), np.minimum(fractions + half_width, 1)
 
 
-def calibrate(
-    network: HPVADENetwork,
-    mixtures: NDArray[np.floating],
-    truth: NDArray[np.floating],
-    *,
-    states: CellStates,
-    hierarchy: Hierarchy,
-    content_sd: float,
-    config: DeconvolveConfig,
-    rng: np.random.Generator,
-) -> Calibration:
-    """Answer mixtures under platform effects unlike those of training, and keep how far off the answers are.
-
-    Cells of a type hold more or less RNA in each mixture than m says: with log-normal factors f, its
-    fractions become p / f, scaled to sum 1, and its expression stays as it is.
-
-    Parameters
-    ----------
-    network
-        A trained network.
-    mixtures
-        Mixtures of cells that the network was not trained on, though S, m and the states have seen them;
-        shape (n_mixtures, n_genes), CPM, no effects.
-    truth
-        Their cell fractions, shape (n_mixtures, n_types).
-    states
-        States of the cell types.
-    hierarchy
-        Levels above the cell types.
-    content_sd
-        Standard deviation of log f.
-    config
-        How samples will be answered.
-    rng
-        Source of the platform effects and of f.
-    """
-    every_gene = np.ones(mixtures.shape[1], dtype=bool)
-    estimator = Estimator(network, measured=every_gene, states=states, content_sd=content_sd, config=config)
-    answer = estimator(add_foreign_effects(mixtures, rng=rng))
-    truth = truth / np.exp(content_sd * rng.standard_normal(truth.shape))
-    truth /= truth.sum(1, keepdims=True)
+def calibrate(trial: Trial, *, hierarchy: Hierarchy) -> Calibration:
+    """Keep how far off the answers of a trial are, of the types and of the groups of each level."""
     levels = [hierarchy.membership(level) for level in hierarchy.levels]
     return Calibration(
-        _scores(answer, truth), tuple(_scores(answer.of_groups(level), truth @ level) for level in levels)
+        _scores(trial.answer, trial.truth),
+        tuple(_scores(trial.answer.of_groups(level), trial.truth @ level) for level in levels),
     )
 
 

@@ -1,0 +1,112 @@
+"""A model put to the test: mixtures of known composition, and what it answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from hpvade.simulate import add_foreign_effects
+from hpvade.tl._estimate import Estimate, Estimator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from hpvade.nn import HPVADENetwork
+    from hpvade.pp import CellStates
+    from hpvade.tl._calibration import Calibration
+    from hpvade.tl._config import DeconvolveConfig
+
+ALL_TYPES = "all types"
+LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+
+
+class Trial(NamedTuple):
+    """The answer for mixtures, and their true cell fractions, shape (n_mixtures, n_types)."""
+
+    answer: Estimate
+    truth: NDArray[np.float64]
+
+    def table(self, cell_types: Sequence[str]) -> pd.DataFrame:
+        """One row for each mixture and type: ``mixture``, ``cell_type``, ``truth``, ``fraction``, ``sd``.
+
+        ``sd`` is the standard deviation of the fraction before calibration.
+        """
+        n, n_types = self.truth.shape
+        return pd.DataFrame(
+            {
+                "mixture": np.repeat(np.arange(n), n_types),
+                "cell_type": np.tile(list(cell_types), n),
+                "truth": self.truth.ravel(),
+                "fraction": self.answer.fractions.ravel(),
+                "sd": self.answer.sd.ravel(),
+            }
+        )
+
+
+def try_out(
+    network: HPVADENetwork,
+    mixtures: NDArray[np.floating],
+    truth: NDArray[np.floating],
+    *,
+    states: CellStates,
+    content_sd: float,
+    config: DeconvolveConfig,
+    rng: np.random.Generator,
+) -> Trial:
+    """Answer mixtures under platform effects unlike those of training.
+
+    Cells of a type hold more or less RNA in each mixture than m says: with log-normal factors f, its
+    fractions become p / f, scaled to sum 1, and its expression stays as it is.
+
+    Parameters
+    ----------
+    network
+        A trained network.
+    mixtures
+        Mixtures of cells that the network was not trained on, though S, m and the states have seen them;
+        shape (n_mixtures, n_genes), CPM, no effects.
+    truth
+        Their cell fractions, shape (n_mixtures, n_types).
+    states
+        States of the cell types.
+    content_sd
+        Standard deviation of log f.
+    config
+        How samples will be answered.
+    rng
+        Source of the platform effects and of f.
+    """
+    every_gene = np.ones(mixtures.shape[1], dtype=bool)
+    estimator = Estimator(network, measured=every_gene, states=states, content_sd=content_sd, config=config)
+    answer = estimator(add_foreign_effects(mixtures, rng=rng))
+    truth = truth / np.exp(content_sd * rng.standard_normal(truth.shape))
+    return Trial(answer, truth / truth.sum(1, keepdims=True))
+
+
+def coverage(heldout: pd.DataFrame, calibration: Calibration) -> pd.DataFrame:
+    """Say which share of the true fractions of a trial lies within intervals of each of `LEVELS`.
+
+    Parameters
+    ----------
+    heldout
+        As `Trial.table` makes it, of mixtures that ``calibration`` has not seen.
+    calibration
+        The model's.
+
+    Returns
+    -------
+    Levels × types, observed coverage; the first column, ``all types``, is that of all of them together.
+    """
+    wide = heldout.pivot_table(index="mixture", columns="cell_type", sort=False)
+    truth, fractions, sd = (wide[name].to_numpy() for name in ("truth", "fraction", "sd"))
+    covered = []
+    for level in LEVELS:
+        lower, upper = calibration.interval(fractions, sd, level=level)
+        covered.append(((lower <= truth) & (truth <= upper)).mean(0))
+    table = pd.DataFrame(covered, index=pd.Index(LEVELS, name="level"), columns=list(wide["truth"]))
+    table.insert(0, ALL_TYPES, table.mean(axis=1))
+    return table
