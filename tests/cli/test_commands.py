@@ -37,7 +37,8 @@ class TestRun:
         out, _ = ran
         assert {path.name for path in out.iterdir()} == {
             "fractions.tsv", "fractions_lower.tsv", "fractions_upper.tsv", "rna_fractions.tsv", "qc.tsv",
-            "signature.tsv.gz", "history.csv", "model", "run.json",
+            "signature.tsv.gz", "history.csv", "model", "run.json", "report.html",
+            "hpvade_fractions_mqc.json", "hpvade_quality_mqc.json",
         }  # fmt: skip
         fractions = pd.read_csv(out / "fractions.tsv", sep="\t")
         assert list(fractions.columns) == ["sample", "B", "Monocyte", "T"]
@@ -56,7 +57,7 @@ class TestRun:
         assert record["seed"] == 0
         assert record["inputs_sha256"][str(files.bulk)] == hpvade.io.sha256(files.bulk)
         assert record["decisions"]["bulk"]["unit"] == "tpm/cpm"
-        assert set(record["seconds"]) == {"read", "checksums", "prepare", "train", "deconvolve"}
+        assert set(record["seconds"]) == {"read", "checksums", "prepare", "train", "deconvolve", "report"}
         assert record["peak_memory_mb"] > 100
 
     def test_plain_lines_with_both_losses_when_not_a_terminal(self, ran):

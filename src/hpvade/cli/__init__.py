@@ -12,6 +12,7 @@ from hpvade.cli import (
     _demo,
     _evaluate,
     _preprocess,
+    _report,
     _run,
     _simulate,
     _train,
@@ -29,7 +30,7 @@ app = typer.Typer(
     epilog="Example: hpvade run reference.h5ad bulk.tsv.gz -o results",
 )
 for _module in (
-    _run, _validate, _preprocess, _simulate, _train, _deconvolve, _evaluate, _benchmark, _demo,
+    _run, _validate, _preprocess, _simulate, _train, _deconvolve, _report, _evaluate, _benchmark, _demo,
 ):  # fmt: skip
     _module.register(app)
 

@@ -29,16 +29,15 @@ def deconvolve(
     bulk_unit: o.BulkUnit = "auto",
     level: o.Level = None,
     with_unknown: o.WithUnknown = None,
-    expression: Annotated[
-        Path | None,
-        typer.Option("--expression", help="AnnData file for what each type expresses in each sample."),
-    ] = None,
+    expression: o.Expression = None,
     shard: Annotated[
         str | None,
         typer.Option(
             "--shard", metavar="I/N", help="Only the I-th of N parts of the samples, for a cluster."
         ),
     ] = None,
+    groups: o.Groups = None,
+    report: o.Report = True,
     as_json: o.Json = False,
     seed: o.Seed = 0,
     threads: o.Threads = None,
@@ -47,7 +46,7 @@ def deconvolve(
 ) -> None:
     """Estimate the fractions of new bulk samples with a trained model."""
     terminal = Terminal(quiet=quiet)
-    from hpvade.workflow import deconvolve_files, set_threads
+    from hpvade.workflow import Extras, deconvolve_files, set_threads
 
     set_threads(threads)
     with terminal.tasks() as on_block:
@@ -59,8 +58,8 @@ def deconvolve(
             changes=o.setting_changes(
                 context, deconvolve__level=level, deconvolve__with_unknown=with_unknown
             ),
-            expression=expression,
             shard=None if shard is None else _shard(shard),
+            extras=Extras(report, groups, expression),
             force=force,
             on_stage=terminal.stage,
             on_block=on_block,

@@ -132,6 +132,17 @@ WithUnknown = Annotated[
     bool | None,
     typer.Option("--with-unknown", help="Give unknown content a column; fractions then sum to 1 with it."),
 ]
+Expression = Annotated[
+    Path | None,
+    typer.Option("--expression", help="AnnData file for what each type expresses in each sample."),
+]
+Groups = Annotated[
+    Path | None,
+    typer.Option("--groups", help="TSV or CSV: samples, and the group of each, to compare in the report."),
+]
+Report = Annotated[
+    bool, typer.Option("--report/--no-report", help="Whether to make report.html and files for MultiQC.")
+]
 Preset = Annotated[
     _types.Preset, typer.Option("--preset", help="Settings to start from; seed is the witness that fails.")
 ]

@@ -42,18 +42,21 @@ def run(
     accelerator: o.Accelerator = "auto",
     devices: o.Devices = "auto",
     strategy: o.Strategy = "auto",
+    expression: o.Expression = None,
+    groups: o.Groups = None,
+    report: o.Report = True,
     as_json: o.Json = False,
     seed: o.Seed = 0,
     threads: o.Threads = None,
     quiet: o.Quiet = False,
     force: o.Force = False,
 ) -> None:
-    """Validate, train and deconvolve in one go."""
+    """Validate, train, deconvolve and report in one go."""
     if len(inputs) < 2:
         msg = "Give at least one reference and, last, the bulk table."
         raise typer.BadParameter(msg)
     terminal = Terminal(quiet=quiet)
-    from hpvade.workflow import ReferenceOptions, TrainOptions, run_files, set_threads
+    from hpvade.workflow import Extras, ReferenceOptions, TrainOptions, run_files, set_threads
 
     set_threads(threads)
     changes = o.setting_changes(
@@ -74,6 +77,7 @@ def run(
             options=ReferenceOptions(labels_key, donor_key, layer, label_map, rna_content, max_cells, dask),
             train=TrainOptions(preset, changes, accelerator, devices, strategy, on_epoch),
             seed=seed,
+            extras=Extras(report, groups, expression),
             force=force,
             on_stage=terminal.stage,
         )

@@ -13,17 +13,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from hpvade._warnings import HPVADEWarning
+from hpvade.cli._summary import summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    import pandas as pd
-
     from hpvade.train import Row
     from hpvade.workflow import Answered
-
-_SHOWN = 5  # samples named for each flag
 
 
 class Terminal:
@@ -58,14 +55,11 @@ class Terminal:
         self.note(f"{name} …")
 
     def fractions(self, answered: Answered, output: Path, *, as_json: bool) -> None:
-        """Print the mean fraction of each type, flags, and where the files are."""
-        fractions, flags = answered
-        mean = fractions.mean().sort_values(ascending=False)
-        lines = [f"{len(fractions)} samples, mean fractions:"]
-        lines += [f"  {cell_type:<24} {value:6.1%}" for cell_type, value in mean.items()]
-        lines += _what_to_distrust(flags)
-        lines.append(f"Results → {output}")
-        self.result("\n".join(lines), fractions.T.to_dict() if as_json else None, as_json=as_json)
+        """Print a summary of the answer, or all fractions as JSON."""
+        if as_json:
+            self.result("", answered.fractions.T.to_dict(), as_json=True)
+        elif not self.quiet:
+            Console(highlight=False, soft_wrap=True).print(summary(answered, output))
 
     def epoch_line(self, row: Row, last: int) -> None:
         """Print both losses of one epoch as a line."""
@@ -124,16 +118,3 @@ def fail(message: str, code: int) -> None:
     """Say what went wrong on stderr and exit."""
     print(f"Error: {message}", file=sys.stderr)
     sys.exit(code)
-
-
-def _what_to_distrust(flags: pd.Series) -> list[str]:
-    """Say which samples are flagged, one line for each flag."""
-    from hpvade.tl import FLAGS
-
-    lines = []
-    for name, meaning in FLAGS.items():
-        samples = flags.index[[name in of_sample.split(";") for of_sample in flags]]
-        if len(samples):
-            shown = ", ".join(map(str, samples[:_SHOWN])) + (", …" if len(samples) > _SHOWN else "")
-            lines.append(f"  {name}: {len(samples)} ({shown}): {meaning}")
-    return ["To distrust, see qc.tsv:", *lines] if lines else []

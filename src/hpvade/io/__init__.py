@@ -13,6 +13,7 @@ from ._genes import (
     match_genes,
     strip_ensembl_version,
 )
+from ._groups import read_groups
 from ._labels import is_missing_label
 from ._output import check_output_file, output_dir, output_file, sha256
 from ._reference import read_reference
@@ -42,6 +43,7 @@ __all__ = [
     "output_file",
     "read_bulk",
     "read_fractions",
+    "read_groups",
     "read_reference",
     "sha256",
     "strip_ensembl_version",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _OWN_FILES = {
     "run.json", "history.csv", "model", "signature.tsv.gz", "fractions.tsv", "fractions_lower.tsv",
     "fractions_upper.tsv", "rna_fractions.tsv", "qc.tsv", "truth.tsv", "accuracy.tsv",
+    "report.html", "groups.tsv", "group_tests.tsv", "hpvade_fractions_mqc.json", "hpvade_quality_mqc.json",
 }  # fmt: skip
 
 _REASONS = {

@@ -1,6 +1,6 @@
 """The user's class, its presets and its folder on disk."""
 
-from hpvade.model._checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from hpvade.model._checkpoint import Checkpoint, load_checkpoint, model_folder, save_checkpoint
 from hpvade.model._config import PRESETS, HPVADEConfig, preset_config
 from hpvade.model._hpvade import HPVADE
 from hpvade.model._prepare import prepare
@@ -12,6 +12,7 @@ __all__ = [
     "Checkpoint",
     "HPVADEConfig",
     "load_checkpoint",
+    "model_folder",
     "prepare",
     "preset_config",
     "save_checkpoint",

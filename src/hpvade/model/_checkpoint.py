@@ -137,6 +137,11 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     (folder / "provenance.json").write_text(json.dumps(checkpoint.provenance, indent=1) + "\n")
 
 
+def model_folder(folder: Path) -> Path:
+    """Return a model's folder: the one that is given, or the model in it if that is an output folder."""
+    return folder / "model" if (folder / "model").is_dir() else folder
+
+
 def load_checkpoint(folder: Path) -> Checkpoint:
     """Read a model folder, or an output folder with a model in it.
 
@@ -145,8 +150,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     FileFormatError
         A file is missing or damaged, or the folder was written in another format.
     """
-    if (folder / "model").is_dir():
-        folder = folder / "model"
+    folder = model_folder(folder)
     try:
         stored = json.loads((folder / "config.json").read_text())
         if (version := int(stored["format_version"])) != FORMAT_VERSION:

@@ -12,7 +12,7 @@ from hpvade.tl._groups import sum_types
 from hpvade.tl._leave_out import LabelledCells, UnknownCalibration, calibrate_unknown
 from hpvade.tl._quality import FLAGS
 from hpvade.tl._result import Deconvolution
-from hpvade.tl._trial import ALL_TYPES, Trial, coverage, try_out
+from hpvade.tl._trial import ALL_TYPES, Trial, TrialTables, coverage, try_out
 
 __all__ = [
     "ALL_ALIKE",
@@ -26,6 +26,7 @@ __all__ = [
     "FractionFit",
     "LabelledCells",
     "Trial",
+    "TrialTables",
     "UnknownCalibration",
     "baselines",
     "calibrate",

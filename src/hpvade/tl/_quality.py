@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,14 +18,44 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
+
+class Flag(NamedTuple):
+    """What it means that a flag was raised, and what to do."""
+
+    meaning: str
+    remedy: str
+
+
 FLAGS = {
-    "few_genes": "the table lacks more than half of the model's genes",
-    "poor_fit": "the fractions do not reconstruct the sample",
-    "out_of_distribution": "genes are further off than platforms put them; another tissue, or noise",
-    "flat": "no gene stands out; the values may be logarithms, or the highest genes are missing",
-    "one_type": "nearly all of the sample is one type",
-    "wide_interval": "an interval is too wide to be of use",
-    "unknown_content": "a good part of the sample is like no cell type of the reference",
+    "few_genes": Flag(
+        "the table lacks more than half of the model's genes",
+        "Compare gene names; train with the bulk table at hand, so that the model reads genes that it has.",
+    ),
+    "poor_fit": Flag(
+        "the fractions do not reconstruct the sample",
+        "Look whether the values are of this sample: a bad array or a broken table?",
+    ),
+    "out_of_distribution": Flag(
+        "genes are further off than platforms put them; another tissue, or noise",
+        "Is it the reference's tissue and species? Is the sample degraded? Do not use its fractions.",
+    ),
+    "flat": Flag(
+        "no gene stands out; the values may be logarithms, or the highest genes are missing",
+        "For logarithms give --bulk-unit log2. If the highest genes are missing, use fractions with care "
+        "and unknown content not at all.",
+    ),
+    "one_type": Flag(
+        "nearly all of the sample is one type",
+        "Right for sorted cells; else the reference may lack what the sample is made of.",
+    ),
+    "wide_interval": Flag(
+        "an interval is too wide to be of use",
+        "Report the sum of types that are alike (levels do it), or leave the sample out.",
+    ),
+    "unknown_content": Flag(
+        "a good part of the sample is like no cell type of the reference",
+        "Look at its unknown_genes and add the type to the reference. Fractions are among the known types.",
+    ),
 }
 _FEWEST_GENES = 0.5  # share of the model's genes
 _POOREST_FIT = 0.5  # correlation of S·r with the sample

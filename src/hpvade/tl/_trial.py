@@ -87,6 +87,22 @@ def try_out(
     return Trial(answer, truth / truth.sum(1, keepdims=True))
 
 
+class TrialTables(NamedTuple):
+    """A trial as tables, mixtures × cell types; columns as `Trial.table` names them."""
+
+    truth: pd.DataFrame
+    fraction: pd.DataFrame
+    sd: pd.DataFrame
+
+    @classmethod
+    def of(cls, heldout: pd.DataFrame) -> TrialTables:
+        """Take what `Trial.table` made apart."""
+        types = list(dict.fromkeys(heldout["cell_type"]))
+        return cls(
+            *(heldout.pivot(index="mixture", columns="cell_type", values=name)[types] for name in cls._fields)
+        )
+
+
 def coverage(heldout: pd.DataFrame, calibration: Calibration) -> pd.DataFrame:
     """Say which share of the true fractions of a trial lies within intervals of each of `LEVELS`.
 
@@ -101,12 +117,12 @@ def coverage(heldout: pd.DataFrame, calibration: Calibration) -> pd.DataFrame:
     -------
     Levels × types, observed coverage; the first column, ``all types``, is that of all of them together.
     """
-    wide = heldout.pivot_table(index="mixture", columns="cell_type", sort=False)
-    truth, fractions, sd = (wide[name].to_numpy() for name in ("truth", "fraction", "sd"))
+    truth, fractions, sd = (table.to_numpy() for table in TrialTables.of(heldout))
     covered = []
     for level in LEVELS:
         lower, upper = calibration.interval(fractions, sd, level=level)
         covered.append(((lower <= truth) & (truth <= upper)).mean(0))
-    table = pd.DataFrame(covered, index=pd.Index(LEVELS, name="level"), columns=list(wide["truth"]))
+    types = list(dict.fromkeys(heldout["cell_type"]))
+    table = pd.DataFrame(covered, index=pd.Index(LEVELS, name="level"), columns=types)
     table.insert(0, ALL_TYPES, table.mean(axis=1))
     return table

@@ -6,7 +6,8 @@ from hpvade.workflow._demo import DemoData, demo_data, demo_files, train_embedde
 from hpvade.workflow._evaluate import evaluate_files
 from hpvade.workflow._record import RunRecord, peak_memory_mb, set_threads
 from hpvade.workflow._reference import ReferenceOptions, load_references
-from hpvade.workflow._run import deconvolve_files, run_files
+from hpvade.workflow._report import report_folder
+from hpvade.workflow._run import Extras, deconvolve_files, run_files
 from hpvade.workflow._simulate import prepare_reference, simulate_mixtures
 from hpvade.workflow._train import TrainOptions, settings_text, train_files, train_model, write_model
 from hpvade.workflow._validate import validate_files
@@ -17,6 +18,7 @@ __all__ = [
     "Benchmark",
     "BenchmarkOptions",
     "DemoData",
+    "Extras",
     "ReferenceOptions",
     "RunRecord",
     "Shard",
@@ -31,6 +33,7 @@ __all__ = [
     "load_references",
     "peak_memory_mb",
     "prepare_reference",
+    "report_folder",
     "run_files",
     "set_threads",
     "settings_text",

@@ -26,10 +26,11 @@ BLOCK = 256  # samples
 
 
 class Answered(NamedTuple):
-    """What is told of an answer: fractions, samples × cell types, and the flags of each sample."""
+    """What is told of an answer."""
 
-    fractions: pd.DataFrame
-    flags: pd.Series
+    fractions: pd.DataFrame  # samples × cell types
+    flags: pd.Series  # of each sample, joined by ;
+    half_widths: pd.DataFrame  # of the intervals, samples × cell types
 
 
 class Shard(NamedTuple):
@@ -100,6 +101,7 @@ def deconvolve_table(
     shard = shard or Shard()
     starts = shard.blocks_of(bulk.n_obs)
     record.decisions["bulk"] = bulk.told
+    record.decisions["deconvolve"] = model.config.deconvolve.model_dump(mode="json")
     if shard.n_shards > 1:
         record.decisions["shard"] = list(shard)
     key = _key(model_sha256, *record.inputs.values(), bulk.told, model.config.deconvolve.model_dump(), shard)
@@ -115,7 +117,9 @@ def deconvolve_table(
         files.move_to(folder)
     told = pd.read_csv(folder / "qc.tsv", sep="\t", dtype=str, keep_default_na=False).set_index("sample")
     record.decisions["genes_used"] = int(told["genes_used"].iloc[0])
-    return Answered(read_fractions(folder / "fractions.tsv"), told["flags"])
+    bounds = [read_fractions(folder / f"fractions_{side}.tsv") for side in ("lower", "upper")]
+    half_widths = (bounds[1] - bounds[0]) / 2
+    return Answered(read_fractions(folder / "fractions.tsv"), told["flags"], half_widths)
 
 
 def _key(*depends_on: object) -> str:

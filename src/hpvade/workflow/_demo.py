@@ -14,6 +14,7 @@ from hpvade.simulate import SimulateConfig, simulate
 from hpvade.workflow._compare import compare_with_baselines
 from hpvade.workflow._deconvolve import deconvolve_bulk, write_deconvolution
 from hpvade.workflow._record import RunRecord
+from hpvade.workflow._report import add_report
 from hpvade.workflow._train import TrainOptions, train_model, write_model
 
 if TYPE_CHECKING:
@@ -109,4 +110,5 @@ def demo_files(
         accuracy = compare_with_baselines(result.fractions, truth, model=model, bulk=data.bulk)
         accuracy.to_csv(folder / "accuracy.tsv", sep="\t", index_label="method", float_format="%.4f")
         record.write(folder / "run.json")
+    add_report(output, record=record)
     return accuracy

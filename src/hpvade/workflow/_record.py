@@ -8,6 +8,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,7 @@ class RunRecord:
         """Write the record as JSON."""
         record = {
             "command": sys.argv,
+            "finished": datetime.now().astimezone().isoformat(timespec="seconds"),
             "versions": versions(),
             "seed": self.seed,
             "inputs_sha256": self.inputs,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hpvade._errors import InputError
 from hpvade.io import open_bulk, output_dir, sha256
-from hpvade.model import HPVADE
+from hpvade.model import HPVADE, model_folder
 from hpvade.workflow._blocks import Answered, Shard, check_table, deconvolve_table
 from hpvade.workflow._deconvolve import check_expression_path, write_expression
 from hpvade.workflow._record import RunRecord
 from hpvade.workflow._reference import ReferenceOptions, load_references
+from hpvade.workflow._report import add_report, keep_groups
 from hpvade.workflow._train import TrainOptions, train_model, write_model
 
 if TYPE_CHECKING:
@@ -19,16 +20,29 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hpvade._types import BulkUnit
+    from hpvade.io import BulkFile
+
+
+class Extras(NamedTuple):
+    """What to make beside the tables of fractions.
+
+    ``report``: the page and files for MultiQC. ``groups``: a table of the samples' groups, for the report.
+    ``expression``: a file for what each type expresses in each sample.
+    """
+
+    report: bool = True
+    groups: Path | None = None
+    expression: Path | None = None
 
 
 def deconvolve_files(
-    model_folder: Path,
+    model_path: Path,
     bulk: Path,
     output: Path,
     *,
     bulk_unit: BulkUnit = "auto",
     changes: Mapping[str, dict[str, Any]] | None = None,
-    expression: Path | None = None,
+    extras: Extras | None = None,
     shard: Shard | None = None,
     force: bool = False,
     on_stage: Callable[[str], None] = lambda _name: None,
@@ -36,40 +50,48 @@ def deconvolve_files(
 ) -> Answered:
     """Deconvolve a bulk table with a trained model: the job of ``hpvade deconvolve``.
 
-    ``changes`` to the model's settings may touch the section ``deconvolve`` only. ``expression`` names a file
-    for what each type expresses in each sample. ``shard`` and ``on_block`` are as for `deconvolve_table`.
+    ``changes`` to the model's settings may touch the section ``deconvolve`` only. ``shard`` and ``on_block``
+    are as for `deconvolve_table`.
     """
-    if expression is not None:
-        check_expression_path(expression, output=output, inputs=[model_folder, bulk], force=force)
-    model = HPVADE.load(model_folder)
+    extras = extras or Extras()
+    if extras.expression is not None:
+        check_expression_path(extras.expression, output=output, inputs=[model_path, bulk], force=force)
+    if extras.groups is not None and shard is not None:
+        msg = "Groups are compared over all samples, and a shard has only some. Leave --groups out."
+        raise InputError(msg)
+    model = HPVADE.load(model_path)
     if other := sorted(set(changes or {}) - {"deconvolve"}):
         msg = f"A trained model's section '{other[0]}' cannot change; only 'deconvolve' can."
         raise InputError(msg)
     model.config = model.config.updated(changes or {})
     record = RunRecord(model.settings["seed"], on_stage)
     with ExitStack() as stack:
-        with output_dir(output, force=force, inputs=[model_folder, bulk]) as folder:
+        with output_dir(output, force=force, inputs=[model_path, bulk]) as folder:
             with record.stage("read"):
                 samples = stack.enter_context(open_bulk(bulk, unit=bulk_unit, genes=model.gene_names()))
+                if extras.groups is not None:
+                    keep_groups(extras.groups, folder, samples=samples.obs_names)
             with record.stage("checksums"):
-                record.add_input(model_folder)
+                place = model_folder(model_path).resolve()
+                record.inputs[str(model_path)] = sha256(place)
                 record.add_input(bulk)
+                record.decisions["model"] = str(place)
             answered = deconvolve_table(
                 model,
                 samples,
                 folder,
                 output=output,
-                model_sha256=record.inputs[str(model_folder)],
+                model_sha256=record.inputs[str(model_path)],
                 record=record,
                 shard=shard,
                 on_block=on_block,
             )
             record.write(folder / "run.json")
-        if expression is not None:  # whatever happens to it, the fractions are there
-            with record.stage("expression"):
-                blocks = (shard or Shard()).blocks_of(samples.n_obs)
-                of_shard = samples.block(blocks.start, blocks.stop)
-                write_expression(model, of_shard, answered.fractions, expression)
+        blocks = (shard or Shard()).blocks_of(samples.n_obs)
+        of_shard = slice(blocks.start, blocks.stop)
+        _make_extras(
+            extras, output, model=model, bulk=samples, shown=of_shard, answered=answered, record=record
+        )
     return answered
 
 
@@ -81,32 +103,70 @@ def run_files(
     bulk_unit: BulkUnit = "auto",
     options: ReferenceOptions | None = None,
     train: TrainOptions | None = None,
+    extras: Extras | None = None,
     seed: int = 0,
     force: bool = False,
     on_stage: Callable[[str], None] = lambda _name: None,
 ) -> Answered | None:
-    """Validate, train and deconvolve: the job of ``hpvade run``.
+    """Validate, train, deconvolve and report: the job of ``hpvade run``.
 
     Returns
     -------
     The answer, or None after Ctrl-C: the best model so far is then written without fractions.
     """
+    extras = extras or Extras()
+    if extras.expression is not None:
+        check_expression_path(extras.expression, output=output, inputs=[*references, bulk], force=force)
     record = RunRecord(seed, on_stage)
-    with ExitStack() as stack, output_dir(output, force=force, inputs=[*references, bulk]) as folder:
-        with record.stage("read"):
-            reference = load_references(references, options=options or ReferenceOptions())
-            samples = stack.enter_context(open_bulk(bulk, unit=bulk_unit, genes=reference.var_names))
-            check_table(samples)
-            some = samples.some()
-        with record.stage("checksums"):
-            for path in [*references, bulk]:
-                record.add_input(path)
-        model, finished = train_model(reference, bulk=some, options=train or TrainOptions(), record=record)
-        write_model(model, folder)
-        answered = None
-        if finished:
-            answered = deconvolve_table(
-                model, samples, folder, output=output, model_sha256=sha256(folder / "model"), record=record
+    with ExitStack() as stack:
+        with output_dir(output, force=force, inputs=[*references, bulk]) as folder:
+            with record.stage("read"):
+                reference = load_references(references, options=options or ReferenceOptions())
+                samples = stack.enter_context(open_bulk(bulk, unit=bulk_unit, genes=reference.var_names))
+                check_table(samples)
+                some = samples.some()
+                if extras.groups is not None:
+                    keep_groups(extras.groups, folder, samples=samples.obs_names)
+            with record.stage("checksums"):
+                for path in [*references, bulk]:
+                    record.add_input(path)
+            model, finished = train_model(
+                reference, bulk=some, options=train or TrainOptions(), record=record
             )
-        record.write(folder / "run.json")
+            write_model(model, folder)
+            answered = None
+            if finished:
+                answered = deconvolve_table(
+                    model,
+                    samples,
+                    folder,
+                    output=output,
+                    model_sha256=sha256(folder / "model"),
+                    record=record,
+                )
+            record.write(folder / "run.json")
+        if answered is not None:
+            every = slice(0, samples.n_obs)
+            _make_extras(
+                extras, output, model=model, bulk=samples, shown=every, answered=answered, record=record
+            )
     return answered
+
+
+def _make_extras(
+    extras: Extras,
+    output: Path,
+    *,
+    model: HPVADE,
+    bulk: BulkFile,
+    shown: slice,
+    answered: Answered,
+    record: RunRecord,
+) -> None:
+    """Make them when the output is in place: whatever happens to them, the fractions are there."""
+    if extras.expression is not None:
+        with record.stage("expression"):
+            samples = bulk.block(shown.start, shown.stop)
+            write_expression(model, samples, answered.fractions, extras.expression)
+    if extras.report:
+        add_report(output, record=record)

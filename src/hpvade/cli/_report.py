@@ -1,0 +1,39 @@
+"""``hpvade report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpvade.cli import _options as o
+from hpvade.cli._terminal import Terminal
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Example: hpvade report results --groups groups.tsv")(report)
+
+
+def report(
+    folder: Annotated[
+        Path, typer.Argument(metavar="OUT_DIR", help="Output folder of hpvade run, deconvolve or demo.")
+    ],
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", help="Folder of the model that answered, if it has been moved since."),
+    ] = None,
+    groups: o.Groups = None,
+    config: o.Config = None,
+    as_json: o.Json = False,
+    seed: o.Seed = 0,
+    threads: o.Threads = None,
+    quiet: o.Quiet = False,
+) -> None:
+    """Make report.html of results again, with groups of samples perhaps."""
+    terminal = Terminal(quiet=quiet)
+    from hpvade.workflow import report_folder
+
+    page = report_folder(folder, model=model, groups=groups)
+    terminal.result(f"Report → {page}", {"report": str(page)}, as_json=as_json)

@@ -1,0 +1,93 @@
+"""What is told of an answer on a terminal: types, samples as tiny bars, what to distrust, where to go on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from hpvade._keys import UNKNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pandas as pd
+
+    from hpvade.workflow import Answered
+
+_BARS = "▁▂▃▄▅▆▇█"
+_LONGEST_BAR = 24
+_LONGEST_NAME = 24
+_MOST_TYPES = 15  # lines for cell types
+_MOST_SAMPLES = 16  # lines for samples
+_NAMED = 5  # samples named for each flag
+
+
+def summary(answered: Answered, output: Path) -> Text:
+    """Return the summary; colours are those of the cell types in the report."""
+    from hpvade.pl import cell_type_colors
+
+    fractions = answered.fractions
+    colors = cell_type_colors([str(name) for name in fractions])
+    order = fractions.mean().sort_values(ascending=False).index
+    known = order.drop(UNKNOWN, errors="ignore")
+    typical = 100 * answered.half_widths[known].stack().median()
+    n = len(fractions)
+    text = Text(f"{n:,} sample{'s' * (n > 1)}, {len(known)} cell types; a typical fraction is known to ")
+    text.append(f"±{typical:.1f} points.\n\n")
+    for line in _types(answered, order[:_MOST_TYPES], colors):
+        text.append_text(line)
+    if len(order) > _MOST_TYPES:
+        text.append(f"  … and {len(order) - _MOST_TYPES} more\n")
+    text.append("\nSamples, a bar for each type in this order:\n")
+    for line in _samples(fractions[order[:_MOST_TYPES]], colors):
+        text.append_text(line)
+    text.append("\n")
+    text.append("".join(f"{line}\n" for line in _what_to_distrust(answered.flags)), style="yellow")
+    if (output / "report.html").exists():
+        text.append("Look at it: ", style="bold").append(f"{output / 'report.html'}\n")
+    text.append("Results → ", style="bold").append(str(output))
+    return text
+
+
+def _types(answered: Answered, names: pd.Index, colors: dict[str, str]) -> Iterator[Text]:
+    """Mean of each type with its range, the typical half width of its interval, and a bar."""
+    fractions = answered.fractions
+    largest = fractions.mean().max()
+    for name in names:
+        mean, low, high = fractions[name].mean(), fractions[name].min(), fractions[name].max()
+        half = answered.half_widths[name].median()
+        line = Text(f"  {_fitted(name)}  {mean:6.1%}  ±{half:5.1%}  ")
+        line.append("█" * round(_LONGEST_BAR * mean / largest) or "▏", style=colors[str(name)])
+        yield line.append(f"  {low:.0%} to {high:.0%}\n" if len(fractions) > 1 else "\n", style="dim")
+
+
+def _samples(fractions: pd.DataFrame, colors: dict[str, str]) -> Iterator[Text]:
+    largest = fractions.to_numpy().max()
+    for sample, of_types in fractions.iloc[:_MOST_SAMPLES].iterrows():
+        line = Text(f"  {_fitted(sample)}  ")
+        for name, fraction in of_types.items():
+            height = min(int(len(_BARS) * fraction / largest), len(_BARS) - 1)
+            line.append(_BARS[height], style=colors[str(name)])
+        yield line.append(f"  {of_types.idxmax()} {of_types.max():.0%}\n", style="dim")
+    if len(fractions) > _MOST_SAMPLES:
+        yield Text(f"  … and {len(fractions) - _MOST_SAMPLES:,} more\n")
+
+
+def _fitted(name: object) -> str:
+    text = str(name)
+    return f"{text:<{_LONGEST_NAME}}" if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 1]}…"
+
+
+def _what_to_distrust(flags: pd.Series) -> Iterator[str]:
+    """Say which samples are flagged, one line for each flag."""
+    from hpvade.tl import FLAGS
+
+    if (flags != "").any():
+        yield "To distrust, see qc.tsv:"
+    for name, flag in FLAGS.items():
+        samples = flags.index[[name in of_sample.split(";") for of_sample in flags]]
+        if len(samples):
+            shown = ", ".join(map(str, samples[:_NAMED])) + (", …" if len(samples) > _NAMED else "")
+            yield f"  {name}: {len(samples):,} ({shown}): {flag.meaning}"

@@ -1,0 +1,66 @@
+"""Custom content for MultiQC: the composition as a bar graph, the quality in its table of general statistics.
+
+The format: https://docs.seqera.io/multiqc/custom_content
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from hpvade.pl import cell_type_colors
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hpvade.report._results import Results
+
+_FRACTIONS = "hpvade_fractions_mqc.json"
+_QUALITY = "hpvade_quality_mqc.json"
+MULTIQC_FILES = (_FRACTIONS, _QUALITY)
+_COLUMNS: dict[str, dict[str, Any]] = {
+    "reconstruction_r": {
+        "title": "hpvade r",
+        "description": "Correlation of S·r with the sample",
+        "min": 0,
+        "max": 1,
+    },
+    "unknown": {"title": "unknown", "description": "Share of unknown content", "min": 0, "max": 1},
+    "n_flags": {"title": "flags", "description": "Flags that hpvade raised", "format": "{:,.0f}"},
+}
+
+
+def write_multiqc(results: Results, folder: Path) -> None:
+    """Write the two files into a folder."""
+    colors = cell_type_colors([str(name) for name in results.fractions])
+    fractions = {
+        "id": "hpvade_fractions",
+        "section_name": "hpvade: cell-type composition",
+        "description": "Cell fractions of each sample, in percent, as hpvade estimates them.",
+        "plot_type": "bargraph",
+        "pconfig": {
+            "id": "hpvade_fractions_plot",
+            "title": "hpvade: cell fractions",
+            "ylab": "% of cells",
+            "cpswitch": False,
+            "tt_decimals": 1,
+        },
+        "categories": {str(name): {"color": color} for name, color in colors.items()},
+        "data": {
+            str(sample): {str(name): round(100 * value, 3) for name, value in row.items()}
+            for sample, row in results.fractions.iterrows()
+        },
+    }
+    told = results.qc.assign(n_flags=results.qc["flags"].map(len).astype(float))
+    quality = {
+        "id": "hpvade_quality",
+        "plot_type": "generalstats",
+        "headers": _COLUMNS,
+        "data": {
+            str(sample): {name: value for name, value in row.items() if not math.isnan(value)}
+            for sample, row in told[list(_COLUMNS)].iterrows()
+        },
+    }
+    for name, content in ((_FRACTIONS, fractions), (_QUALITY, quality)):
+        (folder / name).write_text(json.dumps(content, indent=1) + "\n")

@@ -1,0 +1,170 @@
+"""What an output folder holds, read back for the report."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from hpvade import _keys
+from hpvade._errors import FileFormatError, InputError
+from hpvade.io import read_fractions, read_groups, sha256
+from hpvade.model import HPVADE, model_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+GROUPS = "groups.tsv"
+_CELL_FRACTIONS = "Cell fractions"
+_NUMBERS = (
+    *("genes_used", "gene_overlap", "reconstruction_r", "residual_sd"),
+    *("unknown", "unknown_lower", "unknown_upper"),
+)
+
+
+class Table(NamedTuple):
+    """Fractions, samples × cell types, and the bounds of their intervals where there are any."""
+
+    name: str
+    fractions: pd.DataFrame
+    lower: pd.DataFrame | None = None
+    upper: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What an output folder holds.
+
+    Attributes
+    ----------
+    tables
+        Cell fractions first, then those of each level above the types, RNA fractions last.
+    qc
+        Samples × the columns of ``qc.tsv``; ``flags`` are lists of names.
+    run
+        ``run.json``.
+    model
+        The model that answered; None where it is not to be found.
+    history
+        Losses per epoch; empty where they are not to be found.
+    groups
+        Sample → group, for samples that have one; None without a groups file.
+    """
+
+    tables: tuple[Table, ...]
+    qc: pd.DataFrame
+    run: dict[str, Any]
+    model: HPVADE | None
+    history: pd.DataFrame
+    groups: pd.Series | None
+
+    @property
+    def fractions(self) -> pd.DataFrame:
+        """Cell fractions, samples × cell types."""
+        return self.tables[0].fractions
+
+    @property
+    def known(self) -> pd.DataFrame:
+        """Cell fractions without unknown content, samples × cell types."""
+        return self.fractions.drop(columns=_keys.UNKNOWN, errors="ignore")
+
+    @property
+    def half_widths(self) -> pd.DataFrame:
+        """Half of the width of the interval of each fraction that is `known`, samples × cell types."""
+        _, _, lower, upper = self.tables[0]
+        if lower is None or upper is None:
+            return self.known * np.nan
+        return (upper - lower)[list(self.known)] / 2
+
+
+def read_results(folder: Path, *, model: Path | None = None) -> Results:
+    """Read an output folder of ``hpvade run``, ``deconvolve`` or ``demo``.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    model
+        Folder of the model that answered. Default: ``model/`` in the folder, or where ``run.json`` says that
+        it was.
+
+    Raises
+    ------
+    FileFormatError
+        A file is missing or damaged.
+    InputError
+        ``model`` is not the model that answered.
+    """
+    if not (folder / "fractions.tsv").is_file():
+        msg = f"{folder} holds no fractions.tsv. Give the output folder of hpvade run or hpvade deconvolve."
+        raise FileFormatError(msg)
+    try:
+        run = json.loads((folder / "run.json").read_text())
+    except (OSError, ValueError) as error:
+        msg = f"{folder / 'run.json'} cannot be read ({error}). Make the results again."
+        raise FileFormatError(msg) from error
+    tables = tuple(_tables(folder))
+    place = _place_of_model(folder, run, given=model)
+    fractions = tables[0].fractions
+    return Results(
+        tables=tables,
+        qc=_read_qc(folder / "qc.tsv", samples=fractions.index),
+        run=run,
+        model=None if place is None else HPVADE.load(place),
+        history=pd.DataFrame() if place is None else _read_history(place),
+        groups=read_groups(folder / GROUPS, samples=fractions.index) if (folder / GROUPS).exists() else None,
+    )
+
+
+def _tables(folder: Path) -> Iterator[Table]:
+    bounds = sorted(path.name for path in folder.glob("fractions*_lower.tsv"))
+    stems = sorted((name.removesuffix("_lower.tsv") for name in bounds), key=lambda stem: stem != "fractions")
+    for stem in stems or ["fractions"]:
+        read = {name: read_fractions(folder / f"{stem}{name}.tsv") for name in ("", "_lower", "_upper")}
+        level = re.sub("^fractions_?", "", stem)
+        yield Table(f"{_CELL_FRACTIONS}, {level}" if level else _CELL_FRACTIONS, *read.values())
+    yield Table("RNA fractions", read_fractions(folder / "rna_fractions.tsv"))
+
+
+def _read_qc(path: Path, *, samples: pd.Index) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False).set_index("sample")
+        for name in _NUMBERS:
+            table[name] = table[name].replace("", "nan").astype(float)
+        table["flags"] = [[flag for flag in text.split(";") if flag] for text in table["flags"]]
+    except (OSError, ValueError, KeyError) as error:
+        msg = f"{path} cannot be read ({error}). Make the results again."
+        raise FileFormatError(msg) from error
+    if list(table.index) != list(samples):
+        msg = f"{path} has other samples than fractions.tsv. Make the results again."
+        raise FileFormatError(msg)
+    return table
+
+
+def _place_of_model(folder: Path, run: dict[str, Any], *, given: Path | None) -> Path | None:
+    """Where the model lies that answered; None where it is no longer there, or is another one by now."""
+    if (folder / "model").is_dir():
+        return folder
+    recorded = run["decisions"].get("model")
+    place = given or (Path(recorded) if recorded else None)
+    if place is None or not (given or place.is_dir()):
+        return None
+    if sha256(model_folder(place)) in run["inputs_sha256"].values():
+        return place
+    if given is None:
+        return None
+    msg = f"{place} is not the model that answered: it differs from what run.json says. Give that one."
+    raise InputError(msg)
+
+
+def _read_history(place: Path) -> pd.DataFrame:
+    """Losses per epoch, which lie beside the model's folder."""
+    for folder in (place, place.parent):
+        if (folder / "history.csv").is_file():
+            return pd.read_csv(folder / "history.csv")
+    return pd.DataFrame()

@@ -1,0 +1,160 @@
+// What all parts share: the data, small builders, downloads, the tooltip, the theme.
+const DATA = JSON.parse(document.getElementById("data").textContent);
+const SCALE = DATA.scale; // fractions are stored as whole numbers of 1 / SCALE
+const PAGE = 25;
+const byId = (id) => document.getElementById(id);
+
+function make(tag, options = {}, ...children) {
+  const { text, ...attributes } = options;
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== null && value !== false) element.setAttribute(name, value === true ? "" : value);
+  }
+  if (text !== undefined) element.textContent = text;
+  element.append(...children);
+  return element;
+}
+
+function svgElement(tag, attributes = {}, text) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+
+const percent = (value) => `${((100 * value) / SCALE).toFixed(1)}%`;
+const clear = (element) => element.replaceChildren();
+
+function fillSelect(select, names) {
+  names.forEach((name, i) => select.append(make("option", { value: i, text: name })));
+}
+
+function after(delay, call) {
+  let timer;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(call, delay);
+  };
+}
+
+// ---- downloads: a file of what is shown, made here ----
+function save(name, text, type) {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  const link = make("a", { href: url, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 10000);
+}
+
+const saveTsv = (name, rows) =>
+  save(`${name}.tsv`, rows.map((row) => row.map((v) => String(v ?? "").replace(/[\t\r\n]+/g, " ")).join("\t")).join("\n") + "\n", "text/tab-separated-values");
+
+// An SVG on its own has no stylesheet: what the page's variables give is written into it, on the page's paper.
+function saveSvg(name, source) {
+  const copy = source.cloneNode(true);
+  const originals = [source, ...source.querySelectorAll("*")];
+  [copy, ...copy.querySelectorAll("*")].forEach((element, i) => {
+    if (!element.outerHTML.split(">", 1)[0].includes("var(")) return;
+    const style = getComputedStyle(originals[i]);
+    for (const property of ["fill", "stroke"]) {
+      if (element.hasAttribute(property)) element.setAttribute(property, style[property]);
+      if (element.style[property]) element.style[property] = style[property];
+    }
+  });
+  const [, , width, height] = copy.getAttribute("viewBox").split(" ").map(Number);
+  copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+  copy.setAttribute("width", width);
+  copy.setAttribute("height", height);
+  copy.setAttribute("font-family", "Arial, Helvetica, sans-serif");
+  copy.prepend(svgElement("rect", { width, height, fill: getComputedStyle(byId("verdict")).backgroundColor }));
+  save(`${name}.svg`, new XMLSerializer().serializeToString(copy), "image/svg+xml");
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (!button) return;
+  const { svg, tsv, table, copy } = button.dataset;
+  if (svg) saveSvg(svg, byId(`figure-${svg}`).querySelector("svg"));
+  if (tsv) save(`${tsv}.tsv`, DATA.tsv[tsv], "text/tab-separated-values");
+  if (table) {
+    const rows = [...document.querySelector(`table[data-name="${table}"]`).rows];
+    saveTsv(table, rows.map((row) => [...row.cells].map((cell) => cell.dataset.value ?? cell.textContent.trim())));
+  }
+  if (copy) {
+    const range = document.createRange();
+    range.selectNodeContents(byId(copy));
+    getSelection().removeAllRanges();
+    getSelection().addRange(range);
+    document.execCommand("copy"); // works for a page opened from disk, where the newer clipboard does not
+    button.textContent = "Copied";
+  }
+});
+
+// ---- one tooltip ----
+const tip = byId("tip");
+function showTip(text, x, y) {
+  tip.textContent = text;
+  tip.hidden = false;
+  const box = tip.getBoundingClientRect();
+  tip.style.left = `${Math.max(4, Math.min(x + 14, innerWidth - box.width - 8))}px`;
+  tip.style.top = `${y + 18 + box.height > innerHeight ? y - box.height - 10 : y + 18}px`;
+}
+const hideTip = () => (tip.hidden = true);
+document.addEventListener("keydown", (event) => event.key === "Escape" && hideTip());
+addEventListener("scroll", hideTip, { passive: true });
+
+// ---- light and dark: as the system has it, unless chosen ----
+const THEMES = ["Auto", "Light", "Dark"];
+byId("theme").addEventListener("click", ({ currentTarget }) => {
+  const label = currentTarget.querySelector("span");
+  const next = THEMES[(THEMES.indexOf(label.textContent) + 1) % THEMES.length];
+  label.textContent = next;
+  if (next === "Auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = next.toLowerCase();
+});
+
+// ---- pages of a long list ----
+function showPages(place, { page, total, go, all }) {
+  clear(place);
+  const last = Math.max(0, Math.ceil(total / PAGE) - 1);
+  if (last === 0) return;
+  const step = (text, to, label) => {
+    const button = make("button", { type: "button", text, "aria-label": label, disabled: to < 0 || to > last || to === page });
+    button.addEventListener("click", () => go(to));
+    return button;
+  };
+  const shown = all ? `all ${total}` : `${page * PAGE + 1}–${Math.min(total, (page + 1) * PAGE)} of ${total.toLocaleString("en")}`;
+  place.append(step("«", 0, "First page"), step("‹", page - 1, "Previous page"), make("span", { text: shown, role: "status" }), step("›", page + 1, "Next page"), step("»", last, "Last page"));
+}
+
+// ---- tables that a click on a heading sorts ----
+const comparable = ({ dataset, textContent }) => (dataset.value === undefined ? textContent.toLowerCase() : Number(dataset.value));
+const compare = (a, b) => (Number.isNaN(a) ? (Number.isNaN(b) ? 0 : -1) : Number.isNaN(b) ? 1 : a < b ? -1 : a > b ? 1 : 0);
+
+function sortableHeading(heading, sort) {
+  const button = make("button", { type: "button", text: heading.textContent });
+  heading.replaceChildren(button);
+  button.addEventListener("click", () => {
+    const ascending = heading.getAttribute("aria-sort") === "descending";
+    for (const other of heading.parentElement.children) other.removeAttribute("aria-sort");
+    heading.setAttribute("aria-sort", ascending ? "ascending" : "descending");
+    sort(ascending ? 1 : -1);
+  });
+}
+
+for (const table of document.querySelectorAll("table.sortable")) {
+  [...table.tHead.rows[0].cells].forEach((heading, column) => {
+    if (table.tBodies[0].rows[0]?.cells[column].className === "number") heading.className = "number";
+    sortableHeading(heading, (sign) => {
+      const key = (row) => comparable(row.cells[column]);
+      table.tBodies[0].append(...[...table.tBodies[0].rows].sort((a, b) => sign * compare(key(a), key(b))));
+    });
+  });
+}
+
+const flagged = DATA.flags.map((flags) => flags.length > 0);
+function matches(text) {
+  const wanted = text.trim().toLowerCase();
+  return (i) => wanted === "" || DATA.samples[i].toLowerCase().includes(wanted) || DATA.flags[i].some((flag) => flag.includes(wanted));
+}

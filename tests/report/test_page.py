@@ -1,0 +1,141 @@
+"""The page as a file: complete, honest, and closed to names that try to be markup."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hpvade.report import read_results, render
+
+
+class Page(HTMLParser):
+    """Elements with their attributes, and the text of scripts."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.scripts, self.texts = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        inside = self.elements[-1][0] if self.elements else ""
+        (self.scripts if inside == "script" else self.texts).append(data)
+
+
+@pytest.fixture(scope="session")
+def text(written):
+    return (written / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def page(text):
+    return Page(text)
+
+
+@pytest.fixture(scope="session")
+def data(page):
+    return json.loads(next(s for s in page.scripts if s.lstrip().startswith("{")))
+
+
+def test_names_are_never_markup(page, hostile):
+    assert not [tag for tag, _ in page.elements if tag in ("img", "b-", "iframe")]
+    assert sum(tag == "script" for tag, _ in page.elements) == 2  # the data and ours
+    for tag, attributes in page.elements:
+        assert not [name for name in attributes if name.startswith("on")], (tag, attributes)
+    everything = " ".join(page.texts)
+    assert hostile.types[0] in everything
+    assert hostile.types[1] in everything
+
+
+def test_only_our_script_may_run_and_nothing_may_be_fetched(text, page):
+    policy = next(a["content"] for t, a in page.elements if a.get("http-equiv") == "Content-Security-Policy")
+    assert "default-src 'none'" in policy
+    script = text[text.rindex("<script>") + len("<script>") : text.rindex("</script>")]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policy
+    for tag, attributes in page.elements:
+        for name in ("src", "href", "xlink:href", "action"):
+            assert not re.match("(https?:)?//", attributes.get(name) or ""), (tag, attributes)
+
+
+def test_data_are_those_of_the_files(written, data, hostile):
+    stored = pd.read_csv(written / "fractions.tsv", sep="\t", index_col=0)
+    table = data["tables"][0]
+    assert data["samples"][0] == hostile.sample
+    assert table["types"] == list(stored)
+    shown = np.array(table["fractions"]).reshape(stored.shape) / data["scale"]
+    np.testing.assert_allclose(shown, stored, atol=5.1e-5)
+    upper = pd.read_csv(written / "fractions_upper.tsv", sep="\t", index_col=0)
+    np.testing.assert_allclose(
+        np.array(table["upper"]) / data["scale"], upper.to_numpy().ravel(), atol=5.1e-5
+    )
+    assert sorted(data["clustered"]) == list(range(30))
+    assert data["qc"][0]["name"] == "flags"
+
+
+def test_every_part_is_there_in_order(page):
+    parts = [attributes["id"] for tag, attributes in page.elements if tag == "section"]
+    assert parts == [
+        "verdict", "composition", "types", "groups", "quality", "model", "reference", "training", "methods",
+    ]  # fmt: skip
+
+
+def test_figures_follow_the_theme_and_have_text_alternatives(text):
+    figures = re.findall(r"<svg.*?</svg>", text, flags=re.DOTALL)
+    assert len(figures) >= 10
+    for figure in figures:
+        assert 'role="img" aria-label="' in figure
+        assert "var(--ink)" in figure
+        assert "#24292f" not in figure
+
+
+def test_figures_have_tables_to_download(data, written):
+    heldout = pd.read_csv(written / "model" / "heldout.tsv", sep="\t")
+    lines = data["tsv"]["predicted_versus_true"].splitlines()
+    assert len(lines) == 1 + len(heldout)
+    history = pd.read_csv(written / "history.csv")
+    assert data["tsv"]["loss"].splitlines()[0] == "epoch\ttrain_loss\tval_loss"
+    assert float(data["tsv"]["loss"].splitlines()[1].split("\t")[1]) == pytest.approx(
+        history["train_loss"][0], rel=1e-5
+    )
+
+
+def test_without_a_model_the_parts_say_so(answered):
+    (answered.parent / "trained").rename(answered.parent / "gone")
+    text = render(read_results(answered))
+    assert "--model MODEL_FOLDER" in text
+    assert "no history.csv" in text
+
+
+def test_without_groups_there_is_no_part_for_them(answered):
+    assert 'id="groups"' not in render(read_results(answered))
+
+
+def test_a_page_is_the_same_each_time(written):
+    results = read_results(written)
+    assert render(results) == render(results)
+
+
+def test_a_single_sample(results_folder):
+    for path in (*results_folder.glob("*fractions*.tsv"), results_folder / "qc.tsv"):
+        path.write_text("\n".join(path.read_text().splitlines()[:2]) + "\n")
+    (results_folder / "groups.tsv").unlink()
+    assert "In the sample" in render(read_results(results_folder))
+
+
+def test_a_table_too_long_for_a_page_is_cut_and_says_so(written, monkeypatch):
+    monkeypatch.setattr("hpvade.report._page._MOST_SAMPLES", 10)
+    text = render(read_results(written))
+    assert "first 10 of 30 samples" in text
+    data = json.loads(next(s for s in Page(text).scripts if s.lstrip().startswith("{")))
+    assert len(data["samples"]) == 10
+    assert len(data["tables"][0]["fractions"]) == 30
