@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from hpvade._warnings import HPVADEWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     import pandas as pd
@@ -69,7 +69,7 @@ class Terminal:
 
     def epoch_line(self, row: Row, last: int) -> None:
         """Print both losses of one epoch as a line."""
-        self.note(f"epoch {int(row['epoch']) + 1}/{last}  {_losses(row)}")
+        self.note(f"epoch {int(row['epoch']) + 1}/{last}  {losses_of(row)}")
 
     @contextmanager
     def training(self) -> Iterator[Callable[[Row, int], None]]:
@@ -83,7 +83,7 @@ class Terminal:
 
         def show(row: Row, last: int) -> None:
             progress.start()  # only now: reading and preparing may fail, and show lines of their own
-            progress.update(task, total=last, completed=int(row["epoch"]) + 1, losses=_losses(row))
+            progress.update(task, total=last, completed=int(row["epoch"]) + 1, losses=losses_of(row))
 
         try:
             yield show
@@ -115,7 +115,8 @@ class Terminal:
             self.note(f"Note: {message}")
 
 
-def _losses(row: Row) -> str:
+def losses_of(row: Mapping[str, float]) -> str:
+    """Return both losses and `val_r_type` of an epoch as text, without those that are not a number."""
     names = ("train_loss", "val_loss", "val_r_type")
     return "  ".join(f"{name} {row[name]:.4g}" for name in names if not math.isnan(row[name]))
 
