@@ -345,10 +345,13 @@ def test_import_is_quick_and_light():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize(
-    "command",
-    ["run", "validate", "preprocess", "simulate", "train", "deconvolve", "evaluate", "benchmark", "demo"],
-)
+COMMANDS = [
+    "run", "validate", "preprocess", "simulate", "train", "monitor", "deconvolve", "evaluate", "benchmark",
+    "demo",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example(hpv, command):
     result = hpv(command, "--help")
     assert result.code == 0

@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import tempfile
+from pathlib import Path
 
 import pytest
 
 from hpvade._errors import OutputError
-from hpvade.io import output_dir, output_file, sha256
+from hpvade._warnings import DataWarning
+from hpvade.io import PartialOutput, output_dir, output_file, partial_outputs, sha256
 
 
 def everything(folder):
@@ -128,6 +130,44 @@ def test_file_and_folder_are_not_mixed_up(tmp_path):
         pass
     with pytest.raises(OutputError, match="is a folder"), output_file(tmp_path, force=True):
         pass
+
+
+def test_a_folder_that_is_being_written_is_told_from_what_a_kill_left(tmp_path):
+    out = tmp_path / "out"
+    left = tmp_path / ".hpvade-left" / "out"
+    left.mkdir(parents=True)
+    (tmp_path / ".hpvade-left" / "out.lock").touch()
+    with output_dir(out) as folder, output_dir(tmp_path / "other"):
+        assert sorted(partial_outputs(out)) == sorted(
+            [PartialOutput(left, is_written=False), PartialOutput(folder, is_written=True)]
+        )
+    assert partial_outputs(out) == [PartialOutput(left, is_written=False)]
+    assert partial_outputs(tmp_path / "other") == []
+    assert sorted(everything(tmp_path))[-2:] == ["other", "out"]
+
+
+def test_folders_of_another_user_beside_an_output_are_passed_over(tmp_path, monkeypatch):
+    is_dir = Path.is_dir
+
+    def refuse(path):
+        if path.parent.name == ".hpvade-foreign":
+            raise PermissionError(errno.EACCES, "simulated", str(path))
+        return is_dir(path)
+
+    (tmp_path / ".hpvade-foreign").mkdir()
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    assert partial_outputs(tmp_path / "out") == []
+
+
+def test_a_file_system_without_locks_is_told_and_does_not_stop_the_run(tmp_path, monkeypatch):
+    def refuse(*_args):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.warns(DataWarning, match=f"file system of {tmp_path} has no locks"):  # noqa: SIM117
+        with output_dir(tmp_path / "out"):
+            pass
+    assert everything(tmp_path) == ["out"]
 
 
 def test_sha256_of_file_and_folder(tmp_path):

@@ -11,6 +11,7 @@ from hpvade.cli import (
     _deconvolve,
     _demo,
     _evaluate,
+    _monitor,
     _preprocess,
     _report,
     _run,
@@ -30,7 +31,8 @@ app = typer.Typer(
     epilog="Example: hpvade run reference.h5ad bulk.tsv.gz -o results",
 )
 for _module in (
-    _run, _validate, _preprocess, _simulate, _train, _deconvolve, _report, _evaluate, _benchmark, _demo,
+    _run, _validate, _preprocess, _simulate, _train, _monitor, _deconvolve, _report, _evaluate, _benchmark,
+    _demo,
 ):  # fmt: skip
     _module.register(app)
 

@@ -174,6 +174,12 @@ Strategy = Annotated[
     str,
     typer.Option("--strategy", help="How processes for several devices are started: ddp_spawn, ddp_fork."),
 ]
+TensorBoard = Annotated[
+    Path | None,
+    typer.Option(
+        "--tensorboard", metavar="LOGDIR", help="Write the losses there too, as TensorBoard reads them."
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Processor threads. Default: all.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]

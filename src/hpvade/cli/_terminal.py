@@ -16,7 +16,7 @@ from hpvade._warnings import HPVADEWarning
 from hpvade.cli._summary import summary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from hpvade.train import Row
@@ -63,7 +63,7 @@ class Terminal:
 
     def epoch_line(self, row: Row, last: int) -> None:
         """Print both losses of one epoch as a line."""
-        self.note(f"epoch {int(row['epoch']) + 1}/{last}  {_losses(row)}")
+        self.note(f"epoch {int(row['epoch']) + 1}/{last}  {losses_of(row)}")
 
     @contextmanager
     def training(self) -> Iterator[Callable[[Row, int], None]]:
@@ -77,7 +77,7 @@ class Terminal:
 
         def show(row: Row, last: int) -> None:
             progress.start()  # only now: reading and preparing may fail, and show lines of their own
-            progress.update(task, total=last, completed=int(row["epoch"]) + 1, losses=_losses(row))
+            progress.update(task, total=last, completed=int(row["epoch"]) + 1, losses=losses_of(row))
 
         try:
             yield show
@@ -109,7 +109,8 @@ class Terminal:
             self.note(f"Note: {message}")
 
 
-def _losses(row: Row) -> str:
+def losses_of(row: Mapping[str, float]) -> str:
+    """Return both losses and `val_r_type` of an epoch as text, without those that are not a number."""
     names = ("train_loss", "val_loss", "val_r_type")
     return "  ".join(f"{name} {row[name]:.4g}" for name in names if not math.isnan(row[name]))
 

@@ -15,7 +15,7 @@ from ._genes import (
 )
 from ._groups import read_groups
 from ._labels import is_missing_label
-from ._output import check_output_file, output_dir, output_file, sha256
+from ._output import PartialOutput, check_output_file, output_dir, output_file, partial_outputs, sha256
 from ._reference import read_reference
 from ._reference_file import ReferenceFile, ReferenceRun, n_cells_of, open_reference
 from ._results import read_fractions, write_fractions, write_samples, write_signature
@@ -27,6 +27,7 @@ __all__ = [
     "SYMBOL_COLUMNS",
     "BulkFile",
     "GeneMatch",
+    "PartialOutput",
     "ReferenceFile",
     "ReferenceRun",
     "check_output_file",
@@ -41,6 +42,7 @@ __all__ = [
     "open_reference",
     "output_dir",
     "output_file",
+    "partial_outputs",
     "read_bulk",
     "read_fractions",
     "read_groups",

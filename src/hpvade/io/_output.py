@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import re
 import shutil
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hpvade._errors import OutputError
+from hpvade._warnings import DataWarning, warn
 
 if TYPE_CHECKING:
     import os
@@ -23,6 +25,8 @@ _OWN_FILES = {
     "fractions_upper.tsv", "rna_fractions.tsv", "qc.tsv", "truth.tsv", "accuracy.tsv",
     "report.html", "groups.tsv", "group_tests.tsv", "hpvade_fractions_mqc.json", "hpvade_quality_mqc.json",
 }  # fmt: skip
+
+_PREFIX = ".hpvade-"  # of the temporary folders beside an output
 
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space or choose another place",
@@ -94,11 +98,65 @@ def output_dir(
             "Choose another place, or empty it yourself."
         )
         raise OutputError(msg)
-    with _workspace(final) as workspace:
+    with _workspace(final) as workspace, _locked(_lock_of(workspace, final)):
         complete = workspace / final.name
         complete.mkdir()
         yield complete
         _swap(complete, final, workspace=workspace)
+
+
+class PartialOutput(NamedTuple):
+    """An output folder that is not in its place: one that is being written, or what a killed run left."""
+
+    folder: Path
+    is_written: bool  # whether the process that writes it lives
+
+
+def partial_outputs(path: str | os.PathLike[str]) -> list[PartialOutput]:
+    """Find what `output_dir` has not moved to ``path`` yet, or never will.
+
+    Parameters
+    ----------
+    path
+        The output, as it was given to `output_dir`.
+    """
+    final = Path(path).resolve()
+    found = []
+    for workspace in final.parent.glob(f"{_PREFIX}*"):
+        with suppress(PermissionError):  # that of another user in a folder that several share
+            if (workspace / final.name).is_dir():
+                is_written = _is_locked(_lock_of(workspace, final))
+                found.append(PartialOutput(workspace / final.name, is_written))
+    return found
+
+
+def _lock_of(workspace: Path, final: Path) -> Path:
+    return workspace / f"{final.name}.lock"
+
+
+@contextmanager
+def _locked(lock: Path) -> Iterator[None]:
+    """Hold a lock, which the system lets go when the process ends, however it ends."""
+    with lock.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError as error:
+            msg = (
+                f"The file system of {lock.parent.parent} has no locks ({error.strerror}), so hpvade monitor "
+            )
+            warn(msg + "will take this run for one that was killed.", DataWarning)
+        yield
+
+
+def _is_locked(lock: Path) -> bool:
+    try:
+        with lock.open() as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:  # the run has ended just now
+        return False
+    return False
 
 
 def _files_of_levels(names: set[str]) -> set[str]:
@@ -186,7 +244,7 @@ def _workspace(final: Path) -> Iterator[Path]:
 def _make_workspace(final: Path) -> Path:
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=".hpvade-", dir=final.parent))
+        return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=final.parent))
     except OSError as error:
         reason = _REASONS.get(error.errno or 0, f"{error.strerror}; choose another place")
         msg = f"{final} cannot be written: {reason}. Nothing was left there."

@@ -131,6 +131,7 @@ class HPVADE:
         accelerator: str = "auto",
         devices: str | int = "auto",
         strategy: str = "auto",
+        tensorboard: str | Path | None = None,
         on_epoch: Callable[[Row], None] | None = None,
     ) -> bool:
         """Simulate mixtures and train; a second call goes on from where the first ended.
@@ -139,8 +140,8 @@ class HPVADE:
         ----------
         max_epochs
             Most epochs. Default: as configured.
-        accelerator, devices, strategy
-            As Lightning understands them; see `hpvade.train.fit` for several devices.
+        accelerator, devices, strategy, tensorboard
+            As for `hpvade.train.TrainerOptions`.
         on_epoch
             Called with each new row of `history`.
 
@@ -155,7 +156,7 @@ class HPVADE:
         """
         config = self.config.updated({} if max_epochs is None else {"train": {"max_epochs": max_epochs}})
         self.calibration = None  # also after a second Ctrl-C, what was measured holds for no other weights
-        training = train_network(
+        self.history, interrupted, self.training_fractions, self.calibration, self.heldout = train_network(
             self.network,
             self._prepared,
             profiles=self.profiles,
@@ -168,10 +169,9 @@ class HPVADE:
             accelerator=accelerator,
             devices=devices,
             strategy=strategy,
+            tensorboard=tensorboard,
         )
-        self.history, self.training_fractions = training.history, training.fractions
-        self.calibration, self.heldout = training.calibration, training.heldout
-        return not training.interrupted
+        return not interrupted
 
     def deconvolve(self, bulk: AnnData) -> Deconvolution:
         """Estimate fractions of bulk samples, with intervals.

@@ -50,7 +50,7 @@ def train_network(
     seed: int,
     earlier: pd.DataFrame,
     on_epoch: Callable[[Row], None] | None,
-    **hardware: Any,  # noqa: ANN401 - accelerator, devices, strategy, as Lightning understands them
+    **options: Any,  # noqa: ANN401 - of `TrainerOptions`
 ) -> Training:
     """Simulate mixtures, train on them, calibrate on those of held-out cells, and try out on others of them.
 
@@ -61,7 +61,8 @@ def train_network(
     HPVADEError
         There is no prepared reference, as in a model that was loaded without one.
     """
-    from hpvade.train import MixtureData, SplitData, fit  # noqa: PLC0415 - Lightning takes seconds to import
+    # Lightning takes seconds to import.
+    from hpvade.train import MixtureData, SplitData, TrainerOptions, fit  # noqa: PLC0415
 
     if prepared is None:
         msg = "A loaded model has no reference to train on. Load it with HPVADE.load(folder, reference=…)."
@@ -79,7 +80,7 @@ def train_network(
         seed=seed,
         earlier=earlier,
         on_epoch=on_epoch,
-        **hardware,
+        options=TrainerOptions(**options),
     )
     rng = child_rng(seed, "calibration")
     tested: dict[str, Any] = {

@@ -65,7 +65,7 @@ def tables(results: Results) -> list[PageTable]:
     command = [PurePath(run["command"][0]).name, *run["command"][1:]]
     facts = [
         ["command", shlex.join(command)],
-        ["finished", run["finished"]],
+        ["started", run["started"]],
         ["format of the bulk table", bulk.get("format", "made in memory")],
         ["orientation", bulk.get("orientation", "samples x genes")],
         ["unit", f"{bulk['unit']} ({bulk.get('unit_given_or_detected', 'given')})"],

@@ -131,7 +131,7 @@ def _subtitle(results: Results) -> str:
         f"{n:,} sample{'s' * (n > 1)}",
         f"{n_types} cell types",
         *([f"with {', '.join(names)}"] if names else []),
-        results.run["finished"][:10],
+        results.run["started"][:10],
     ]
     return " · ".join(parts)
 

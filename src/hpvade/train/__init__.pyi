@@ -1,10 +1,13 @@
-from ._callbacks import HISTORY_COLUMNS as HISTORY_COLUMNS
-from ._callbacks import Row as Row
 from ._config import TrainConfig as TrainConfig
+from ._config import TrainerOptions as TrainerOptions
 from ._data import Batches as Batches
 from ._data import MixtureData as MixtureData
 from ._data import SplitData as SplitData
 from ._fit import TrainingResult as TrainingResult
 from ._fit import fit as fit
+from ._history import HISTORY_COLUMNS as HISTORY_COLUMNS
+from ._history import MONITOR as MONITOR
+from ._history import Row as Row
 from ._plan import TrainingPlan as TrainingPlan
 from ._plan import check_finite as check_finite
+from ._tensorboard import check_tensorboard as check_tensorboard

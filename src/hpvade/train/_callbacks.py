@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import lightning
 
-from hpvade.nn import LossTerms
+from hpvade.train._history import HISTORY_COLUMNS, MONITOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,22 +14,12 @@ if TYPE_CHECKING:
     import torch
 
     from hpvade.nn import HPVADENetwork
+    from hpvade.train._history import Row
     from hpvade.train._plan import TrainingPlan
-
-MONITOR = "val_loss_prop"
-HISTORY_COLUMNS = (
-    "epoch",
-    "train_loss",
-    "val_loss",
-    *(f"{phase}_{term}" for phase in ("train", "val") for term in LossTerms._fields[1:]),
-    "val_r_type",
-)
-
-Row = dict[str, float]
 
 
 class HistoryCallback(lightning.Callback):
-    """Collect one row of all losses per epoch.
+    """Collect one row of all losses per epoch, and tell it to the trainer's loggers.
 
     Parameters
     ----------
@@ -49,6 +39,9 @@ class HistoryCallback(lightning.Callback):
         logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
         epoch = self.first_epoch + trainer.current_epoch
         self.rows.append({"epoch": epoch} | {name: logged[name] for name in HISTORY_COLUMNS[1:]})
+        for logger in trainer.loggers:
+            logger.log_metrics({name: logged[name] for name in HISTORY_COLUMNS[1:]}, step=epoch)
+            logger.save()  # what writes it lags behind otherwise
         if self.on_epoch is not None:
             self.on_epoch(self.rows[-1])
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class TrainConfig(BaseModel):
@@ -32,3 +38,24 @@ class TrainConfig(BaseModel):
     learning_rate: float = Field(default=3e-3, gt=0)
     signature_rate: float = Field(default=0.01, ge=0)
     weight_decay: float = Field(default=1e-4, ge=0)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainerOptions:
+    """On what to train, and what to tell meanwhile: nothing of the model depends on it.
+
+    Attributes
+    ----------
+    accelerator, devices, strategy
+        As Lightning understands them, but ``devices="auto"`` is one device, and with several
+        ``strategy="auto"`` is ``"ddp_spawn"``: a process for each, which share every batch. The program must
+        then have a main guard, and Ctrl-C ends training at once. Others start processes in the same way:
+        ``"ddp_fork"``, ``"ddp_notebook"``.
+    tensorboard
+        Folder for TensorBoard, which gets each row of the history as its epoch ends.
+    """
+
+    accelerator: str = "auto"
+    devices: str | int = "auto"
+    strategy: str = "auto"
+    tensorboard: str | Path | None = None

@@ -11,7 +11,7 @@ import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import lightning
 import pandas as pd
@@ -20,9 +20,12 @@ from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from hpvade._errors import InputError
-from hpvade.train._callbacks import HISTORY_COLUMNS, MONITOR, BestWeights, HistoryCallback, Row, StopOnRequest
+from hpvade.train._callbacks import BestWeights, HistoryCallback, StopOnRequest
+from hpvade.train._config import TrainerOptions
+from hpvade.train._history import HISTORY_COLUMNS, MONITOR, Row
 from hpvade.train._plan import TrainingPlan
 from hpvade.train._processes import HandOver, is_alone
+from hpvade.train._tensorboard import tensorboard_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,9 +58,7 @@ def fit(
     config: TrainConfig,
     weights: LossWeights,
     seed: int,
-    accelerator: str = "auto",
-    devices: str | int = "auto",
-    strategy: str = "auto",
+    options: TrainerOptions | None = None,
     earlier: pd.DataFrame | None = None,
     on_epoch: Callable[[Row], None] | None = None,
 ) -> TrainingResult:
@@ -76,11 +77,8 @@ def fit(
         Settings.
     seed
         Seed of dropout and latent samples. The global random state is left as it was.
-    accelerator, devices, strategy
-        As Lightning understands them, but ``devices="auto"`` is one device, and with several
-        ``strategy="auto"`` is ``"ddp_spawn"``: a process for each, which share every batch. The program must
-        then have a main guard, and Ctrl-C ends training at once. Others start processes in the same way:
-        ``"ddp_fork"``, ``"ddp_notebook"``.
+    options
+        Hardware and TensorBoard.
     earlier
         History of earlier runs, when training goes on: epochs are numbered on from it, and the weights that
         the network has now stay unless an epoch beats the best of it.
@@ -92,12 +90,14 @@ def fit(
     NonFiniteLossError
         A loss term became NaN or infinite.
     InputError
-        The machine has no such accelerator or devices, or the strategy is another one.
+        The machine has no such accelerator or devices, the strategy is another one, or TensorBoard cannot be
+        written.
     """
+    options = options or TrainerOptions()
     if earlier is None:
         earlier = pd.DataFrame(columns=list(HISTORY_COLUMNS))
     data.first_epoch = len(earlier)
-    alone = is_alone(devices, strategy=strategy)
+    alone = is_alone(options.devices, strategy=options.strategy)
     history = HistoryCallback(first_epoch=len(earlier), on_epoch=on_epoch if alone else None)
     best = BestWeights(network, best=float(earlier[MONITOR].min()) if len(earlier) else math.inf)
     stop = StopOnRequest()
@@ -111,10 +111,10 @@ def fit(
         torch.manual_seed(seed)
         hand_over = HandOver(history, best, seed=seed, path=Path(folder) / "trained.pt")
         trainer = _make_trainer(
+            options,
+            alone=alone,
+            first_epoch=len(earlier),
             max_epochs=config.max_epochs,
-            accelerator=accelerator,
-            devices=1 if alone else devices,
-            strategy="ddp_spawn" if strategy == "auto" and not alone else strategy,
             callbacks=[history, best, early, stop, *([] if alone else [hand_over])],
         )
         try:
@@ -134,23 +134,34 @@ def fit(
     return TrainingResult(whole, stop.requested)
 
 
-def _make_trainer(*, accelerator: str, devices: str | int, **settings: Any) -> lightning.Trainer:  # noqa: ANN401
+def _make_trainer(
+    options: TrainerOptions,
+    *,
+    alone: bool,
+    first_epoch: int,
+    max_epochs: int,
+    callbacks: list[lightning.Callback],
+) -> lightning.Trainer:
+    folder = options.tensorboard
+    logger = False if folder is None else tensorboard_logger(folder, first_epoch=first_epoch)
     try:
         return lightning.Trainer(
-            accelerator=accelerator,
-            devices=devices,
-            logger=False,
+            max_epochs=max_epochs,
+            callbacks=callbacks,
+            accelerator=options.accelerator,
+            devices=1 if alone else options.devices,
+            strategy="ddp_spawn" if options.strategy == "auto" and not alone else options.strategy,
+            logger=logger,
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
             reload_dataloaders_every_n_epochs=1,
-            **settings,
         )
     except (MisconfigurationException, ValueError, TypeError) as error:
         msg = (
-            f"Training cannot use accelerator '{accelerator}' with devices '{devices}' on this machine: "
-            f"{str(error).splitlines()[0]} Use --accelerator auto --devices auto."
+            f"Training cannot use accelerator '{options.accelerator}' with devices '{options.devices}' on "
+            f"this machine: {str(error).splitlines()[0]} Use --accelerator auto --devices auto."
         )
         raise InputError(msg) from error
 

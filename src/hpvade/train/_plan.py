@@ -55,7 +55,7 @@ class TrainingPlan(lightning.LightningModule):
         )
         named = {f"{phase}_{name}": value.detach() for name, value in terms._asdict().items()}
         size = len(batch.fractions)
-        self.log_dict(named, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
+        self.log_dict(named, on_step=False, on_epoch=True, batch_size=size, sync_dist=True, logger=False)
         return terms, output
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -72,7 +72,7 @@ class TrainingPlan(lightning.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log the mean per-type correlation: the number that mean collapse cannot hide from."""
         value = r_type(torch.cat(self._estimates).double().numpy(), torch.cat(self._truths).double().numpy())
-        self.log("val_r_type", float(value))
+        self.log("val_r_type", float(value), logger=False)
         self._estimates.clear()
         self._truths.clear()
 

@@ -4,12 +4,14 @@ from hpvade.workflow._blocks import Answered, Shard
 from hpvade.workflow._compare import baseline_fractions, compare_with_baselines
 from hpvade.workflow._demo import DemoData, demo_data, demo_files, train_embedded
 from hpvade.workflow._evaluate import evaluate_files
+from hpvade.workflow._monitor import TrainingWatch
 from hpvade.workflow._record import RunRecord, peak_memory_mb, set_threads
 from hpvade.workflow._reference import ReferenceOptions, load_references
 from hpvade.workflow._report import report_folder
 from hpvade.workflow._run import Extras, deconvolve_files, run_files
 from hpvade.workflow._simulate import prepare_reference, simulate_mixtures
 from hpvade.workflow._train import TrainOptions, settings_text, train_files, train_model, write_model
+from hpvade.workflow._training_state import TrainingState
 from hpvade.workflow._validate import validate_files
 from hpvade.workflow.benchmark import Benchmark, BenchmarkOptions, benchmark_files
 
@@ -23,6 +25,8 @@ __all__ = [
     "RunRecord",
     "Shard",
     "TrainOptions",
+    "TrainingState",
+    "TrainingWatch",
     "baseline_fractions",
     "benchmark_files",
     "compare_with_baselines",

@@ -13,7 +13,7 @@ from hpvade.pp import PreprocessConfig, preprocess
 from hpvade.simulate import SimulateConfig, simulate
 from hpvade.workflow._compare import compare_with_baselines
 from hpvade.workflow._deconvolve import deconvolve_bulk, write_deconvolution
-from hpvade.workflow._record import RunRecord
+from hpvade.workflow._record import RUN, RunRecord
 from hpvade.workflow._report import add_report
 from hpvade.workflow._train import TrainOptions, train_model, write_model
 
@@ -70,11 +70,14 @@ def train_embedded(
     """Train on all embedded cells; returns and writes as `train_files` does."""
     record = RunRecord(seed, on_stage)
     with output_dir(output, force=force) as folder:
+        record.keep_in(folder)
         reference = pbmc68k_reduced()
         HPVADE.setup_anndata(reference)
-        model, finished = train_model(reference, bulk=None, options=train or TrainOptions(), record=record)
+        model, finished = train_model(
+            reference, bulk=None, options=train or TrainOptions(), record=record, folder=folder
+        )
         write_model(model, folder)
-        record.write(folder / "run.json")
+        record.write(folder / RUN)
     return finished
 
 
@@ -94,14 +97,15 @@ def demo_files(
     """
     record = RunRecord(seed, on_stage)
     with output_dir(output, force=force) as folder:
+        record.keep_in(folder)
         with record.stage("read"):
             data = demo_data(seed=seed)
         model, finished = train_model(
-            data.reference, bulk=data.bulk, options=train or TrainOptions(), record=record
+            data.reference, bulk=data.bulk, options=train or TrainOptions(), record=record, folder=folder
         )
         write_model(model, folder)
         if not finished:
-            record.write(folder / "run.json")
+            record.write(folder / RUN)
             return None
         result = deconvolve_bulk(model, data.bulk, record=record)
         write_deconvolution(result, folder)
@@ -109,6 +113,6 @@ def demo_files(
         write_fractions(truth, folder / "truth.tsv")
         accuracy = compare_with_baselines(result.fractions, truth, model=model, bulk=data.bulk)
         accuracy.to_csv(folder / "accuracy.tsv", sep="\t", index_label="method", float_format="%.4f")
-        record.write(folder / "run.json")
+        record.write(folder / RUN)
     add_report(output, record=record)
     return accuracy

@@ -8,7 +8,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,13 @@ from hpvade.model import versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+RUN = "run.json"
+
+
+def time_now() -> str:
+    """Return the time now, as run.json tells it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 @dataclass(slots=True)
@@ -39,6 +46,21 @@ class RunRecord:
     decisions: dict[str, Any] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
     peaks: dict[str, int] = field(default_factory=dict)
+    epochs: dict[str, int] = field(default_factory=dict)
+    _versions: dict[str, str] = field(default_factory=versions, init=False)
+    _started: str = field(default_factory=time_now, init=False)
+    _now: dict[str, Any] = field(default_factory=dict, init=False)
+    _epoch_ends: list[float] = field(default_factory=list, init=False)
+    _kept_in: Path | None = field(default=None, init=False)
+
+    def keep_in(self, folder: Path) -> None:
+        """Write ``run.json`` into a folder, and again whenever a stage begins or an epoch ends.
+
+        Until `write` it has the entry ``now``: the stage, since when, the mean time of an epoch, and when the
+        file was written.
+        """
+        self._kept_in = folder
+        self._renew()
 
     def add_input(self, path: Path) -> None:
         """Note an input file or folder and its SHA-256."""
@@ -48,17 +70,35 @@ class RunRecord:
     def stage(self, name: str) -> Iterator[None]:
         """Time a stage, and note the most memory that was held up to its end."""
         self.on_stage(name)
+        self._now = {"stage": name, "since": time_now()}
+        self._renew()
         start = time.perf_counter()
         yield
         self.timings[name] = round(time.perf_counter() - start, 3)
         self.peaks[name] = round(peak_memory_mb())
 
+    def end_epoch(self) -> None:
+        """Note that an epoch ends now; its time counts from the end of the one before."""
+        self._epoch_ends.append(time.perf_counter())
+        if (n_timed := len(self._epoch_ends) - 1) > 0:
+            seconds = (self._epoch_ends[-1] - self._epoch_ends[0]) / n_timed
+            self._now["seconds_per_epoch"] = round(seconds, 4)
+        self._renew()
+
     def write(self, path: Path) -> None:
-        """Write the record as JSON."""
+        """Write the record of a run that is over as JSON; it is not renewed any more."""
+        self._kept_in = None
+        self._write(path, {})
+
+    def _renew(self) -> None:
+        if self._kept_in is not None:
+            self._write(self._kept_in / RUN, {"now": self._now | {"written": time_now()}})
+
+    def _write(self, path: Path, more: dict[str, Any]) -> None:
         record = {
             "command": sys.argv,
-            "finished": datetime.now().astimezone().isoformat(timespec="seconds"),
-            "versions": versions(),
+            "started": self._started,
+            "versions": self._versions,
             "seed": self.seed,
             "inputs_sha256": self.inputs,
             "decisions": self.decisions,
@@ -66,7 +106,11 @@ class RunRecord:
             "peak_memory_mb": round(peak_memory_mb()),
             "peak_memory_mb_up_to": self.peaks,
         }
-        path.write_text(json.dumps(record, indent=1) + "\n")
+        if self.epochs:
+            record["epochs"] = self.epochs
+        new = path.with_name(f"{path.name}.new")
+        new.write_text(json.dumps(record | more, indent=1) + "\n")
+        new.replace(path)  # so that nobody reads half of it
 
 
 def peak_memory_mb() -> float:

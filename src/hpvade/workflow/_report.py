@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from hpvade.io import output_file, read_fractions, read_groups
 from hpvade.metrics import check_groups, compare_groups
 from hpvade.report import GROUPS, read_results, render, write_multiqc
+from hpvade.workflow._record import RUN
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -69,5 +70,5 @@ def add_report(folder: Path, *, record: RunRecord) -> None:
     """Write the report of a run that is done, and note how long it took."""
     with record.stage("report"):
         report_folder(folder)
-    with output_file(folder / "run.json", force=True) as file:
+    with output_file(folder / RUN, force=True) as file:
         record.write(file)

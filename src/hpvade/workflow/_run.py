@@ -10,7 +10,7 @@ from hpvade.io import open_bulk, output_dir, sha256
 from hpvade.model import HPVADE, model_folder
 from hpvade.workflow._blocks import Answered, Shard, check_table, deconvolve_table
 from hpvade.workflow._deconvolve import check_expression_path, write_expression
-from hpvade.workflow._record import RunRecord
+from hpvade.workflow._record import RUN, RunRecord
 from hpvade.workflow._reference import ReferenceOptions, load_references
 from hpvade.workflow._report import add_report, keep_groups
 from hpvade.workflow._train import TrainOptions, train_model, write_model
@@ -86,7 +86,7 @@ def deconvolve_files(
                 shard=shard,
                 on_block=on_block,
             )
-            record.write(folder / "run.json")
+            record.write(folder / RUN)
         blocks = (shard or Shard()).blocks_of(samples.n_obs)
         of_shard = slice(blocks.start, blocks.stop)
         _make_extras(
@@ -120,6 +120,7 @@ def run_files(
     record = RunRecord(seed, on_stage)
     with ExitStack() as stack:
         with output_dir(output, force=force, inputs=[*references, bulk]) as folder:
+            record.keep_in(folder)
             with record.stage("read"):
                 reference = load_references(references, options=options or ReferenceOptions())
                 samples = stack.enter_context(open_bulk(bulk, unit=bulk_unit, genes=reference.var_names))
@@ -131,7 +132,7 @@ def run_files(
                 for path in [*references, bulk]:
                     record.add_input(path)
             model, finished = train_model(
-                reference, bulk=some, options=train or TrainOptions(), record=record
+                reference, bulk=some, options=train or TrainOptions(), record=record, folder=folder
             )
             write_model(model, folder)
             answered = None
@@ -144,7 +145,7 @@ def run_files(
                     model_sha256=sha256(folder / "model"),
                     record=record,
                 )
-            record.write(folder / "run.json")
+            record.write(folder / RUN)
         if answered is not None:
             every = slice(0, samples.n_obs)
             _make_extras(

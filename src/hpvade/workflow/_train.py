@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import yaml
 
 from hpvade import _keys
-from hpvade._errors import FileFormatError, InputError
+from hpvade._errors import InputError
 from hpvade.io import open_bulk, output_dir, write_signature
 from hpvade.model import HPVADE, preset_config
-from hpvade.workflow._record import RunRecord
+from hpvade.train import check_tensorboard
+from hpvade.workflow._history import HISTORY, append_epoch, read_history, write_history
+from hpvade.workflow._record import RUN, RunRecord
 from hpvade.workflow._reference import ReferenceOptions, load_references
 
 if TYPE_CHECKING:
@@ -39,6 +40,13 @@ class TrainOptions:
         As for `HPVADE.train`.
     on_epoch
         Called with each new row of the history and the number of epochs at most.
+    tensorboard
+        Folder for TensorBoard.
+
+    Raises
+    ------
+    InputError
+        TensorBoard is not installed, or cannot write there.
     """
 
     preset: Preset = "default"
@@ -47,6 +55,11 @@ class TrainOptions:
     devices: str | int = "auto"
     strategy: str = "auto"
     on_epoch: Callable[[Row, int], None] | None = None
+    tensorboard: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.tensorboard is not None:  # told before anything is read
+            check_tensorboard(self.tensorboard)
 
 
 def settings_text(preset: str, changes: dict[str, dict[str, Any]]) -> str:
@@ -60,6 +73,7 @@ def train_model(
     bulk: AnnData | None,
     options: TrainOptions,
     record: RunRecord,
+    folder: Path | None = None,
     resume_from: Path | None = None,
 ) -> tuple[HPVADE, bool]:
     """Prepare the reference and train a model on it.
@@ -74,6 +88,8 @@ def train_model(
         Preset, settings, hardware.
     record
         Takes timings and decisions.
+    folder
+        Where ``history.csv`` grows meanwhile.
     resume_from
         Folder of an earlier `train`, to go on from.
 
@@ -88,7 +104,9 @@ def train_model(
             )
         else:
             model = HPVADE.load(resume_from, reference=reference)
-            model.history = read_history(resume_from / "history.csv")
+            model.history = read_history(resume_from / HISTORY)
+            if folder is not None:
+                write_history(model.history, folder)
             _check_resumed(model, options=options, seed=record.seed)
             model.config = model.config.updated(options.changes)
     of_labels = reference.uns.get(_keys.UNS, {}).get(_keys.N_CELLS, {})
@@ -96,14 +114,28 @@ def train_model(
     record.decisions["cells_kept"] = reference.n_obs
     record.decisions["model_genes"] = len(model.data_signature.genes)
     record.decisions["cell_types"] = model.cell_types
-    last_epoch = len(model.history) + model.config.train.max_epochs
-    show = options.on_epoch
+    earlier = len(model.history)
+    settings = model.config.train
+    record.epochs = {
+        "earlier": earlier,
+        "at_most": earlier + settings.max_epochs,
+        "patience": settings.patience,
+    }
+
+    def on_epoch(row: Row) -> None:
+        if folder is not None:
+            append_epoch(row, folder)
+        record.end_epoch()
+        if options.on_epoch is not None:
+            options.on_epoch(row, record.epochs["at_most"])
+
     with record.stage("train"):
         finished = model.train(
             accelerator=options.accelerator,
             devices=options.devices,
             strategy=options.strategy,
-            on_epoch=None if show is None else lambda row: show(row, last_epoch),
+            tensorboard=options.tensorboard,
+            on_epoch=on_epoch,
         )
     model.provenance["inputs_sha256"] = dict(record.inputs)
     return model, finished
@@ -123,25 +155,10 @@ def _check_resumed(model: HPVADE, *, options: TrainOptions, seed: int) -> None:
         raise InputError(msg)
 
 
-def read_history(path: Path) -> pd.DataFrame:
-    """Read ``history.csv`` of an earlier run.
-
-    Raises
-    ------
-    FileFormatError
-        It is not there.
-    """
-    try:
-        return pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        msg = f"{path} cannot be read, so there is nothing to go on from. Train without --resume."
-        raise FileFormatError(msg) from error
-
-
 def write_model(model: HPVADE, folder: Path) -> None:
     """Write ``model/``, ``history.csv`` and ``signature.tsv.gz`` into a folder."""
     model.save(folder / "model")
-    model.history.to_csv(folder / "history.csv", index=False)
+    write_history(model.history, folder)
     write_signature(model.signature, folder / "signature.tsv.gz")
 
 
@@ -169,6 +186,7 @@ def train_files(
     record = RunRecord(seed, on_stage)
     inputs = [*references, *([] if bulk is None else [bulk])]
     with output_dir(output, force=force or resume, inputs=inputs) as folder:
+        record.keep_in(folder)
         with record.stage("read"):
             reference = load_references(references, options=options or ReferenceOptions())
             samples = None
@@ -183,8 +201,9 @@ def train_files(
             bulk=samples,
             options=train or TrainOptions(),
             record=record,
+            folder=folder,
             resume_from=output if resume else None,
         )
         write_model(model, folder)
-        record.write(folder / "run.json")
+        record.write(folder / RUN)
     return finished
