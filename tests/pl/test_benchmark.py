@@ -24,7 +24,9 @@ def table(*, seeds=(0, 1), methods=("a", "b"), references=("ref",)):
 
 
 def test_panels_rows_and_legend():
-    figure = hpvade.pl.benchmark_summary(table(references=("ref", "other")))
+    grid = hpvade.pl.benchmark_summary(table(references=("ref", "other")))
+    assert grid.shape == (2, 3)
+    figure = grid[0, 0].figure
     figure.draw_without_rendering()
     assert len(figure.axes) == 6
     titles = [axes.get_title() for axes in figure.axes[:3]]
@@ -41,8 +43,7 @@ def marks(axes):
 
 
 def test_values():
-    figure = hpvade.pl.benchmark_summary(table())
-    r, _, pooled = figure.axes
+    r, _, pooled = hpvade.pl.benchmark_summary(table())[0]
     assert len(marks(r)) == 2
     np.testing.assert_allclose([m[:, 0] for m in marks(r)], 0.85)
     np.testing.assert_allclose(marks(pooled)[0][:, 0], 0.55)
@@ -54,7 +55,7 @@ def test_values():
 def test_a_mean_over_fewer_sets_is_not_drawn():
     partial = table(seeds=(0,))
     partial = partial[~((partial["method"] == "b") & (partial["dataset"] == "two"))]
-    whole, part = marks(hpvade.pl.benchmark_summary(partial).axes[0])
+    whole, part = marks(hpvade.pl.benchmark_summary(partial)[0, 0])
     assert np.isfinite(whole).all()
     assert len(whole) == 3
     assert np.isfinite(np.ma.filled(part, np.nan)).all(axis=1).sum() == 1
@@ -63,7 +64,7 @@ def test_a_mean_over_fewer_sets_is_not_drawn():
 def test_undefined_values_and_many_methods():
     many = table(methods=tuple("abcdefghij"), seeds=(0,)).drop(columns=["ccc_lower", "ccc_upper"])
     many.loc[many["method"] == "c", "r"] = np.nan
-    hpvade.pl.benchmark_summary(many).draw_without_rendering()
+    hpvade.pl.benchmark_summary(many)[0, 0].figure.draw_without_rendering()
 
 
 @pytest.mark.parametrize(

@@ -83,21 +83,25 @@ def build_network(
     *,
     hierarchy: Hierarchy,
     trust: NDArray[np.floating] | None = None,
+    seed: int = 0,
 ) -> HPVADENetwork:
     """Make an untrained network around a signature; its input is centred when training begins.
 
-    ``trust`` of each gene, shape (n_genes,), is 1 by default.
+    ``trust`` of each gene, shape (n_genes,), is 1 by default. The first weights depend on ``seed`` alone; the
+    global random state is left as it was.
     """
     group = [hierarchy.membership(level).argmax(1) for level in hierarchy.levels]
     trust = np.ones(len(signature.genes)) if trust is None else trust
-    return HPVADENetwork(
-        torch.from_numpy(signature.cpm).float().contiguous(),
-        rna_content=torch.from_numpy(signature.rna_content).float(),
-        mean_log=torch.zeros(len(signature.genes)),
-        trust=torch.from_numpy(trust).float(),
-        config=config.network,
-        group=torch.from_numpy(np.array(group).reshape(-1, len(signature.cell_types))).long(),
-    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return HPVADENetwork(
+            torch.from_numpy(signature.cpm).float().contiguous(),
+            rna_content=torch.from_numpy(signature.rna_content).float(),
+            mean_log=torch.zeros(len(signature.genes)),
+            trust=torch.from_numpy(trust).float(),
+            config=config.network,
+            group=torch.from_numpy(np.array(group).reshape(-1, len(signature.cell_types))).long(),
+        )
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:

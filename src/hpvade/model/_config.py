@@ -16,6 +16,8 @@ from hpvade.train import TrainConfig
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from hpvade._types import Preset
+
 
 class HPVADEConfig(BaseModel):
     """One section per stage."""
@@ -98,3 +100,10 @@ def preset_config(preset: str) -> HPVADEConfig:
         msg = f"There is no preset '{preset}'. Presets: {', '.join(PRESETS)}."
         raise InputError(msg)
     return PRESETS[preset]
+
+
+def chosen_config(
+    preset: Preset, config: HPVADEConfig | Mapping[str, Mapping[str, Any]] | None
+) -> HPVADEConfig:
+    """Return a whole configuration as it is, or the preset with the changes in ``config``."""
+    return config if isinstance(config, HPVADEConfig) else preset_config(preset).updated(config or {})

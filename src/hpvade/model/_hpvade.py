@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
-import torch
 
 from hpvade import _keys
 from hpvade._errors import HPVADEError
 from hpvade.io import ALIAS_COLUMNS, GeneMatch, find_gene_match
 from hpvade.model._answer import expression_table, write_answer
 from hpvade.model._checkpoint import Checkpoint, build_network, load_checkpoint, save_checkpoint
-from hpvade.model._config import HPVADEConfig, preset_config
-from hpvade.model._prepare import check_same_reference, hierarchy_set_up, match_bulk, prepare, set_up
+from hpvade.model._config import HPVADEConfig, chosen_config
+from hpvade.model._prepare import in_log_space, match_bulk, prepare, prepare_again
 from hpvade.model._provenance import provenance_of
+from hpvade.model._setup import hierarchy_set_up, set_up, settings_set_up
 from hpvade.model._training import train_network
 from hpvade.pp import Signature, counts_to_cpm, prepared_profiles, prepared_states
-from hpvade.tl import Calibration, Deconvolution, deconvolve, deconvolve_blocks
+from hpvade.tl import Calibration, Deconvolution, Latent, deconvolve, deconvolve_blocks, latent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -70,28 +70,23 @@ class HPVADE:
         bulk: AnnData | None = None,
         seed: int = 0,
     ) -> None:
-        if not isinstance(config, HPVADEConfig):
-            config = preset_config(preset).updated(config or {})
-        self.config = config
-        setup = {"labels_key": _keys.CELL_TYPE, "donor_key": ""} | dict(reference.uns.get(_keys.UNS, {}))
-        self.settings: dict[str, Any] = {key: setup[key] for key in ("labels_key", "donor_key")}
-        self.settings |= {"preset": preset, "seed": seed}
-        self._prepared: AnnData | None = prepare(
-            reference, self.settings, config=config.preprocess, bulk=bulk
-        )
-        self.profiles = prepared_profiles(self._prepared)
-        self.states = prepared_states(self._prepared)
+        self.config = config = chosen_config(preset, config)
+        self.settings = settings_set_up(reference) | {"preset": preset, "seed": seed}
+        # None in a model that was loaded without its reference
+        self.prepared: AnnData | None = prepare(reference, self.settings, config=config.preprocess, bulk=bulk)
+        self.profiles = prepared_profiles(self.prepared)
+        self.states = prepared_states(self.prepared)
         self.hierarchy = hierarchy_set_up(reference)
-        var = self._prepared.var
+        var = self.prepared.var
         self._aliases = var[[name for name in ALIAS_COLUMNS if name in var]].astype(str)
         trust = var.loc[self.profiles.selected, _keys.TRUST].to_numpy()
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            self.network = build_network(self.data_signature, config, hierarchy=self.hierarchy, trust=trust)
+        self.network = build_network(
+            self.data_signature, config, hierarchy=self.hierarchy, trust=trust, seed=seed
+        )
         self.calibration: Calibration | None = None
         self.history, self.heldout = pd.DataFrame(), pd.DataFrame()
         self.training_fractions = np.empty((0, len(self.cell_types)), np.float32)
-        self.provenance: dict[str, Any] = provenance_of(self._prepared)
+        self.provenance: dict[str, Any] = provenance_of(self.prepared)
 
     @staticmethod
     def setup_anndata(
@@ -158,7 +153,7 @@ class HPVADE:
         self.calibration = None  # also after a second Ctrl-C, what was measured holds for no other weights
         self.history, interrupted, self.training_fractions, self.calibration, self.heldout = train_network(
             self.network,
-            self._prepared,
+            self.prepared,
             profiles=self.profiles,
             states=self.states,
             hierarchy=self.hierarchy,
@@ -242,6 +237,20 @@ class HPVADE:
             fractions = self.deconvolve(bulk.copy()).fractions
         return expression_table(self._matched(bulk), fractions, profiles=self.profiles)
 
+    def latent(self, reference: AnnData | None = None) -> Latent:
+        """Place cells and the prototypes of the cell types in the latent space of the VAE.
+
+        Cells are those of ``reference``, with raw counts in ``layers["counts"]`` and genes named as in the
+        reference of the model; by default those of the model's own.
+
+        Raises
+        ------
+        InputError
+            Counts or a gene are missing, or the model was loaded without its reference and none is given.
+        """
+        cells = in_log_space(self.prepared if reference is None else reference, self.data_signature.genes)
+        return latent(self.network, cells, cell_types=self.cell_types)
+
     def gene_names(self) -> set[str]:
         """All names that the reference's genes go by, to tell genes from samples in a bulk table."""
         return set(self._aliases.index).union(*(self._aliases[column] for column in self._aliases))
@@ -255,11 +264,6 @@ class HPVADE:
     def data_signature(self) -> Signature:
         """S and m over the model's genes as the reference shows them, before training."""
         return self.profiles.of_model()
-
-    @property
-    def prepared(self) -> AnnData | None:
-        """The prepared reference, or None for a model that was loaded without one."""
-        return self._prepared
 
     @property
     def signature(self) -> pd.DataFrame:
@@ -292,9 +296,5 @@ class HPVADE:
         model.states, model.hierarchy, model.calibration = stored.states, stored.hierarchy, stored.calibration
         model.history, model.heldout = pd.DataFrame(), stored.heldout
         model.training_fractions = np.empty((0, len(model.cell_types)), np.float32)
-        model._prepared = None
-        if reference is not None:
-            model._prepared = prepare(reference, stored.settings, config=stored.config.preprocess)
-            hierarchies = (hierarchy_set_up(reference), stored.hierarchy)
-            check_same_reference(model._prepared, stored.profiles, hierarchies=hierarchies, folder=folder)
+        model.prepared = None if reference is None else prepare_again(reference, stored, folder=folder)
         return model

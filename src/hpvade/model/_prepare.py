@@ -6,49 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
+from anndata import AnnData
 
 from hpvade import _keys
-from hpvade._errors import InputError, LabelError, absent_column
+from hpvade._errors import InputError
 from hpvade.io import match_genes
-from hpvade.pp import apply_rna_content, hierarchy_of, prepared_profiles, preprocess
+from hpvade.model._setup import hierarchy_set_up
+from hpvade.pp import counts_to_log, prepared_profiles, preprocess
 from hpvade.schema import check_bulk, check_overlap, check_reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from anndata import AnnData
-
     from hpvade.io import GeneMatch
+    from hpvade.model._checkpoint import Checkpoint
     from hpvade.pp import Hierarchy, PreprocessConfig, Profiles
-
-
-def set_up(
-    reference: AnnData,
-    labels_key: str,
-    *,
-    donor_key: str | None,
-    rna_content: Mapping[str, float] | None,
-    levels: Sequence[str],
-) -> None:
-    """Note in a reference where labels and donors are, and its RNA content; see `HPVADE.setup_anndata`."""
-    for name, key in (("labels_key", labels_key), ("donor_key", donor_key)):
-        if key is not None and key not in reference.obs:
-            raise LabelError(absent_column(key, reference.obs, option=name, place="reference.obs"))
-    if rna_content is not None:
-        apply_rna_content(reference, rna_content, labels_key=labels_key)
-    elif _keys.REFERENCE not in reference.obs:
-        reference.obs.drop(columns=_keys.RNA_WEIGHT, errors="ignore", inplace=True)
-    hierarchy_of(reference.obs, labels_key=labels_key, levels=levels)
-    setup = {"labels_key": labels_key, "donor_key": donor_key or "", "levels": list(levels)}
-    reference.uns[_keys.UNS] = dict(reference.uns.get(_keys.UNS, {})) | setup
-
-
-def hierarchy_set_up(reference: AnnData) -> Hierarchy:
-    """Read the hierarchy of the levels that were noted in a reference; without a note it has none."""
-    setup = reference.uns.get(_keys.UNS, {})
-    labels_key = setup.get("labels_key", _keys.CELL_TYPE)
-    return hierarchy_of(reference.obs, labels_key=labels_key, levels=list(setup.get("levels", [])))
 
 
 def prepare(
@@ -120,6 +94,44 @@ def match_bulk(bulk: AnnData, match: GeneMatch, *, genes: Sequence[str]) -> AnnD
     fewest = min(100, len(genes) // 2)
     check_overlap(matched, pd.Index(genes), fewest=fewest, whose="the model").raise_if_errors()
     return matched
+
+
+def in_log_space(cells: AnnData | None, genes: Sequence[str]) -> AnnData:
+    """Take cells to what the VAE reads: cells × genes, X in log space over these genes, CSR.
+
+    Raises
+    ------
+    InputError
+        There are no cells, or they have no counts, or lack a gene.
+    """
+    if cells is None:
+        msg = "The model was loaded without its reference. Give the reference, or load the model with it."
+        raise InputError(msg)
+    if _keys.COUNTS not in cells.layers:
+        msg = f"The reference has no layer '{_keys.COUNTS}' with raw counts; read_reference makes it."
+        raise InputError(msg)
+    if missing := [gene for gene in genes if gene not in cells.var_names]:
+        msg = (
+            f"The reference lacks {len(missing)} of the model's {len(genes)} genes, the first is "
+            f"'{missing[0]}'. Name genes as the reference of the model does."
+        )
+        raise InputError(msg)
+    counts = sp.csr_matrix(cells[:, list(genes)].layers[_keys.COUNTS])
+    return AnnData(counts_to_log(counts), obs=cells.obs[[]], var=pd.DataFrame(index=list(genes)))
+
+
+def prepare_again(reference: AnnData, stored: Checkpoint, *, folder: str | Path) -> AnnData:
+    """Prepare the reference of a model that was loaded from ``folder``.
+
+    Raises
+    ------
+    InputError
+        It is not the one that the model was trained on, or cannot be used.
+    """
+    prepared = prepare(reference, stored.settings, config=stored.config.preprocess)
+    hierarchies = (hierarchy_set_up(reference), stored.hierarchy)
+    check_same_reference(prepared, stored.profiles, hierarchies=hierarchies, folder=folder)
+    return prepared
 
 
 def check_same_reference(

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from hpvade._errors import InputError
+from hpvade.pl import _style
+from hpvade.pl._palette import cell_type_colors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
-# Okabe & Ito (2008): told apart with any common colour blindness; the markers tell them apart in grey.
-_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#000000")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _NEEDED = {"reference", "dataset", "method", "scope", "r", "ccc"}
 _PANEL_WIDTH = 3.4  # inches
@@ -38,7 +39,7 @@ _PANELS = (
 )
 
 
-def benchmark_summary(table: pd.DataFrame) -> Figure:
+def benchmark_summary(table: pd.DataFrame) -> NDArray[Any]:
     """Draw how well each method agrees with the truth: a row for each reference, three metrics side by side.
 
     A large mark is the mean over seeds, small ones the seeds, a line the 95 % bounds where the table has
@@ -50,6 +51,10 @@ def benchmark_summary(table: pd.DataFrame) -> Figure:
         One row for each ``reference``, ``dataset``, ``method`` and ``scope`` ("mean of types", "pooled";
         others are not drawn), and seed if there are several, with ``r`` and ``ccc`` in [-1, 1], and
         optionally ``ccc_lower`` and ``ccc_upper``: ``results.tsv`` of ``hpvade benchmark``.
+
+    Returns
+    -------
+    The axes, references × metrics, shape (n_references, 3); ``[0, 0].figure`` is the figure.
 
     Raises
     ------
@@ -64,7 +69,8 @@ def benchmark_summary(table: pd.DataFrame) -> Figure:
         msg = "The table has no row with the scope 'mean of types' or 'pooled'."
         raise InputError(msg)
     methods = list(dict.fromkeys(drawn["method"]))
-    styles = {m: (_COLORS[i % len(_COLORS)], _MARKERS[i % len(_MARKERS)]) for i, m in enumerate(methods)}
+    colors = cell_type_colors(methods)
+    styles = {name: (colors[name], _MARKERS[i % len(_MARKERS)]) for i, name in enumerate(methods)}
     references = list(dict.fromkeys(drawn["reference"]))
     parts = [drawn[drawn["reference"] == reference] for reference in references]
     heights = [_height(part, n_methods=len(methods)) for part in parts]
@@ -76,14 +82,21 @@ def benchmark_summary(table: pd.DataFrame) -> Figure:
         for axes, panel in zip(grid[row], _PANELS, strict=True):
             _draw(axes, part, panel=panel, styles=styles)
             if row == 0:
-                axes.set_title(panel.title, fontsize=10)
-        grid[row][0].set_ylabel(reference, fontsize=10, fontweight="bold")
+                axes.set_title(panel.title, color=_style.INK, fontsize=_style.TITLE_SIZE)
+        grid[row, 0].set_ylabel(reference, fontsize=_style.TITLE_SIZE, fontweight="bold")
     handles = [
         Line2D([], [], color=color, marker=marker, linestyle="", markersize=6, label=method)
         for method, (color, marker) in styles.items()
     ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(methods), 8), frameon=False)
-    return figure
+    figure.legend(
+        handles=handles,
+        loc="outside upper center",
+        ncols=min(len(methods), 8),
+        frameon=False,
+        fontsize=_style.TITLE_SIZE,
+        labelcolor=_style.INK,
+    )
+    return np.asarray(grid)
 
 
 def _height(part: pd.DataFrame, *, n_methods: int) -> float:
@@ -112,21 +125,20 @@ def _draw(axes: Axes, part: pd.DataFrame, *, panel: _Panel, styles: Mapping[str,
         if means.notna().all():  # a mean over fewer sets would not compare
             marks.append((means.mean(), len(datasets) * step + i, 52))
         x, y, size = np.array(marks).T
-        axes.scatter(x, y, s=size, color=color, marker=marker, edgecolors="white", linewidths=0.6, zorder=3)
+        axes.scatter(x, y, s=size, color=color, marker=marker, linewidths=0, zorder=3)
+    _style.dress(axes, y=axes.get_ylabel(), grid="x")
     middle = (len(styles) - 1) / 2
     axes.set_yticks(
         [k * step + middle for k in range(len(datasets) + 1)],
         [*(name.replace("_", "\n", 1) for name in datasets), _MEAN_ROW],
-        fontsize=8,
+        fontsize=_style.SMALL_SIZE,
     )
     axes.set_ylim((len(datasets) + 1) * step - 1.25, -1.25)
     for k in range(1, len(datasets) + 1):
         last = k == len(datasets)
-        axes.axhline(k * step - 1.25, color="0.4" if last else "0.88", linewidth=0.9 if last else 0.7)
-    axes.axvline(0, color="0.6", linewidth=0.8, zorder=0)
+        color, width = (_style.MUTED, 0.9) if last else (_style.GRID, 0.7)
+        axes.axhline(k * step - 1.25, color=color, linewidth=width)
+    axes.axvline(0, color=_style.MUTED, linewidth=0.8, zorder=0)
     axes.set_xlim(right=1.03)
-    axes.grid(axis="x", color="0.92", linewidth=0.7)
-    axes.set_axisbelow(True)
     axes.tick_params(axis="y", length=0)
-    axes.tick_params(axis="x", labelsize=8)
-    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["left"].set_visible(False)

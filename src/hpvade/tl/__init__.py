@@ -9,6 +9,7 @@ from hpvade.tl._estimate import Estimate, Estimator
 from hpvade.tl._expression import ALL_ALIKE, part_samples
 from hpvade.tl._fit import FractionFit
 from hpvade.tl._groups import sum_types
+from hpvade.tl._latent import Latent, latent
 from hpvade.tl._leave_out import LabelledCells, UnknownCalibration, calibrate_unknown
 from hpvade.tl._quality import FLAGS
 from hpvade.tl._result import Deconvolution
@@ -25,6 +26,7 @@ __all__ = [
     "Estimator",
     "FractionFit",
     "LabelledCells",
+    "Latent",
     "Trial",
     "TrialTables",
     "UnknownCalibration",
@@ -35,6 +37,7 @@ __all__ = [
     "deconvolve",
     "deconvolve_blocks",
     "fraction_covariance",
+    "latent",
     "part_samples",
     "sum_types",
     "try_out",

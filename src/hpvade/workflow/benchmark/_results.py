@@ -49,7 +49,7 @@ def write_results(result: Benchmark, output: Path, *, heading: str) -> None:
         partial.write_text(json.dumps({**content, "notes": list(result.notes)}, indent=1) + "\n")
     with output_file(output / "results.md", force=True) as partial:
         partial.write_text(markdown(result.table, result.summary, heading=heading, notes=result.notes))
-    figure = benchmark_summary(result.table)
+    figure = benchmark_summary(result.table)[0, 0].figure
     for ending in ("png", "svg"):
         with output_file(output / f"results.{ending}", force=True) as partial:
             figure.savefig(partial, dpi=150)
