@@ -99,3 +99,12 @@ def test_a_damaged_record_is_told(results_folder):
     (results_folder / "run.json").write_text(record[:-10])
     with pytest.raises(FileFormatError, match=r"run\.json"):
         read_results(results_folder)
+
+
+@pytest.mark.parametrize("absent", ["started", "deconvolve"])
+def test_results_of_an_earlier_version_are_told(results_folder, absent):
+    record = json.loads((results_folder / "run.json").read_text())
+    record.pop(absent, record["decisions"].pop(absent, None))
+    (results_folder / "run.json").write_text(json.dumps(record))
+    with pytest.raises(FileFormatError, match=f"lacks '{absent}': an earlier hpvade"):
+        read_results(results_folder)

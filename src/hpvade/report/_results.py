@@ -25,6 +25,17 @@ _NUMBERS = (
     *("genes_used", "gene_overlap", "reconstruction_r", "residual_sd"),
     *("unknown", "unknown_lower", "unknown_upper"),
 )
+_OF_RUN = (
+    "command",
+    "started",
+    "versions",
+    "seed",
+    "inputs_sha256",
+    "decisions",
+    "seconds",
+    "peak_memory_mb",
+)
+_OF_DECISIONS = ("bulk", "deconvolve", "genes_used")
 
 
 class Table(NamedTuple):
@@ -103,11 +114,7 @@ def read_results(folder: Path, *, model: Path | None = None) -> Results:
     if not (folder / "fractions.tsv").is_file():
         msg = f"{folder} holds no fractions.tsv. Give the output folder of hpvade run or hpvade deconvolve."
         raise FileFormatError(msg)
-    try:
-        run = json.loads((folder / "run.json").read_text())
-    except (OSError, ValueError) as error:
-        msg = f"{folder / 'run.json'} cannot be read ({error}). Make the results again."
-        raise FileFormatError(msg) from error
+    run = _read_run(folder / "run.json")
     tables = tuple(_tables(folder))
     place = _place_of_model(folder, run, given=model)
     fractions = tables[0].fractions
@@ -119,6 +126,20 @@ def read_results(folder: Path, *, model: Path | None = None) -> Results:
         history=pd.DataFrame() if place is None else _read_history(place),
         groups=read_groups(folder / GROUPS, samples=fractions.index) if (folder / GROUPS).exists() else None,
     )
+
+
+def _read_run(path: Path) -> dict[str, Any]:
+    try:
+        run: dict[str, Any] = json.loads(path.read_text())
+        absent = [name for name in _OF_RUN if name not in run]
+        absent += [name for name in _OF_DECISIONS if name not in run.get("decisions", {})]
+    except (OSError, ValueError, AttributeError) as error:
+        msg = f"{path} cannot be read ({error}). Make the results again."
+        raise FileFormatError(msg) from error
+    if absent:
+        msg = f"{path} lacks '{absent[0]}': an earlier hpvade wrote it. Make the results again."
+        raise FileFormatError(msg)
+    return run
 
 
 def _tables(folder: Path) -> Iterator[Table]:
