@@ -201,7 +201,7 @@ def test_many_samples(large, open_page, tmp_path):
     page.locator("#c-pages button", has_text="»").click()
     assert names_shown(page)[-1] == f"sample_{N_SAMPLES}"
     overview = page.locator("#c-overview svg")
-    overview.click(position={"x": overview.bounding_box()["width"] / 2, "y": 10})
+    overview.click(position={"x": overview.bounding_box()["width"] * 0.505, "y": 10})
     assert page.locator("#c-pages [role=status]").inner_text() == "1001\u20131025 of 2,000"
     table = pd.read_csv(downloaded(page, "#c-tsv", tmp_path), sep="\t", index_col=0)
     assert len(table) == N_SAMPLES

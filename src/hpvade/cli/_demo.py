@@ -48,7 +48,7 @@ def demo(
     text = (
         "Accuracy on bulk simulated, with platform effects, from cells that are not in the reference:\n\n"
         f"{accuracy.round(3).to_string(na_rep='undefined')}\n\n"
-        f"The fractions are in {output / 'fractions.tsv'}."
+        f"Look at it: {output / 'report.html'}\nResults → {output}"
     )
     # JSON has no NaN: an undefined metric is null.
     values = accuracy.astype(object).where(accuracy.notna(), None).T.to_dict()
