@@ -63,8 +63,8 @@ def latent_umap(
     Raises
     ------
     InputError
-        There are fewer than four cells or two dimensions, values are missing, there is not one label a cell,
-        or prototypes have other dimensions.
+        There are fewer than four cells or two dimensions, all cells are in one place, values are missing,
+        there is not one label a cell, or prototypes have other dimensions.
 
     References
     ----------
@@ -105,6 +105,9 @@ def _chosen(cells: pd.DataFrame, labels: Sequence[str], *, seed: int) -> tuple[p
             f"{n_latent}."
         )
         raise InputError(msg)
+    if (table == table.iloc[0]).all(axis=None):
+        msg = f"All {n_cells} cells have the same place in the latent space. There is nothing to lay out."
+        raise InputError(msg)
     of_cell = told.astype(str)
     if n_cells > _MOST_CELLS:
         some = np.sort(child_rng(seed, "latent_umap").choice(n_cells, _MOST_CELLS, replace=False))
@@ -127,8 +130,8 @@ def _lay_out(points: NDArray[np.float64], *, seed: int) -> NDArray[np.float64]:
         warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)
         import umap  # noqa: PLC0415 - compiles for seconds, and only this plot needs it
 
-    # Principal components as the start: the usual one warns where groups of cells have no common neighbours.
-    # With a seed UMAP works in one thread.
+    # Principal components as the start keep groups in place; the usual start fails, with a warning, where its
+    # solver does. With a seed UMAP works in one thread.
     n_neighbors = min(_N_NEIGHBORS, len(points) - 1)
     reducer = umap.UMAP(n_neighbors=n_neighbors, min_dist=_MIN_DIST, init="pca", random_state=seed, n_jobs=1)
     return np.asarray(reducer.fit_transform(points.astype(np.float32)), dtype=np.float64)
