@@ -118,6 +118,16 @@ axes.figure.savefig("calibration.png", dpi=100)
 """,
     ),
     Plot(
+        "group_fractions",
+        "Fractions in groups of samples",
+        "Boxes with the samples over them; `hpvade.metrics.compare_groups` makes the tests.",
+        """
+groups = (truth["NK"] > 0.1).map({True: "NK above 10%", False: "NK below"})
+axes = hpvade.pl.group_fractions(fractions, groups=groups)
+axes.figure.savefig("group_fractions.png", dpi=100)
+""",
+    ),
+    Plot(
         "signature_heatmap",
         "Signature",
         "Expression of each type's best markers in all types.",

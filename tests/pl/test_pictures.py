@@ -55,6 +55,12 @@ def test_calibration(check_picture):
     check_picture(hpvade.pl.calibration(coverage), "calibration")
 
 
+def test_group_fractions(make_fractions, check_picture):
+    fractions = make_fractions(24)
+    groups = pd.Series(["old", "young", "<middle $x$>"] * 7, index=fractions.index[:21])
+    check_picture(hpvade.pl.group_fractions(fractions, groups=groups), "group_fractions")
+
+
 def test_signature_heatmap(check_picture):
     rng = np.random.default_rng(0)
     genes = [f"GENE{i}" for i in range(60)]

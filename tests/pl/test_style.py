@@ -28,6 +28,7 @@ def draw(name, make_fractions, history, **given):
         "fraction_intervals": ((fractions,), {"cell_type": "B", "truth": fractions**2, **bounds}),
         "predicted_versus_true": ((fractions**2, fractions), {}),
         "calibration": ((pd.DataFrame({"all types": wanted - 0.1, "B": wanted}, index=wanted),), {}),
+        "group_fractions": ((fractions,), {"groups": pd.Series(["a", "b"] * 15, index=fractions.index)}),
         "signature_heatmap": ((pd.DataFrame(rng.gamma(0.4, 500, (60, 3)), columns=list("abc")),), {}),
         "loss_curves": ((history,), {}),
         "latent_umap": ((pd.DataFrame(rng.normal(size=(30, 2))),), {"labels": ["a"] * 30}),
