@@ -192,6 +192,17 @@ def test_keyboard_reaches_a_sample(written, open_page):
     assert "sample_3" in page.locator("#c-sample h3").inner_text()
 
 
+def test_keyboard_keeps_its_place(written, open_page):
+    page = open_page(written / "report.html")
+    page.locator("#c-legend button").nth(1).focus()
+    page.keyboard.press("Enter")
+    pressed = page.evaluate("document.activeElement.getAttribute('aria-pressed')")
+    assert pressed == "true"
+    page.locator("#c-pages button", has_text="\u203a").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "First page"
+
+
 def test_many_samples(large, open_page, tmp_path):
     start = time.perf_counter()
     page = open_page(large / "report.html")

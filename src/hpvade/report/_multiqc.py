@@ -22,12 +22,19 @@ MULTIQC_FILES = (_FRACTIONS, _QUALITY)
 _COLUMNS: dict[str, dict[str, Any]] = {
     "reconstruction_r": {
         "title": "hpvade r",
-        "description": "Correlation of S·r with the sample",
+        "description": "Correlation of what the fractions reconstruct with the sample, log space",
         "min": 0,
         "max": 1,
+        "format": "{:,.2f}",
     },
-    "unknown": {"title": "unknown", "description": "Share of unknown content", "min": 0, "max": 1},
-    "n_flags": {"title": "flags", "description": "Flags that hpvade raised", "format": "{:,.0f}"},
+    "unknown": {
+        "title": "Unknown",
+        "description": "Share of cells that are of no type of the reference",
+        "min": 0,
+        "max": 1,
+        "format": "{:,.2f}",
+    },
+    "n_flags": {"title": "Flags", "description": "Flags that hpvade raised", "format": "{:,.0f}"},
 }
 
 

@@ -35,7 +35,15 @@ if TYPE_CHECKING:
     from hpvade.report._results import Results, Table
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_SCRIPTS = ("core.js", "composition.js", "types.js", "quality.js")
+_SCRIPTS = (
+    "core.js",
+    "sample_card.js",
+    "composition.js",
+    "overview.js",
+    "composition_files.js",
+    "types.js",
+    "quality.js",
+)
 _SCALE = 10_000  # fractions are whole numbers of 1 / _SCALE in the page
 _MOST_SAMPLES = 20_000  # a page with more takes long to open
 _SMALLEST_SHOWN = 0.001

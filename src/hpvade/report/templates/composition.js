@@ -16,9 +16,12 @@ function compositionOrder() {
   const table = DATA.tables[composition.table];
   const n = table.types.length;
   const order = composition.sort === "clustered" ? [...DATA.clustered] : DATA.samples.map((_, i) => i);
-  if (composition.sort === "name") order.sort((a, b) => DATA.samples[a].localeCompare(DATA.samples[b], undefined, { numeric: true }));
-  if (composition.sort === "flagged") order.sort((a, b) => DATA.flags[b].length - DATA.flags[a].length || a - b);
-  if (composition.sort === "group") order.sort((a, b) => (DATA.groups[a] ?? "").localeCompare(DATA.groups[b] ?? "") || a - b);
+  if (composition.sort === "name")
+    order.sort((a, b) => DATA.samples[a].localeCompare(DATA.samples[b], undefined, { numeric: true }));
+  if (composition.sort === "flagged")
+    order.sort((a, b) => DATA.flags[b].length - DATA.flags[a].length || a - b);
+  if (composition.sort === "group")
+    order.sort((a, b) => (DATA.groups[a] ?? "").localeCompare(DATA.groups[b] ?? "") || a - b);
   if (composition.sort.startsWith("type ")) {
     const k = Number(composition.sort.slice(5));
     order.sort((a, b) => table.fractions[b * n + k] - table.fractions[a * n + k] || a - b);
@@ -29,61 +32,35 @@ function compositionOrder() {
 function barRow(i) {
   const table = DATA.tables[composition.table];
   const values = cellsOf(table, i);
-  const bar = make("div", { class: "bar", role: "img", "aria-label": table.types.map((type, k) => `${type} ${percent(values[k])}`).join(", ") });
+  const bar = make("div", {
+    class: "bar",
+    role: "img",
+    "aria-label": table.types.map((type, k) => `${type} ${percent(values[k])}`).join(", "),
+  });
   values.forEach((value, k) => {
-    if (value > 0) bar.append(make("i", { style: `width:${(100 * value) / SCALE}%;background:${table.colors[k]}`, "data-k": k }));
+    if (value > 0)
+      bar.append(
+        make("i", { style: `width:${(100 * value) / SCALE}%;background:${table.colors[k]}`, "data-k": k }),
+      );
   });
   const name = make("button", { type: "button", text: DATA.samples[i], title: DATA.samples[i] });
   name.addEventListener("click", () => showSample(i));
-  const flags = DATA.flags[i].length ? [make("span", { class: "flag", text: DATA.flags[i].length === 1 ? DATA.flags[i][0] : `${DATA.flags[i].length} flags`, title: DATA.flags[i].join(", ") })] : [];
-  return make("tr", { "data-i": i }, make("th", { scope: "row" }, name), make("td", {}, bar), make("td", {}, ...flags));
-}
-
-function showSample(i) {
-  const card = byId("c-sample");
-  const table = DATA.tables[composition.table];
-  const close = make("button", { type: "button", text: "Close" });
-  close.addEventListener("click", () => (card.hidden = true));
-  const rows = cellsOf(table, i)
-    .map((value, k) => [value, k])
-    .sort((a, b) => b[0] - a[0])
-    .map(([value, k]) => make("tr", {}, make("th", { scope: "row" }, make("i", { class: "swatch", style: `background:${table.colors[k]}` }), table.types[k]), make("td", { class: "number", text: percent(value) }), make("td", { class: "number", text: interval(table, i, k).trim() })));
-  const head = make("tr", {}, ...[table.name, "Share", table.lower ? `${Math.round(100 * DATA.level)}% interval` : ""].map((text, k) => make("th", { scope: "col", class: k ? "number" : null, text })));
-  const facts = DATA.qc.filter((column) => column.values[i] !== "" && column.name !== "flags").map((column) => `${column.name} ${column.values[i]}`);
-  card.replaceChildren(
-    make("h3", {}, make("span", { text: DATA.samples[i] }), close),
-    ...DATA.flags[i].map((flag) => make("p", {}, make("span", { class: "flag", text: flag }), ` ${DATA.meanings[flag] ?? ""}`)),
-    make("table", { class: "data" }, make("thead", {}, head), make("tbody", {}, ...rows)),
-    make("p", { class: "note", text: facts.join(" · ") }),
+  const flags = DATA.flags[i].length
+    ? [
+        make("span", {
+          class: "flag",
+          text: DATA.flags[i].length === 1 ? DATA.flags[i][0] : `${DATA.flags[i].length} flags`,
+          title: DATA.flags[i].join(", "),
+        }),
+      ]
+    : [];
+  return make(
+    "tr",
+    { "data-i": i },
+    make("th", { scope: "row" }, name),
+    make("td", {}, bar),
+    make("td", {}, ...flags),
   );
-  card.hidden = false;
-  card.scrollIntoView({ block: "nearest" });
-}
-
-// All samples in one picture: one path a type, however many samples there are.
-function overview() {
-  const place = byId("c-overview");
-  const table = DATA.tables[composition.table];
-  const { order } = composition;
-  place.hidden = order.length <= PAGE / 2;
-  if (place.hidden) return;
-  const n = table.types.length;
-  const svg = svgElement("svg", { viewBox: `0 0 ${order.length} ${SCALE}`, preserveAspectRatio: "none", role: "img", "aria-label": `All ${order.length} samples at a glance; the rows below are a page of them` });
-  const base = new Float64Array(order.length);
-  table.types.forEach((_, k) => {
-    let top = "";
-    let back = "";
-    order.forEach((i, x) => {
-      const lower = SCALE - base[x];
-      base[x] += table.fractions[i * n + k];
-      top += `${x ? "L" : "M"}${x} ${SCALE - base[x]}H${x + 1}`;
-      back = `L${x + 1} ${lower}H${x}${back}`;
-    });
-    svg.append(svgElement("path", { d: `${top}${back}Z`, fill: table.colors[k] }));
-  });
-  const first = composition.page * PAGE;
-  svg.append(svgElement("rect", { x: first, y: 0, width: Math.min(PAGE, order.length - first), height: SCALE, fill: "none", stroke: "var(--ink)", "stroke-width": 2, "vector-effect": "non-scaling-stroke" }));
-  place.replaceChildren(svg);
 }
 
 function drawComposition() {
@@ -92,19 +69,41 @@ function drawComposition() {
   composition.page = Math.max(0, Math.min(composition.page, Math.ceil(order.length / PAGE) - 1));
   const start = all ? 0 : composition.page * PAGE;
   const shown = all ? order : order.slice(start, start + PAGE);
-  byId("c-rows").replaceChildren(...(shown.length ? shown.map(barRow) : [make("tr", {}, make("td", { colspan: 3, text: "No sample fits." }))]));
-  showPages(byId("c-pages"), { page: composition.page, total: order.length, all, go: (page) => { composition.page = page; drawComposition(); } });
+  byId("c-rows").replaceChildren(
+    ...(shown.length
+      ? shown.map(barRow)
+      : [make("tr", {}, make("td", { colspan: 3, text: "No sample fits." }))]),
+  );
+  showPages(byId("c-pages"), {
+    page: composition.page,
+    total: order.length,
+    all,
+    go: (page) => {
+      composition.page = page;
+      drawComposition();
+    },
+  });
   overview();
 }
 
 function drawLegend() {
   const table = DATA.tables[composition.table];
   const chosen = composition.sort;
-  byId("c-legend").replaceChildren(...table.types.map((type, k) => {
-    const button = make("button", { type: "button", "aria-pressed": String(chosen === `type ${k}`), title: `Sort by ${type}` }, make("i", { class: "swatch", style: `background:${table.colors[k]}` }), type);
-    button.addEventListener("click", () => sortBy(composition.sort === `type ${k}` ? "given" : `type ${k}`));
-    return button;
-  }));
+  byId("c-legend").replaceChildren(
+    ...table.types.map((type, k) => {
+      const button = make(
+        "button",
+        { type: "button", "aria-pressed": String(chosen === `type ${k}`), title: `Sort by ${type}` },
+        make("i", { class: "swatch", style: `background:${table.colors[k]}` }),
+        type,
+      );
+      button.addEventListener("click", () => {
+        sortBy(composition.sort === `type ${k}` ? "given" : `type ${k}`);
+        byId("c-legend").children[k].focus(); // the button that was pressed has been made anew
+      });
+      return button;
+    }),
+  );
 }
 
 function sortBy(value) {
@@ -115,13 +114,21 @@ function sortBy(value) {
 }
 
 function fillSorts() {
-  const options = [["given", "order of the table"], ["clustered", "clustering"], ["name", "name"], ["flagged", "flags"]];
+  const options = [
+    ["given", "order of the table"],
+    ["clustered", "clustering"],
+    ["name", "name"],
+    ["flagged", "flags"],
+  ];
   if (DATA.groups) options.push(["group", "group"]);
   DATA.tables[composition.table].types.forEach((type, k) => options.push([`type ${k}`, type]));
   byId("c-sort").replaceChildren(...options.map(([value, text]) => make("option", { value, text })));
 }
 
-fillSelect(byId("c-table"), DATA.tables.map((table) => table.name));
+fillSelect(
+  byId("c-table"),
+  DATA.tables.map((table) => table.name),
+);
 byId("c-table").addEventListener("change", ({ target }) => {
   composition.table = Number(target.value);
   fillSorts();
@@ -129,61 +136,33 @@ byId("c-table").addEventListener("change", ({ target }) => {
   sortBy(composition.sort.startsWith("type ") ? "given" : composition.sort);
 });
 byId("c-sort").addEventListener("change", ({ target }) => sortBy(target.value));
-byId("c-find").addEventListener("input", after(120, () => { composition.page = 0; drawComposition(); }));
-byId("c-overview").addEventListener("click", (event) => {
-  const box = event.currentTarget.getBoundingClientRect();
-  composition.page = Math.floor(((event.clientX - box.left) / box.width) * composition.order.length / PAGE);
-  drawComposition();
-});
+byId("c-find").addEventListener(
+  "input",
+  after(120, () => {
+    composition.page = 0;
+    drawComposition();
+  }),
+);
 byId("c-rows").addEventListener("mousemove", (event) => {
   const row = event.target.closest("tr[data-i]");
   if (!row || !event.target.dataset.k) return hideTip();
   const table = DATA.tables[composition.table];
   const [i, k] = [Number(row.dataset.i), Number(event.target.dataset.k)];
-  showTip(`${DATA.samples[i]}\n${table.types[k]}: ${percent(cellsOf(table, i)[k])}${interval(table, i, k)}`, event.clientX, event.clientY);
+  showTip(
+    `${DATA.samples[i]}\n${table.types[k]}: ${percent(cellsOf(table, i)[k])}${interval(table, i, k)}`,
+    event.clientX,
+    event.clientY,
+  );
 });
 byId("c-rows").addEventListener("mouseleave", hideTip);
-byId("c-overview").addEventListener("mousemove", (event) => {
-  const box = event.currentTarget.getBoundingClientRect();
-  const i = composition.order[Math.floor(((event.clientX - box.left) / box.width) * composition.order.length)];
-  if (i === undefined) return;
-  const table = DATA.tables[composition.table];
-  const most = cellsOf(table, i).map((value, k) => [value, k]).sort((a, b) => b[0] - a[0]).slice(0, 3);
-  showTip([DATA.samples[i], ...most.map(([value, k]) => `${table.types[k]}: ${percent(value)}`)].join("\n"), event.clientX, event.clientY);
+addEventListener("beforeprint", () => {
+  composition.all = composition.order.length <= 500;
+  drawComposition();
 });
-byId("c-overview").addEventListener("mouseleave", hideTip);
-
-byId("c-tsv").addEventListener("click", () => {
-  const table = DATA.tables[composition.table];
-  const rows = composition.order.map((i) => [DATA.samples[i], ...cellsOf(table, i).map((value) => (value / SCALE).toFixed(4))]);
-  saveTsv(table.name.toLowerCase().replace(/[^a-z0-9]+/g, "_"), [["sample", ...table.types], ...rows]);
+addEventListener("afterprint", () => {
+  composition.all = false;
+  drawComposition();
 });
-byId("c-svg").addEventListener("click", () => {
-  const table = DATA.tables[composition.table];
-  const step = Math.max(2, Math.min(22, 12000 / composition.order.length));
-  const [left, width, height] = [180, 640, step * composition.order.length];
-  const legend = 20 * Math.ceil(table.types.length / 4) + 16;
-  const svg = svgElement("svg", { viewBox: `0 0 ${left + width + 20} ${height + legend + 10}` });
-  table.types.forEach((type, k) => {
-    const [x, y] = [left + (k % 4) * (width / 4), 8 + 20 * Math.floor(k / 4)];
-    svg.append(svgElement("rect", { x, y, width: 11, height: 11, fill: table.colors[k] }), svgElement("text", { x: x + 16, y: y + 10, "font-size": 11, fill: "var(--ink)" }, type));
-  });
-  composition.order.forEach((i, row) => {
-    const y = legend + row * step;
-    if (step > 9) svg.append(svgElement("text", { x: left - 8, y: y + step * 0.7, "font-size": Math.min(12, step - 3), "text-anchor": "end", fill: "var(--ink)" }, DATA.samples[i]));
-    let x = left;
-    cellsOf(table, i).forEach((value, k) => {
-      const w = (width * value) / SCALE;
-      if (value > 0) svg.append(svgElement("rect", { x: x.toFixed(2), y: y.toFixed(2), width: w.toFixed(2), height: (step > 6 ? step - 3 : step).toFixed(2), fill: table.colors[k] }));
-      x += w;
-    });
-  });
-  byId("c-overview").append(svg); // in the page, so that its variables have values
-  saveSvg("composition", svg);
-  svg.remove();
-});
-addEventListener("beforeprint", () => { composition.all = composition.order.length <= 500; drawComposition(); });
-addEventListener("afterprint", () => { composition.all = false; drawComposition(); });
 
 fillSorts();
 byId("c-sort").value = "given";

@@ -48,7 +48,12 @@ function save(name, text, type) {
 }
 
 const saveTsv = (name, rows) =>
-  save(`${name}.tsv`, rows.map((row) => row.map((v) => String(v ?? "").replace(/[\t\r\n]+/g, " ")).join("\t")).join("\n") + "\n", "text/tab-separated-values");
+  save(
+    `${name}.tsv`,
+    rows.map((row) => row.map((v) => String(v ?? "").replace(/[\t\r\n]+/g, " ")).join("\t")).join("\n") +
+      "\n",
+    "text/tab-separated-values",
+  );
 
 // An SVG on its own has no stylesheet: what the page's variables give is written into it, on the page's paper.
 function saveSvg(name, source) {
@@ -67,7 +72,9 @@ function saveSvg(name, source) {
   copy.setAttribute("width", width);
   copy.setAttribute("height", height);
   copy.setAttribute("font-family", "Arial, Helvetica, sans-serif");
-  copy.prepend(svgElement("rect", { width, height, fill: getComputedStyle(byId("verdict")).backgroundColor }));
+  copy.prepend(
+    svgElement("rect", { width, height, fill: getComputedStyle(byId("verdict")).backgroundColor }),
+  );
   save(`${name}.svg`, new XMLSerializer().serializeToString(copy), "image/svg+xml");
 }
 
@@ -79,7 +86,10 @@ document.addEventListener("click", (event) => {
   if (tsv) save(`${tsv}.tsv`, DATA.tsv[tsv], "text/tab-separated-values");
   if (table) {
     const rows = [...document.querySelector(`table[data-name="${table}"]`).rows];
-    saveTsv(table, rows.map((row) => [...row.cells].map((cell) => cell.dataset.value ?? cell.textContent.trim())));
+    saveTsv(
+      table,
+      rows.map((row) => [...row.cells].map((cell) => cell.dataset.value ?? cell.textContent.trim())),
+    );
   }
   if (copy) {
     const range = document.createRange();
@@ -120,17 +130,36 @@ function showPages(place, { page, total, go, all }) {
   const last = Math.max(0, Math.ceil(total / PAGE) - 1);
   if (last === 0) return;
   const step = (text, to, label) => {
-    const button = make("button", { type: "button", text, "aria-label": label, disabled: to < 0 || to > last || to === page });
-    button.addEventListener("click", () => go(to));
+    const button = make("button", {
+      type: "button",
+      text,
+      "aria-label": label,
+      disabled: to < 0 || to > last || to === page,
+    });
+    button.addEventListener("click", () => {
+      go(to);
+      const again = place.querySelector(`[aria-label="${label}"]`);
+      (again.disabled ? place.querySelector("button:enabled") : again).focus();
+    });
     return button;
   };
-  const shown = all ? `all ${total}` : `${page * PAGE + 1}–${Math.min(total, (page + 1) * PAGE)} of ${total.toLocaleString("en")}`;
-  place.append(step("«", 0, "First page"), step("‹", page - 1, "Previous page"), make("span", { text: shown, role: "status" }), step("›", page + 1, "Next page"), step("»", last, "Last page"));
+  const shown = all
+    ? `all ${total}`
+    : `${page * PAGE + 1}–${Math.min(total, (page + 1) * PAGE)} of ${total.toLocaleString("en")}`;
+  place.append(
+    step("«", 0, "First page"),
+    step("‹", page - 1, "Previous page"),
+    make("span", { text: shown, role: "status" }),
+    step("›", page + 1, "Next page"),
+    step("»", last, "Last page"),
+  );
 }
 
 // ---- tables that a click on a heading sorts ----
-const comparable = ({ dataset, textContent }) => (dataset.value === undefined ? textContent.toLowerCase() : Number(dataset.value));
-const compare = (a, b) => (Number.isNaN(a) ? (Number.isNaN(b) ? 0 : -1) : Number.isNaN(b) ? 1 : a < b ? -1 : a > b ? 1 : 0);
+const comparable = ({ dataset, textContent }) =>
+  dataset.value === undefined ? textContent.toLowerCase() : Number(dataset.value);
+const compare = (a, b) =>
+  Number.isNaN(a) ? (Number.isNaN(b) ? 0 : -1) : Number.isNaN(b) ? 1 : a < b ? -1 : a > b ? 1 : 0;
 
 function sortableHeading(heading, sort) {
   const button = make("button", { type: "button", text: heading.textContent });
@@ -156,5 +185,8 @@ for (const table of document.querySelectorAll("table.sortable")) {
 const flagged = DATA.flags.map((flags) => flags.length > 0);
 function matches(text) {
   const wanted = text.trim().toLowerCase();
-  return (i) => wanted === "" || DATA.samples[i].toLowerCase().includes(wanted) || DATA.flags[i].some((flag) => flag.includes(wanted));
+  return (i) =>
+    wanted === "" ||
+    DATA.samples[i].toLowerCase().includes(wanted) ||
+    DATA.flags[i].some((flag) => flag.includes(wanted));
 }

@@ -12,7 +12,9 @@ function drawType() {
   const table = DATA.tables[0];
   const [k, n] = [Number(byId("t-type").value), table.types.length];
   types.k = k;
-  types.order = DATA.samples.map((_, i) => i).sort((a, b) => table.fractions[b * n + k] - table.fractions[a * n + k] || a - b);
+  types.order = DATA.samples
+    .map((_, i) => i)
+    .sort((a, b) => table.fractions[b * n + k] - table.fractions[a * n + k] || a - b);
   const { value, lower, upper } = typeValues(k);
   const place = byId("t-chart");
   const width = Math.max(320, place.clientWidth);
@@ -22,24 +24,102 @@ function drawType() {
   const limit = Math.min(1, Math.ceil(highest / step) * step);
   const x = (at) => left + ((at + 0.5) / value.length) * (width - left - right);
   const y = (share) => top + (1 - share / limit) * (height - top - bottom);
-  const svg = svgElement("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${table.types[k]} in ${value.length} samples, sorted, with intervals; the values are in the card of each sample and in the TSV` });
+  const svg = svgElement("svg", {
+    viewBox: `0 0 ${width} ${height}`,
+    role: "img",
+    "aria-label": `${table.types[k]} in ${value.length} samples, sorted, with intervals; the values are in the card of each sample and in the TSV`,
+  });
   for (let share = 0; share <= limit + 1e-9; share += step) {
-    svg.append(svgElement("line", { x1: left, x2: width - right, y1: y(share), y2: y(share), stroke: "var(--grid)" }));
-    svg.append(svgElement("text", { x: left - 6, y: y(share) + 4, "text-anchor": "end", "font-size": 11, fill: "var(--muted)" }, `${Math.round(share * 1000) / 10}%`));
+    svg.append(
+      svgElement("line", { x1: left, x2: width - right, y1: y(share), y2: y(share), stroke: "var(--grid)" }),
+    );
+    svg.append(
+      svgElement(
+        "text",
+        { x: left - 6, y: y(share) + 4, "text-anchor": "end", "font-size": 11, fill: "var(--muted)" },
+        `${Math.round(share * 1000) / 10}%`,
+      ),
+    );
   }
   const color = table.colors[k];
   const few = value.length <= 150;
-  if (lower && few) lower.forEach((low, at) => svg.append(svgElement("line", { x1: x(at), x2: x(at), y1: y(low), y2: y(upper[at]), stroke: color, "stroke-width": Math.max(1, Math.min(5, 300 / value.length)), "stroke-opacity": 0.45, "stroke-linecap": "round" })));
-  if (lower && !few) svg.append(svgElement("path", { d: `M${lower.map((low, at) => `${x(at).toFixed(1)} ${y(low).toFixed(1)}`).join("L")}L${upper.map((high, at) => `${x(at).toFixed(1)} ${y(high).toFixed(1)}`).reverse().join("L")}Z`, fill: color, "fill-opacity": 0.25 }));
-  if (few) value.forEach((share, at) => svg.append(svgElement("circle", { cx: x(at), cy: y(share), r: Math.max(2, Math.min(4.5, 300 / value.length)), fill: color, stroke: "var(--paper)" })));
-  else svg.append(svgElement("path", { d: `M${value.map((share, at) => `${x(at).toFixed(1)} ${y(share).toFixed(1)}`).join("L")}`, fill: "none", stroke: color, "stroke-width": 2 }));
+  if (lower && few)
+    lower.forEach((low, at) =>
+      svg.append(
+        svgElement("line", {
+          x1: x(at),
+          x2: x(at),
+          y1: y(low),
+          y2: y(upper[at]),
+          stroke: color,
+          "stroke-width": Math.max(1, Math.min(5, 300 / value.length)),
+          "stroke-opacity": 0.45,
+          "stroke-linecap": "round",
+        }),
+      ),
+    );
+  if (lower && !few)
+    svg.append(
+      svgElement("path", {
+        d: `M${lower.map((low, at) => `${x(at).toFixed(1)} ${y(low).toFixed(1)}`).join("L")}L${upper
+          .map((high, at) => `${x(at).toFixed(1)} ${y(high).toFixed(1)}`)
+          .reverse()
+          .join("L")}Z`,
+        fill: color,
+        "fill-opacity": 0.25,
+      }),
+    );
+  if (few)
+    value.forEach((share, at) =>
+      svg.append(
+        svgElement("circle", {
+          cx: x(at),
+          cy: y(share),
+          r: Math.max(2, Math.min(4.5, 300 / value.length)),
+          fill: color,
+          stroke: "var(--paper)",
+        }),
+      ),
+    );
+  else
+    svg.append(
+      svgElement("path", {
+        d: `M${value.map((share, at) => `${x(at).toFixed(1)} ${y(share).toFixed(1)}`).join("L")}`,
+        fill: "none",
+        stroke: color,
+        "stroke-width": 2,
+      }),
+    );
   const wanted = byId("t-find").value.trim().toLowerCase();
   if (wanted) {
     types.order.forEach((i, at) => {
-      if (DATA.samples[i].toLowerCase().includes(wanted)) svg.append(svgElement("circle", { cx: x(at), cy: y(value[at]), r: 6, fill: "none", stroke: "var(--ink)", "stroke-width": 2, class: "found" }));
+      if (DATA.samples[i].toLowerCase().includes(wanted))
+        svg.append(
+          svgElement("circle", {
+            cx: x(at),
+            cy: y(value[at]),
+            r: 6,
+            fill: "none",
+            stroke: "var(--ink)",
+            "stroke-width": 2,
+            class: "found",
+          }),
+        );
     });
   }
-  svg.append(svgElement("text", { x: (left + width - right) / 2, y: height - 8, "text-anchor": "middle", "font-size": 12, fill: "var(--muted)" }, `${value.length.toLocaleString("en")} samples, from most to least ${table.types[k]}`));
+  svg.append(
+    svgElement(
+      "text",
+      {
+        x: (left + width - right) / 2,
+        y: height - 8,
+        "text-anchor": "middle",
+        "font-size": 12,
+        fill: "var(--muted)",
+      },
+      `${value.length.toLocaleString("en")} samples, from most to least ${table.types[k]}`,
+    ),
+  );
   place.replaceChildren(svg);
 }
 
@@ -48,10 +128,15 @@ byId("t-chart").addEventListener("mousemove", (event) => {
   const box = svg.getBoundingClientRect();
   const width = svg.viewBox.baseVal.width;
   const inside = ((event.clientX - box.left) / box.width) * width - chartSize.left;
-  const i = types.order[Math.floor((inside / (width - chartSize.left - chartSize.right)) * types.order.length)];
+  const i =
+    types.order[Math.floor((inside / (width - chartSize.left - chartSize.right)) * types.order.length)];
   if (i === undefined) return hideTip();
   const table = DATA.tables[0];
-  showTip(`${DATA.samples[i]}\n${table.types[types.k]}: ${percent(cellsOf(table, i)[types.k])}${interval(table, i, types.k)}`, event.clientX, event.clientY);
+  showTip(
+    `${DATA.samples[i]}\n${table.types[types.k]}: ${percent(cellsOf(table, i)[types.k])}${interval(table, i, types.k)}`,
+    event.clientX,
+    event.clientY,
+  );
 });
 byId("t-chart").addEventListener("mouseleave", hideTip);
 byId("t-type").addEventListener("change", drawType);
@@ -59,8 +144,14 @@ byId("t-find").addEventListener("input", after(120, drawType));
 byId("t-svg").addEventListener("click", () => saveSvg("cell_type", byId("t-chart").querySelector("svg")));
 byId("t-tsv").addEventListener("click", () => {
   const { value, lower, upper } = typeValues(types.k);
-  const rows = types.order.map((i, at) => [DATA.samples[i], ...[value, lower, upper].filter(Boolean).map((values) => values[at].toFixed(4))]);
-  saveTsv("cell_type", [["sample", DATA.tables[0].types[types.k], ...(lower ? ["lower", "upper"] : [])], ...rows]);
+  const rows = types.order.map((i, at) => [
+    DATA.samples[i],
+    ...[value, lower, upper].filter(Boolean).map((values) => values[at].toFixed(4)),
+  ]);
+  saveTsv("cell_type", [
+    ["sample", DATA.tables[0].types[types.k], ...(lower ? ["lower", "upper"] : [])],
+    ...rows,
+  ]);
 });
 fillSelect(byId("t-type"), DATA.tables[0].types);
 byId("t-type").value = DATA.commonest;
