@@ -183,6 +183,12 @@ def test_downloads_are_what_is_shown(written, open_page, tmp_path):
         picture = open_page(path)  # stands alone: valid, with its colours written in
         assert picture.locator("svg text").count() > 3
         assert "var(" not in path.read_text(encoding="utf-8")
+        ink = page.evaluate("getComputedStyle(document.body).color")
+        fills = picture.evaluate(
+            "[...document.querySelectorAll('text')].map((t) => getComputedStyle(t).fill)"
+        )
+        muted = page.evaluate("getComputedStyle(document.querySelector('.subtitle')).color")
+        assert set(fills) <= {ink, muted}
 
 
 def test_keyboard_reaches_a_sample(written, open_page):

@@ -52,7 +52,7 @@ def test_a_trained_model_keeps_a_trial_of_mixtures_it_has_not_seen(tmp_path, mon
     monkeypatch.setattr("hpvade.model._training.try_out", try_out)
     reference = hpvade.testing.tiny_reference()
     hpvade.HPVADE.setup_anndata(reference, labels_key="cell_type")
-    changes = {"train": {"max_epochs": 1}, "simulate": {"n_mixtures": 200, "n_heldout": 300}}
+    changes = {"train": {"max_epochs": 1}, "simulate": {"n_mixtures": 200, "n_heldout": 200}}
     model = hpvade.HPVADE(reference, preset="fast", config=changes)
     assert model.heldout.empty
     model.save(tmp_path / "untrained")
