@@ -7,6 +7,7 @@ import typer
 from hpvade import __version__
 from hpvade._errors import HPVADEError, InputError
 from hpvade.cli import (
+    _app,
     _benchmark,
     _deconvolve,
     _demo,
@@ -29,7 +30,7 @@ app = typer.Typer(
     epilog="Example: hpvade run reference.h5ad bulk.tsv.gz -o results",
 )
 for _module in (
-    _run, _validate, _preprocess, _simulate, _train, _deconvolve, _evaluate, _benchmark, _demo,
+    _run, _validate, _preprocess, _simulate, _train, _deconvolve, _evaluate, _benchmark, _demo, _app,
 ):  # fmt: skip
     _module.register(app)
 
