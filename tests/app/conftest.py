@@ -45,7 +45,7 @@ class Answer:
 class Site:
     """A server on a free port, and what is needed to talk to it as a browser does."""
 
-    most_bytes = 400_000  # of an upload
+    most_bytes = 600_000  # of an upload
 
     def __init__(self, desk, address, token):
         self.desk, self.address, self.token = desk, address, token

@@ -127,7 +127,7 @@ class TestSize:
             answer = web.getresponse()
             text = answer.read().decode()
         assert answer.status == 413
-        assert "larger than 400 kB together" in text
+        assert "larger than 600 kB together" in text
         assert "--max-upload" in text
         assert time.monotonic() - start < 2
 

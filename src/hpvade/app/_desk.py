@@ -94,7 +94,7 @@ class Desk:
         if "demo" in form.texts:
             self._change(Choices(reference=DEMO, options=options))
             return
-        there = {source.key: source for source in self.sources()}
+        there = self.sources()
         new = Choices(
             reference=self._chosen(form, "reference", there),
             bulk=self._chosen(form, "bulk", there),
@@ -107,7 +107,7 @@ class Desk:
         self._change(new)
 
     def _chosen(
-        self, form: Form, what: Literal["reference", "bulk", "label_map"], there: dict[str, Source]
+        self, form: Form, what: Literal["reference", "bulk", "label_map"], there: list[Source]
     ) -> Source | None:
         """Find what a form chooses: an upload, a file of the folder, or what was chosen before."""
         if what in form.uploads:
@@ -116,10 +116,12 @@ class Desk:
         if key in {"", "kept"}:
             before: Source | None = getattr(self.choices, what)
             return before if key == "kept" else None
-        if key not in there:
-            msg = f"'{key.partition(':')[2]}' is no longer in {self.data.name}. Choose again."
+        kinds = {"reference", "model"} if what == "reference" else {what}
+        picked = next((source for source in there if source.key == key and source.kind in kinds), None)
+        if picked is None:
+            msg = f"'{key.partition(':')[2]}' is not, or no longer, in {self.data.name}. Choose again."
             raise Refusal(msg)
-        return there[key]
+        return picked
 
     def _change(self, new: Choices) -> None:
         old, self.choices = self.choices, new

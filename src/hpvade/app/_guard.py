@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import secrets
 import socket
@@ -104,21 +105,22 @@ class Guard:
             return
         request = Request(scope)
         send = _with_headers(send)
+        most = self.most_bytes + _FORM if scope["path"] == UPLOAD else _SMALL
+        body = Body(receive, most, refusal=self._too_large())
+        answer: ASGIApp = self.app
         try:
             self._check_host(request)
             if "token" in request.query_params:
-                answer: ASGIApp = self._let_in(request)
+                answer = self._let_in(request)
             else:
                 self._check_token(request)
                 self._check_origin(request)
-                most = self.most_bytes + _FORM if scope["path"] == UPLOAD else _SMALL
                 self._check_length(request, most)
-                answer, receive = self.app, self._counted(receive, most)
         except Refusal as refusal:
             if "expect" not in request.headers:  # else the body is still to come, and will not
-                await drain(receive)
+                await body.drain()
             answer = self.refuse(request, refusal)
-        await answer(scope, receive, send)
+        await answer(scope, body, send)
 
     def _check_host(self, request: Request) -> None:
         host = request.headers.get("host", "")
@@ -168,20 +170,6 @@ class Guard:
         if int(request.headers.get("content-length", 0)) > most:
             raise self._too_large()
 
-    def _counted(self, receive: Receive, most: int) -> Receive:
-        """Count what really comes: the length that was told may be wrong, or missing."""
-        received = 0
-
-        async def counted() -> Message:
-            nonlocal received
-            message = await receive()
-            before, received = received, received + len(message.get("body", b""))
-            if before <= most < received:
-                raise self._too_large()
-            return message
-
-        return counted
-
     def _too_large(self) -> Refusal:
         msg = (
             f"The files are larger than {size_text(self.most_bytes)} together, so they were not taken. Start "
@@ -190,12 +178,39 @@ class Guard:
         return Refusal(msg, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
-async def drain(receive: Receive) -> None:
-    """Take the rest of a body for a while: a browser that is still sending would not see the answer."""
-    with anyio.move_on_after(_DRAINED):
-        message: Message = {"more_body": True}
-        while message.get("more_body", False):
-            message = await receive()
+class Body:
+    """The body of a request as it comes: counted, because the length that was told may be wrong or missing.
+
+    Parameters
+    ----------
+    receive
+        Gives the next piece.
+    most
+        Bytes that may come.
+    refusal
+        Raised, once, when more have come.
+    """
+
+    def __init__(self, receive: Receive, most: int, *, refusal: Refusal) -> None:
+        self._receive, self._most, self._refusal = receive, most, refusal
+        self._received = 0
+        self._ended = False
+
+    async def __call__(self) -> Message:
+        """Return the next piece."""
+        message = await self._receive()
+        self._ended = not message.get("more_body", False)
+        before, self._received = self._received, self._received + len(message.get("body", b""))
+        if before <= self._most < self._received:
+            raise self._refusal
+        return message
+
+    async def drain(self) -> None:
+        """Take the rest for a while: a browser that is still sending would not see the answer."""
+        with anyio.move_on_after(_DRAINED):
+            while not self._ended:
+                with contextlib.suppress(Refusal):
+                    await self()
 
 
 def is_loopback(host: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import signal
 import socket
@@ -99,8 +100,9 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
     try:
         listener = socket.create_server((host, port), family=family)
     except OSError as error:
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         msg = (
-            f"The page cannot be served at {host}, port {port}: {error.strerror or error}. "
+            f"The page cannot be served at {host}, port {port}: {reason}. "
             "Give another --port; --port 0 takes any that is free."
         )
         raise InputError(msg) from error

@@ -38,9 +38,10 @@ def local_page(
     try:
         from hpvade.app import is_loopback, serve
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("hpvade"):
+        missing = (error.name or "hpvade").partition(".")[0]
+        if missing == "hpvade":
             raise
-        msg = f"The local page needs '{error.name}', which is not installed: pip install 'hp-vade[app]'."
+        msg = f"The local page needs '{missing}', which is not installed: pip install 'hp-vade[app]'."
         raise InputError(msg) from error
     if not is_loopback(host):
         terminal.note(

@@ -77,7 +77,7 @@ function follow(section) {
       live.textContent = "hpvade app does not answer. Does it still run?";
       live.classList.remove("unseen");
     }
-    window.setTimeout(once, 1000);
+    window.setTimeout(once, 500);
   }
   window.setTimeout(once, 500);
 }
