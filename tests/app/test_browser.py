@@ -145,6 +145,18 @@ def test_by_keyboard_and_without_scripts(chromium, site, tiny):
     site.post("/start-over")
 
 
+def test_too_much_without_scripts(chromium, site, tmp_path):
+    (tmp_path / "large.tsv").write_bytes(b"gene\ts\n" + b"g\t1\n" * 5_000_000)
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{site.url}/?token={site.token}")
+    page.locator("#bulk").set_input_files(tmp_path / "large.tsv")
+    button(page, "Check the files").click()
+    expect(page.get_by_role("alert")).to_contain_text("larger than 600 kB together")
+    context.close()
+    assert site.left() == []
+
+
 REPORT = """<!doctype html><body><p id="seen">not run</p><script>
 const told = [];
 try { told.push("cookie " + document.cookie); } catch { told.push("no cookie"); }
@@ -167,6 +179,8 @@ def test_a_report_runs_its_scripts_and_reaches_nothing(tab, site, tmp_path, monk
     )
     seen = tab.frame_locator("iframe").locator("#seen")
     expect(seen).to_have_text("no cookie, no parent, no network", timeout=10 * SECONDS)
+    tab.goto(f"{site.url}/report")  # nor when it is opened by itself
+    expect(tab.locator("#seen")).to_have_text("no cookie, parent , no network", timeout=10 * SECONDS)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -35,10 +36,16 @@ def page(tmp_path):
         process.communicate()
 
 
-def opened(url):
-    jar = urllib.request.HTTPCookieProcessor(CookieJar())
-    with urllib.request.build_opener(jar).open(url, timeout=10) as answer:
+def opened(url, body=None, *, jar=None):
+    """Open an address as a browser does; returns where it led to, and the page."""
+    web = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar() if jar is None else jar))
+    headers = {"origin": "/".join(url.split("/")[:3]), "content-type": "multipart/form-data; boundary=b"}
+    with web.open(urllib.request.Request(url, body, headers), timeout=10) as answer:
         return answer.url, answer.read().decode()
+
+
+def form(name, value):
+    return f'--b\r\ncontent-disposition: form-data; name="{name}"\r\n\r\n{value}\r\n--b--\r\n'.encode()
 
 
 def workers_of(process):
@@ -83,7 +90,14 @@ def test_from_start_to_end(page, tmp_path, number, code):
 
 def test_a_server_that_was_killed_takes_its_processes_along_and_the_next_cleans_up(page, tmp_path):
     process, url = page("--quiet")
-    opened(url)
+    jar = CookieJar()
+    address = opened(url, jar=jar)[0]
+    opened(f"{address}check", form("demo", 1), jar=jar)
+    while "can be used" not in (text := opened(f"{address}check", jar=jar)[1]):
+        assert "Looking at the files" in text
+        time.sleep(0.1)
+    number = re.search(r'name="check" value="(\d+)"', text)[1]
+    assert "Running" in opened(f"{address}run", form("check", number), jar=jar)[1]
     workers = workers_of(process)
     process.kill()
     _, err = process.communicate()

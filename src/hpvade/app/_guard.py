@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import secrets
 import socket
@@ -11,7 +10,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
-import anyio
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
@@ -28,7 +26,6 @@ PUBLIC = "/static/"  # files of the package; they look the same to everybody
 UPLOAD = "/check"
 _SMALL = 64 * 1024  # bytes of a request that carries no file
 _FORM = 1024 * 1024  # bytes that a form may take beside its files
-_DRAINED = 3.0  # seconds
 
 _HEADERS = {
     "content-security-policy": (
@@ -106,7 +103,6 @@ class Guard:
         request = Request(scope)
         send = _with_headers(send)
         most = self.most_bytes + _FORM if scope["path"] == UPLOAD else _SMALL
-        body = Body(receive, most, refusal=self._too_large())
         answer: ASGIApp = self.app
         try:
             self._check_host(request)
@@ -116,11 +112,10 @@ class Guard:
                 self._check_token(request)
                 self._check_origin(request)
                 self._check_length(request, most)
+                receive = self._counted(receive, most)
         except Refusal as refusal:
-            if "expect" not in request.headers:  # else the body is still to come, and will not
-                await body.drain()
             answer = self.refuse(request, refusal)
-        await answer(scope, body, send)
+        await answer(scope, receive, send)
 
     def _check_host(self, request: Request) -> None:
         host = request.headers.get("host", "")
@@ -170,47 +165,29 @@ class Guard:
         if int(request.headers.get("content-length", 0)) > most:
             raise self._too_large()
 
+    def _counted(self, receive: Receive, most: int) -> Receive:
+        """Count what really comes: the length that was told may be wrong, or missing.
+
+        Once it is too much, the server throws away what is still sent, so that a browser sees the answer.
+        """
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > most:
+                raise self._too_large()
+            return message
+
+        return counted
+
     def _too_large(self) -> Refusal:
         msg = (
             f"The files are larger than {size_text(self.most_bytes)} together, so they were not taken. Start "
             "hpvade app with a larger --max-upload, or put them into the folder of its --data and pick them."
         )
         return Refusal(msg, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-
-
-class Body:
-    """The body of a request as it comes: counted, because the length that was told may be wrong or missing.
-
-    Parameters
-    ----------
-    receive
-        Gives the next piece.
-    most
-        Bytes that may come.
-    refusal
-        Raised, once, when more have come.
-    """
-
-    def __init__(self, receive: Receive, most: int, *, refusal: Refusal) -> None:
-        self._receive, self._most, self._refusal = receive, most, refusal
-        self._received = 0
-        self._ended = False
-
-    async def __call__(self) -> Message:
-        """Return the next piece."""
-        message = await self._receive()
-        self._ended = not message.get("more_body", False)
-        before, self._received = self._received, self._received + len(message.get("body", b""))
-        if before <= self._most < self._received:
-            raise self._refusal
-        return message
-
-    async def drain(self) -> None:
-        """Take the rest for a while: a browser that is still sending would not see the answer."""
-        with anyio.move_on_after(_DRAINED):
-            while not self._ended:
-                with contextlib.suppress(Refusal):
-                    await self()
 
 
 def is_loopback(host: str) -> bool:

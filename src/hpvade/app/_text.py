@@ -100,7 +100,7 @@ class _Text:
     def feed(self, data: bytes) -> None:
         if len(self._start) < _LOOKED_AT:
             self._start += data[:_LOOKED_AT]
-        if len(data.translate(None, _CONTROL)) < len(data) or self._start.startswith(b"\x80"):
+        if len(data.translate(None, _CONTROL)) < len(data):
             raise _not_of_kind(self.name, self._start, kind="a table of plain text")
 
     def finish(self) -> None:

@@ -17,7 +17,6 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
 from hpvade.app._contents import check_h5ad, look_at, unpack_model
-from hpvade.app._guard import Body
 from hpvade.app._refusal import Refusal
 from hpvade.app._text import BeginsWith, Check, Table
 
@@ -98,9 +97,6 @@ async def receive_form(request: Request, *, folder: Path, most_bytes: int) -> Fo
         for what, upload in reader.form.uploads.items():
             await to_thread.run_sync(_look_at, what, upload, most_bytes * _UNPACKED)
         done = True
-    except Refusal:
-        await _drain(request)
-        raise
     except FormParserError as error:
         msg = "The form arrived damaged. Send it again."
         raise Refusal(msg) from error
@@ -117,12 +113,6 @@ async def receive_form(request: Request, *, folder: Path, most_bytes: int) -> Fo
         if not done:
             reader.form.discard()
     return reader.form
-
-
-async def _drain(request: Request) -> None:
-    """Take the rest of a body whose beginning was refused."""
-    if isinstance(request.receive, Body):  # as it is behind a guard
-        await request.receive.drain()
 
 
 def _look_at(what: str, upload: Upload, most_bytes: int) -> None:
