@@ -112,6 +112,7 @@ def test_a_run_that_the_system_ends_is_told(checked):
     assert "The run failed" in page
     assert "ended by the system (signal 9): perhaps memory ran out" in page
     assert "Run again" in page
+    until(lambda: len(checked.left()) == 2)  # the uploads
 
 
 def test_there_is_one_run_at_a_time(checked):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Desk:
     """Holds the choices and the jobs of one server.
 
-    All but `warm` is called from the server's one thread, so nothing here is locked.
+    All but `warm` is called from the server's one thread, so little here is locked.
 
     Parameters
     ----------
@@ -194,7 +194,13 @@ class Desk:
         if worker is None:
             msg = "hpvade app is being closed."
             raise Refusal(msg, status=HTTPStatus.SERVICE_UNAVAILABLE)
-        return Job(self._count, task, worker=worker, on_end=self.warm)
+        return Job(self._count, task, worker=worker, on_end=lambda: self._tidy(task))
+
+    def _tidy(self, task: Task) -> None:
+        """Remove what a run that failed has left, and get ready for the next task; in the job's thread."""
+        if not task.output.exists():
+            shutil.rmtree(task.output.parent, ignore_errors=True)
+        self.warm()
 
     def _end_check(self) -> None:
         if self.check is not None:

@@ -22,6 +22,8 @@ _MEANINGS: Final[Mapping[str, str]] = {
     "rna_fractions.tsv": "Fraction of the RNA that each cell type gives",
     "qc.tsv": "What to distrust, sample by sample",
     "report.html": "The report as one file that needs no network",
+    "hpvade_fractions_mqc.json": "The fractions for a report of MultiQC",
+    "hpvade_quality_mqc.json": "The quality of the samples for a report of MultiQC",
     "signature.tsv.gz": "Expression of each gene in each cell type, CPM",
     "history.csv": "Losses of each epoch of training",
     "run.json": "Versions, seed, checksums and decisions of the run",
