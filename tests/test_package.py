@@ -13,7 +13,7 @@ import hpvade
 SOURCE = Path(hpvade.__file__).parent
 PACKAGES = [
     "io", "schema", "pp", "simulate", "nn", "train", "tl", "tl.baselines", "model", "metrics",
-    "pl", "workflow", "workflow.benchmark", "datasets", "testing",
+    "pl", "workflow", "workflow.benchmark", "app", "datasets", "testing",
 ]  # fmt: skip
 
 

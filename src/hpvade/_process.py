@@ -39,7 +39,7 @@ def in_own_process(
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_answer, args=(sender, function, arguments, named))
-    with _interrupts_wait():
+    with interrupts_wait():
         process.start()
     sender.close()
     try:
@@ -60,7 +60,7 @@ def in_own_process(
 
 
 @contextmanager
-def _interrupts_wait() -> Iterator[None]:
+def interrupts_wait() -> Iterator[None]:
     """Keep Ctrl-C, which a terminal sends to all, from what is started here; it comes to us afterwards."""
     resource_tracker.ensure_running()  # multiprocessing would start it in here and then lift the mask
     previous = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])

@@ -7,6 +7,7 @@ import typer
 from hpvade import __version__
 from hpvade._errors import HPVADEError, InputError
 from hpvade.cli import (
+    _app,
     _benchmark,
     _deconvolve,
     _demo,
@@ -32,7 +33,7 @@ app = typer.Typer(
 )
 for _module in (
     _run, _validate, _preprocess, _simulate, _train, _monitor, _deconvolve, _report, _evaluate, _benchmark,
-    _demo,
+    _demo, _app,
 ):  # fmt: skip
     _module.register(app)
 

@@ -3,7 +3,7 @@
 from hpvade.model._checkpoint import Checkpoint, load_checkpoint, model_folder, save_checkpoint
 from hpvade.model._config import PRESETS, HPVADEConfig, preset_config
 from hpvade.model._hpvade import HPVADE
-from hpvade.model._prepare import prepare
+from hpvade.model._prepare import check_model_overlap, prepare
 from hpvade.model._provenance import versions
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "PRESETS",
     "Checkpoint",
     "HPVADEConfig",
+    "check_model_overlap",
     "load_checkpoint",
     "model_folder",
     "prepare",

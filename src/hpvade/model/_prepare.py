@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hpvade.io import GeneMatch
     from hpvade.model._checkpoint import Checkpoint
     from hpvade.pp import Hierarchy, PreprocessConfig, Profiles
+    from hpvade.schema import ValidationReport
 
 
 def prepare(
@@ -91,9 +92,14 @@ def match_bulk(bulk: AnnData, match: GeneMatch, *, genes: Sequence[str]) -> AnnD
     if "unit" not in bulk.uns.get(_keys.UNS, {}):  # else read_bulk has told its notes already
         values.warn()
     matched = match.renamed(bulk)
-    fewest = min(100, len(genes) // 2)
-    check_overlap(matched, pd.Index(genes), fewest=fewest, whose="the model").raise_if_errors()
+    check_model_overlap(matched, genes).raise_if_errors()
     return matched
+
+
+def check_model_overlap(matched: AnnData, genes: Sequence[str]) -> ValidationReport:
+    """Check that bulk samples, their genes named as in a model's reference, hold enough of its genes."""
+    fewest = min(100, len(genes) // 2)
+    return check_overlap(matched, pd.Index(genes), fewest=fewest, whose="the model")
 
 
 def in_log_space(cells: AnnData | None, genes: Sequence[str]) -> AnnData:

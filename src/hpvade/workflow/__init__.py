@@ -12,7 +12,7 @@ from hpvade.workflow._run import Extras, deconvolve_files, run_files
 from hpvade.workflow._simulate import prepare_reference, simulate_mixtures
 from hpvade.workflow._train import TrainOptions, settings_text, train_files, train_model, write_model
 from hpvade.workflow._training_state import TrainingState
-from hpvade.workflow._validate import validate_files
+from hpvade.workflow._validate import validate_demo, validate_files, validate_for_model
 from hpvade.workflow.benchmark import Benchmark, BenchmarkOptions, benchmark_files
 
 __all__ = [
@@ -45,6 +45,8 @@ __all__ = [
     "train_embedded",
     "train_files",
     "train_model",
+    "validate_demo",
     "validate_files",
+    "validate_for_model",
     "write_model",
 ]

@@ -5,20 +5,21 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from hpvade import _keys
 from hpvade._errors import InputError
 from hpvade._warnings import DataWarning
-from hpvade.io import match_genes, read_bulk
-from hpvade.model import preset_config
+from hpvade.io import find_gene_match, match_genes, read_bulk
+from hpvade.model import check_model_overlap, load_checkpoint, preset_config
 from hpvade.schema import Problem, ValidationReport, check_bulk, check_overlap, check_reference
+from hpvade.workflow._demo import demo_data
 from hpvade.workflow._reference import ReferenceOptions, load_references
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from anndata import AnnData
-
     from hpvade._types import BulkUnit
+    from hpvade.model import Checkpoint
 
 
 def validate_files(
@@ -52,7 +53,47 @@ def validate_files(
     return report
 
 
-def _read(read: Callable[[], Any]) -> tuple[AnnData | None, ValidationReport]:
+def validate_for_model(model_folder: Path, bulk: Path, *, bulk_unit: BulkUnit = "auto") -> ValidationReport:
+    """Read a trained model and a bulk table, and check the table and the genes they share.
+
+    What cannot be read becomes an error of the report, as in `validate_files`.
+    """
+    stored, report = _read(lambda: load_checkpoint(model_folder))
+    names = None
+    if stored is not None:
+        names = set(stored.aliases.index).union(*(stored.aliases[column] for column in stored.aliases))
+        report += _check_model(stored)
+    samples, bulk_report = _read(lambda: read_bulk(bulk, unit=bulk_unit, genes=names))
+    report += bulk_report
+    if samples is not None:
+        if stored is not None:
+            samples = find_gene_match(samples.var, stored.aliases).renamed(samples)
+            report += check_model_overlap(samples, stored.profiles.of_model().genes)
+        report += check_bulk(samples)
+    return report
+
+
+def validate_demo(*, seed: int) -> ValidationReport:
+    """Check the reference and the bulk of `demo_data`, as `validate_files` checks files."""
+    data = demo_data(seed=seed)
+    report = check_reference(data.reference, labels_key=_keys.CELL_TYPE)
+    report += check_overlap(data.bulk, data.reference.var_names)
+    return report + check_bulk(data.bulk)
+
+
+def _check_model(stored: Checkpoint) -> ValidationReport:
+    types = stored.profiles.signature.cell_types
+    facts: dict[str, object] = {
+        "model_cell_types": ", ".join(types),
+        "model_genes": len(stored.profiles.of_model().genes),
+    }
+    if stored.calibration is not None:
+        return ValidationReport(facts=facts)
+    msg = "The model was saved before it was trained. Train it, or give another."
+    return ValidationReport(errors=(Problem(InputError, msg),), facts=facts)
+
+
+def _read(read: Callable[[], Any]) -> tuple[Any, ValidationReport]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DataWarning)  # the report tells them

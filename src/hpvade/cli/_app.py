@@ -1,0 +1,58 @@
+"""``hpvade app``."""
+
+from __future__ import annotations
+
+import threading
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpvade._errors import InputError
+from hpvade.cli import _options as o
+from hpvade.cli._terminal import Terminal
+
+_MB = 1_000_000
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("app", epilog="Example: hpvade app --data my-project")(local_page)
+
+
+def local_page(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 is any that is free.")] = 8765,
+    host: Annotated[
+        str, typer.Option(help="Address; the default cannot be reached from outside.")
+    ] = "127.0.0.1",
+    data: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder whose files can be picked.")] = Path(),
+    max_upload: Annotated[
+        int, typer.Option(metavar="MB", min=1, help="Largest upload. Picked files may be larger.")
+    ] = 2_000,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")] = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Open a local web page: choose files, check, run, read the report, download."""
+    terminal = Terminal(quiet=quiet)
+    try:
+        from hpvade.app import is_loopback, serve
+    except ModuleNotFoundError as error:
+        missing = (error.name or "hpvade").partition(".")[0]
+        if missing == "hpvade":
+            raise
+        msg = f"The local page needs '{missing}', which is not installed: pip install 'hp-vade[app]'."
+        raise InputError(msg) from error
+    if not is_loopback(host):
+        terminal.note(
+            f"Warning: at {host} others on the network can reach this page, and what is sent to it is not "
+            "encrypted. On a server, rather keep the default and use ssh -L."
+        )
+
+    def ready(url: str) -> None:
+        print(url, flush=True)  # the result; without it nobody gets in
+        terminal.note("Open this address in a browser. Nothing leaves this machine. Ctrl-C ends the page.")
+        if not no_browser:  # a browser in the terminal would keep the server from answering it
+            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+
+    serve(data, host=host, port=port, most_bytes=max_upload * _MB, on_ready=ready)

@@ -1,0 +1,220 @@
+"""Checks and runs through the server, in processes of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import io
+import os
+import signal
+import time
+import zipfile
+
+import pytest
+
+from hpvade.workflow import ReferenceOptions, TrainOptions, run_files
+
+QUICK = {"preset": "fast", "max_epochs": 2}
+
+
+def until(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return found
+
+
+@pytest.fixture(scope="module")
+def files(tiny):
+    return {
+        "reference": ("my <cells>.h5ad", (tiny / "reference.h5ad").read_bytes()),
+        "bulk": ("my bulk.tsv", (tiny / "bulk.tsv").read_bytes()),
+    }
+
+
+@pytest.fixture(scope="module")
+def checked(site, files):
+    """A server where uploads were checked and can be used."""
+    site.upload(files, **QUICK)
+    assert "The files can be used" in site.wait("check").plain
+    return site
+
+
+@pytest.fixture(scope="module")
+def ran(checked):
+    """A server with the results of a run."""
+    checked.post("/run", check=checked.desk.check.number)
+    assert "6 samples done" in checked.wait("run").plain
+    return checked
+
+
+def test_problems_are_shown_and_nothing_can_be_run(site, files):
+    assert site.upload(files, labels_key="celltype").headers["location"] == "/check"
+    page = site.wait("check")
+    told = "labels_key='celltype' is not in the obs of my <cells>.h5ad. Columns: cell_type, donor."
+    assert told in page.plain
+    assert "my <cells>.h5ad" not in page.text
+    assert str(site.desk.folder) not in page.text
+    assert 'action="/run"' not in page.text
+    assert '<option value="donor">' in page.text  # to choose from
+    assert site.post("/run", check=site.desk.check.number).status == 409
+    assert site.desk.run is None
+
+
+def test_a_bulk_that_does_not_fit_is_a_problem_too(site, files):
+    other = "gene\ts1\n" + "".join(f"OTHER{i}\t{i}\n" for i in range(1, 300))
+    site.upload(files | {"bulk": ("other.tsv", other.encode())})
+    assert "The bulk holds 0 of the reference's 200 genes" in site.wait("check").plain
+
+
+def test_what_the_check_tells(checked):
+    page = checked.get("/check")
+    assert "B <img src=x onerror=alert(1)> 40" in html.unescape(page.plain)
+    assert "<img src=x" not in page.text
+    assert "tpm/cpm" in page.plain
+    assert f'name="check" value="{checked.desk.check.number}"' in page.text
+
+
+def test_a_check_from_another_window_starts_no_run(checked):
+    answer = checked.post("/run", check=checked.desk.check.number - 1)
+    assert answer.status == 409
+    assert "The choices have changed since" in answer.plain
+    assert checked.desk.run is None
+
+
+def test_a_run_is_cancelled_at_once_with_all_that_it_started(checked):
+    checked.post("/run", check=checked.desk.check.number)
+    job = checked.desk.run
+    until(lambda: job.progress.stages)
+    group = os.getpgid(job._worker._process.pid)
+    assert group != os.getpgid(0)
+    start = time.monotonic()
+    assert checked.post("/cancel").headers["location"] == "/run"
+    assert time.monotonic() - start < 3
+    with pytest.raises(ProcessLookupError):
+        os.killpg(group, 0)
+    assert not job.task.output.parent.exists()
+    page = checked.get("/run").plain
+    assert "The run was cancelled" in page
+    assert "Run again" in page
+    assert checked.get("/download").status == 404
+    assert len(checked.left()) == 2  # the uploads
+    assert checked.desk.ready
+
+
+def test_a_run_that_the_system_ends_is_told(checked):
+    checked.post("/run", check=checked.desk.check.number)
+    job = checked.desk.run
+    until(lambda: job.progress.stages)
+    os.kill(job._worker._process.pid, signal.SIGKILL)
+    page = checked.wait("run").plain
+    assert "The run failed" in page
+    assert "ended by the system (signal 9): perhaps memory ran out" in page
+    assert "Run again" in page
+    until(lambda: len(checked.left()) == 2)  # the uploads
+
+
+def test_there_is_one_run_at_a_time(checked):
+    number = checked.desk.check.number
+    assert checked.post("/run", check=number).headers["location"] == "/run"
+    job = checked.desk.run
+    assert checked.post("/run", check=number).headers["location"] == "/run"  # a double click, another window
+    assert checked.desk.run is job
+    assert checked.upload(bulk_pick="bulk:bulk.tsv").status == 409
+    assert checked.post("/start-over").status == 409
+    assert "A run is going on" in checked.get("/").plain
+    assert "Running" in checked.get("/run").plain  # also after it was loaded again
+    until(lambda: job.progress.stages)
+    part = checked.get("/progress/run")
+    assert part.headers["x-job-state"] == "running"
+    assert "Train the model" in part.plain
+    checked.post("/cancel")
+
+
+def test_progress(ran):
+    progress = ran.desk.run.progress
+    assert [stage.name for stage in progress.stages][:5] == [
+        "read", "checksums", "prepare", "train", "deconvolve",
+    ]  # fmt: skip
+    assert all(stage.seconds is not None for stage in progress.stages)
+    assert len(progress.epochs) == progress.last_epoch == 2
+    assert progress.epochs[0]["val_loss"] > progress.epochs[1]["val_loss"]
+
+
+def test_names_are_escaped_in_the_results(ran):
+    page = ran.get("/run")
+    for raw in ("<img src=x", "<script>alert", "my <cells>"):
+        assert raw not in page.text
+    assert "my <cells>.h5ad" in page.plain
+
+
+def test_the_results_are_those_of_the_command(ran, tiny, tmp_path):
+    train = TrainOptions("fast", {"train": {"max_epochs": 2}})
+    reference = tiny / "reference.h5ad"
+    run_files([reference], tiny / "bulk.tsv", tmp_path / "out", options=ReferenceOptions(), train=train)
+    for name in ("fractions.tsv", "fractions_lower.tsv", "qc.tsv", "model/weights.safetensors"):
+        assert ran.get(f"/download/{name}").content == (tmp_path / "out" / name).read_bytes()
+
+
+def test_downloads(ran):
+    with zipfile.ZipFile(io.BytesIO(ran.get("/download").content)) as archive:
+        assert archive.testzip() is None
+        names = {name.removeprefix("hpvade-results/") for name in archive.namelist()}
+        assert {"fractions.tsv", "qc.tsv", "run.json", "model/weights.safetensors"} <= names
+        fractions = archive.read("hpvade-results/fractions.tsv")
+    alone = ran.get("/download/fractions.tsv")
+    assert alone.content == fractions
+    assert alone.headers["content-disposition"] == 'attachment; filename="fractions.tsv"'
+    assert ran.get("/download/..%2Flock").status == 404
+    assert ran.get(f"/download/{ran.desk.folder}/lock").status == 404
+
+
+@contextlib.contextmanager
+def report_in(folder, text):
+    """Have a report among the results for a while."""
+    path = folder / "report.html"
+    before = path.read_bytes() if path.exists() else None
+    path.write_text(text)
+    try:
+        yield
+    finally:
+        path.unlink() if before is None else path.write_bytes(before)
+
+
+def test_the_report_is_shut_in(ran):
+    with report_in(ran.desk.results, "<p>report</p>"):
+        page = ran.get("/run").text
+        assert '<iframe src="/report"' in page
+        assert 'sandbox="allow-scripts allow-downloads"' in page
+        report = ran.get("/report")
+        assert report.text == "<p>report</p>"
+        policy = report.headers["content-security-policy"]
+        assert policy.startswith("sandbox allow-scripts allow-downloads; default-src 'none';")
+        assert "connect-src" not in policy
+        assert report.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_saved_model_from_a_zip_file(ran, files, tmp_path):
+    fractions = ran.get("/download/fractions.tsv").content
+    ran.upload({"reference": ("results.zip", ran.get("/download").content), "bulk": files["bulk"]})
+    page = ran.wait("check").plain
+    assert "The files can be used" in page
+    assert "Cell types of the model B <img src=x onerror=alert(1)>, Monocyte & co, T" in page
+    ran.post("/run", check=ran.desk.check.number)
+    assert "6 samples done" in ran.wait("run").plain
+    assert ran.get("/download/fractions.tsv").content == fractions
+    ran.post("/start-over")
+    assert ran.left() == []
+    assert ran.get("/run").status == 303
+
+
+def test_the_demo(site):
+    site.upload(demo=1, preset="fast")
+    page = site.wait("check").plain
+    assert "The files can be used" in page
+    assert "Embedded demo data" in page
+    answer = site.upload(bulk_pick="bulk:bulk.tsv")
+    assert answer.status == 400
+    assert "bulk samples of their own" in answer.plain
+    site.post("/start-over")

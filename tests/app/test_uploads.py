@@ -1,0 +1,208 @@
+"""Forms with files, sent as browsers and as nobody sends them."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import pickle
+import socket
+import time
+import zipfile
+import zlib
+
+import h5py
+import pytest
+
+TABLE = b"gene\ts1\ts2\nCD3E\t1\t2\n"
+
+
+def bomb():
+    packer = zlib.compressobj(wbits=31)
+    return b"".join(packer.compress(b"1\t" * 500_000) for _ in range(100)) + packer.flush()
+
+
+def zipped(files):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+def claims_much():
+    file = io.BytesIO()
+    with h5py.File(file, "w") as stored:
+        stored.create_dataset("X", (10**7, 10**5), "f4", chunks=(100, 100), compression="gzip")
+    return file.getvalue()
+
+
+PICKLE = pickle.dumps({"a": print})
+
+SEEN = "it looks like a Python pickle"
+NO_NAME = "is not the plain name of a file"
+NOT_SAFE = {
+    "config.json": "{}",
+    "genes.tsv": b"0" * 80_000_000,
+    "provenance.json": "{}",
+    "weights.safetensors": "",
+}
+
+HOSTILE = {
+    "a pickle called h5ad": ("reference", "cells.h5ad", PICKLE, 415, f"is not an h5ad file: {SEEN}"),
+    "a pickle called zip": ("reference", "model.zip", PICKLE, 415, f"is not a zip file: {SEEN}"),
+    "a pickle called tsv": ("bulk", "bulk.tsv", PICKLE, 415, SEEN),
+    "a pickle called tsv.gz": ("bulk", "bulk.tsv.gz", gzip.compress(PICKLE), 415, SEEN),
+    "a pickle of text": ("bulk", "bulk.tsv", b"cos\nsystem\n(S'true'\ntR.", 415, "is not a table"),
+    "a pickle called pickle": ("bulk", "bulk.pkl", PICKLE, 415, "cannot be used here. Expected a file that"),
+    "an empty file": ("reference", "cells.h5ad", b"", 415, "is not an h5ad file"),
+    "a gzip bomb": ("bulk", "bulk.tsv.gz", bomb(), 413, "would unpack to"),
+    "a gzip bomb called tsv": ("bulk", "bulk.tsv", bomb(), 413, "would unpack to"),
+    "a zip bomb": ("reference", "model.zip", zipped(NOT_SAFE), 413, "would unpack to"),
+    "a zip that leads out": (
+        "reference",
+        "model.zip",
+        zipped({"../../evil.py": "x"}),
+        415,
+        "leads out of it",
+    ),
+    "arrays without end": ("reference", "cells.h5ad", claims_much(), 413, "would unpack to 4000.0 GB"),
+    "a path": ("bulk", "../../../etc/passwd.tsv", TABLE, 400, NO_NAME),
+    "an absolute path": ("bulk", "/etc/cron.d/a.tsv", TABLE, 400, NO_NAME),
+    "a path of Windows": ("bulk", "..\\..\\a.tsv", TABLE, 400, NO_NAME),
+    "a name that hides": ("bulk", "a\u202etsv.exe.tsv", TABLE, 400, NO_NAME),
+    "a name without end": ("bulk", "a" * 300 + ".tsv", TABLE, 400, NO_NAME),
+    "a field that takes none": ("seed", "a.tsv", TABLE, 400, "No file is expected in 'seed'"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_files(site, case):
+    field, name, content, status, told = HOSTILE[case]
+    before = site.desk.choices
+    answer = site.upload({field: (name, content)})
+    assert answer.status == status
+    assert told in answer.plain
+    assert "Back to the choice of data" in answer.plain
+    assert site.upload({field: (name, content)}, {"accept": "application/json"}).message in answer.plain
+    assert site.left() == []
+    assert site.desk.choices == before
+
+
+def test_html_in_the_name_of_a_file(site):
+    name = "<img src=x onerror=alert(1)>.tsv"
+    answer = site.upload({"bulk": (name, TABLE)})
+    assert (answer.status, answer.plain.count("Choose a reference")) == (400, 1)
+    page = site.get("/")
+    assert "&lt;img src=x onerror=alert(1)&gt;.tsv" in page.text
+    assert "<img src=x" not in page.text
+    refused = site.upload({"bulk": (name[:-3] + "exe", TABLE)})
+    assert "<img src=x" not in refused.text
+    assert "&lt;img src=x" in refused.text
+    assert site.post("/start-over").status == 303
+
+
+def test_the_name_on_disk_is_made_of_plain_letters(site):
+    site.upload({"bulk": ("Käse; rm -rf $HOME (1).Tsv.GZ", gzip.compress(TABLE))})
+    (file,) = site.desk.folder.glob("*/*")
+    assert file.name == "K_se_rm_-rf_HOME_1.tsv.gz"
+    assert file.stat().st_mode & 0o077 == 0 or file.parent.stat().st_mode & 0o077 == 0
+    site.upload({"bulk": ("---.tsv", TABLE)})
+    (file,) = site.desk.folder.glob("*/*")  # the one before is gone
+    assert file.name == "---.tsv"
+    site.post("/start-over")
+    assert site.left() == []
+
+
+def test_what_is_refused_changes_nothing_of_what_was_chosen(site):
+    site.upload({"bulk": ("good.tsv", TABLE)})
+    chosen = site.desk.choices
+    assert site.upload({"bulk": ("bad.tsv", PICKLE), "label_map": ("map.tsv", TABLE)}).status == 415
+    assert site.upload({"label_map": ("map.tsv", TABLE)}, seed="minus one").status == 400
+    assert site.desk.choices == chosen
+    assert len(site.left()) == 1
+    assert site.upload(reference_pick="", bulk_pick="").status == 400
+    assert site.left() == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"seed": "-1"}, "'seed' cannot be '-1'"),
+        ({"seed": "1e3"}, "'seed' cannot be '1e3'"),
+        ({"min_cells": "1"}, "whole number from 4"),
+        ({"preset": "seed"}, "It is one of default, fast"),
+        ({"bulk_unit": "<b>"}, "'bulk_unit' cannot be '<b>'"),
+        ({"labels_key": "x" * 300}, "has 300 characters"),
+        ({"reference_pick": "reference:../../secret.h5ad"}, "is not, or no longer, in"),
+        ({"reference_pick": "bulk:bulk.tsv"}, "is not, or no longer, in"),
+        ({"note": "x" * 20_000}, "too long"),
+        ({f"field{i}": "" for i in range(50)}, "more than 40 parts"),
+    ],
+)
+def test_options_that_cannot_be(site, fields, told):
+    answer = site.upload(**fields)
+    assert answer.status == 400
+    assert told in answer.plain
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [(b"", "text/plain"), (b"x", "multipart/form-data"), (b"no form", "multipart/form-data; boundary=b")],
+)
+def test_what_is_no_form(site, body, kind):
+    assert site.ask("POST", "/check", body, content_type=kind).status == 400
+    assert site.left() == []
+
+
+def begin_upload(site):
+    """Send the first half of an upload, and keep the connection."""
+    body, kind = site.multipart({"bulk": ("slow.tsv", TABLE * 1000)}, {})
+    web = socket.create_connection(("127.0.0.1", site.address.port))
+    headers = {
+        "host": "localhost", "origin": "http://localhost", "content-type": kind, "content-length": len(body),
+    } | site.cookie  # fmt: skip
+    lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+    web.sendall(f"POST /check HTTP/1.1\r\n{''.join(lines)}\r\n".encode() + body[:10_000])
+    return web
+
+
+def until(condition):
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_an_upload_that_is_broken_off_leaves_nothing(site):
+    with begin_upload(site):
+        until(site.left)
+    until(lambda: site.left() == [])
+    until(lambda: not site.desk.uploading)
+
+
+def test_two_uploads_at_once(site):
+    with begin_upload(site):
+        until(site.left)
+        answer = site.upload({"bulk": ("b.tsv", TABLE)})
+        assert answer.status == 409
+        assert "Another upload is arriving" in answer.plain
+    until(lambda: not site.desk.uploading)
+
+
+def test_pages_that_are_not_there_yet(site):
+    site.post("/start-over")
+    assert site.get("/check").headers["location"] == "/"
+    assert site.get("/run").headers["location"] == "/check"
+    for path in ("/report", "/download", "/download/fractions.tsv", "/download/../../etc/passwd"):
+        assert site.get(path).status == 404
+    assert site.get("/static/../_server.py").status == 404
+    assert site.get("/static/%2e%2e/_server.py").status == 404
+    assert site.post("/run", check=1).status == 409
+    assert site.post("/cancel").status == 303
+
+
+def test_what_lies_in_the_folder_is_listed_by_kind(site):
+    page = site.get("/").text
+    assert 'value="reference:reference.h5ad"' in page
+    assert 'value="bulk:bulk.tsv"' in page
+    assert "notes.pdf" not in page
