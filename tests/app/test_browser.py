@@ -84,8 +84,9 @@ def test_the_whole_story(tab, site, tiny, tmp_path):
     expect(tab.get_by_text("training ends in about")).to_be_visible()
     tab.reload()
     heading(tab, "6 samples done")
+    report = tab.frame_locator("iframe")
     for name in TYPES:
-        expect(tab.locator("main")).to_contain_text(name)
+        expect(report.locator("#c-legend")).to_contain_text(name)
 
     with tab.expect_download() as download:
         tab.get_by_role("link", name="Download everything").click()

@@ -26,9 +26,9 @@ _STAGES: Final = {
     "report": "Write the report",
 }
 _STAGES_OF: Final = {
-    "reference": ("read", "checksums", "prepare", "train", "deconvolve"),
-    "model": ("read", "checksums", "deconvolve"),
-    "demo": ("read", "prepare", "train", "deconvolve"),
+    "reference": ("read", "checksums", "prepare", "train", "deconvolve", "report"),
+    "model": ("read", "checksums", "deconvolve", "report"),
+    "demo": ("read", "prepare", "train", "deconvolve", "report"),
 }
 _FACTS: Final = {
     "n_cells": "Cells",
@@ -81,7 +81,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters |= {"duration": duration_text, "percent": _percent}
+        self._environment.filters |= {"duration": duration_text}
         self._environment.globals |= {
             "desk": desk,
             "endings": {what: ",".join(endings) for what, endings in ENDINGS.items()},
@@ -170,7 +170,3 @@ def duration_text(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes:02d} min"
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
-
-
-def _percent(fraction: float) -> str:
-    return f"{fraction:.1%}"

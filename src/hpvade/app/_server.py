@@ -126,9 +126,7 @@ class _Routes:
         if job.state == "running":
             return self._page("running", **self._progress_of(job))
         if job.state == "done":
-            results = list_results(job.task.output)
-            has_report = any(result.name == REPORT for result in results)
-            return self._page("done", job=job, results=results, has_report=has_report)
+            return self._page("done", job=job, results=list_results(job.task.output))
         return self._page("ended", job=job)
 
     async def progress(self, request: Request) -> Response:

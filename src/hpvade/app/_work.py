@@ -19,12 +19,8 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from pathlib import Path
 
-    import pandas as pd
-
     from hpvade.app._choices import Choices
     from hpvade.workflow import ReferenceOptions
-
-_SHOWN = 5  # samples named for each flag
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,37 +178,17 @@ def _columns(reference: Path) -> list[str]:
 
 
 def _summary(output: Path) -> dict[str, Any]:
-    """Tell the most important of the results: mean fractions, flags, and the accuracy where it is known."""
+    """Tell what the report does not: how many samples, and the accuracy where it is known."""
     import pandas as pd  # noqa: PLC0415 - the server does not need it
 
     from hpvade.io import read_fractions  # noqa: PLC0415
 
-    fractions = read_fractions(output / "fractions.tsv")
-    qc = pd.read_csv(output / "qc.tsv", sep="\t", dtype=str, keep_default_na=False).set_index("sample")
     accuracy: list[list[Any]] = []
     if (output / "accuracy.tsv").exists():
         table = pd.read_csv(output / "accuracy.tsv", sep="\t")
         accuracy = [list(table.columns), *(list(row) for row in table.astype(object).to_numpy())]
         accuracy = [[None if isinstance(x, float) and math.isnan(x) else x for x in row] for row in accuracy]
-    mean = fractions.mean().sort_values(ascending=False)
-    return {
-        "n_samples": len(fractions),
-        "mean": [[str(name), float(value)] for name, value in mean.items()],
-        "flags": _flags(qc["flags"]),
-        "accuracy": accuracy,
-    }
-
-
-def _flags(flags: pd.Series) -> list[dict[str, Any]]:
-    from hpvade.tl import FLAGS  # noqa: PLC0415
-
-    told = []
-    for name, meaning in FLAGS.items():
-        samples = flags.index[[name in of_sample.split(";") for of_sample in flags]]
-        if len(samples):
-            shown = ", ".join(map(str, samples[:_SHOWN])) + (", …" if len(samples) > _SHOWN else "")
-            told.append({"name": name, "meaning": meaning, "n": len(samples), "samples": shown})
-    return told
+    return {"n_samples": len(read_fractions(output / "fractions.tsv")), "accuracy": accuracy}
 
 
 def _without_nan(row: dict[str, float]) -> dict[str, float | None]:
