@@ -152,7 +152,7 @@ def _tiles(results: Results, of_model: Skill | None) -> list[dict[str, str]]:
         ("Samples", f"{n:,}", f"{results.known.shape[1]} cell types"),
         ("Flagged", f"{n_flagged:,}", f"{n_flagged / n:.0%} of the samples"),
         ("Typical interval", f"±{half * 100:.1f}", "points of a fraction, median"),
-        ("Model genes found", f"{results.qc['gene_overlap'].median():.0%}", "in the bulk table"),
+        ("Genes found", f"{results.qc['gene_overlap'].median():.0%}", "of the model, in the bulk table"),
     ]
     if of_model is not None:
         tiles.append(("Skill of the model", f"{of_model.r_type:.2f}", "r per type, unseen mixtures"))
