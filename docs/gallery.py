@@ -34,16 +34,9 @@ def read(name):
     return pd.read_csv(demo / name, sep="\\t", index_col=0)
 
 
-def coverage_at(level):
-    """Deconvolve the demo's bulk with intervals of a level: share of each type's that hold the truth."""
-    model.config = model.config.updated({"deconvolve": {"level": level}})
-    answer = model.deconvolve(bulk.copy())
-    return ((answer.lower <= truth) & (truth <= answer.upper)).mean()
-
-
 demo = Path("demo-results")
 model = hpvade.HPVADE.load(demo / "model")
-reference, bulk = demo_data(seed=0).reference, demo_data(seed=0).bulk
+reference = demo_data(seed=0).reference
 fractions, truth = read("fractions.tsv"), read("truth.tsv")
 bounds = {"lower": read("fractions_lower.tsv"), "upper": read("fractions_upper.tsv")}
 '''
@@ -109,11 +102,10 @@ axes.figure.savefig("predicted_versus_true_type.png", dpi=100)
     Plot(
         "calibration",
         "Calibration of intervals",
-        "How often intervals hold the truth: the bulk, of cells that the model has not seen, with platform "
-        "effects, is deconvolved once for each level.",
+        "How often intervals hold the truth, on the mixtures that a model keeps of its trial.",
         """
-coverage = pd.DataFrame({level: coverage_at(level) for level in (0.1, 0.25, 0.5, 0.75, 0.9, 0.99)})
-axes = hpvade.pl.calibration(coverage.T.assign(**{"all types": coverage.mean()}))
+coverage = hpvade.tl.coverage(model.heldout, model.calibration)
+axes = hpvade.pl.calibration(coverage)
 axes.figure.savefig("calibration.png", dpi=100)
 """,
     ),

@@ -28,6 +28,8 @@ RECONSTRUCTION_R: Final = "reconstruction_r"  # obs: Pearson r of S·r with the 
 
 UNKNOWN: Final = "unknown"  # obs: share of cells that are of no type of the reference
 
+ALL_TYPES: Final = "all types"  # a column or a value that is of all cell types together
+
 UNS: Final = "hpvade"  # uns: settings and provenance
 
 TRAIN: Final = "train"

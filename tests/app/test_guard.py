@@ -52,7 +52,18 @@ def test_the_address_with_the_token_leads_nowhere_else(site):
 
 
 @pytest.mark.parametrize(
-    "host", ["elsewhere.org", "elsewhere.org:{port}", "127.0.0.1.elsewhere.org", "", "[::1"]
+    "host",
+    [
+        "elsewhere.org",
+        "elsewhere.org:{port}",
+        "127.0.0.1.elsewhere.org",
+        "",
+        "[::1",
+        "127.0.0.1:{port}/static/?",
+        "127.0.0.1:{port}?",
+        "me@127.0.0.1:{port}",
+        "127.0.0.1:x",
+    ],
 )
 def test_a_name_that_somebody_else_had_point_here(site, host):
     answer = site.get("/", host=host.format(port=site.address.port))

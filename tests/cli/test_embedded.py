@@ -25,7 +25,7 @@ def test_demo(hpv, tmp_path):
         "HP-VADE",
         "weighted NNLS",
         "mean training fraction",
-        str(tmp_path / "demo" / "fractions.tsv"),
+        str(tmp_path / "demo" / "report.html"),
     ):
         assert name in result.out
     accuracy = pd.read_csv(tmp_path / "demo" / "accuracy.tsv", sep="\t", index_col=0)

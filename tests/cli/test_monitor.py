@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import yaml
 
-from hpvade.cli._monitor_view import duration, sparkline
+from hpvade._duration import duration
+from hpvade.cli._monitor_view import sparkline
 from hpvade.io import partial_outputs
 from hpvade.workflow import TrainingWatch, TrainOptions, train_files
 

@@ -29,8 +29,8 @@ def test_a_column_named_group_is_taken_of_several(tmp_path):
 
 def test_samples_without_a_group_and_strangers_are_told(tmp_path):
     with pytest.warns(DataWarning) as told:
-        groups = read(tmp_path, "sample\tgroup\n1\tx\nNA\t\nc\ty\nzzz\ty\n")
-    assert groups.to_dict() == {"1": "x", "c": "y"}
+        groups = read(tmp_path, "sample\tgroup\n1\tNone\nNA\t \nc\tNA\nzzz\ty\n")
+    assert groups.to_dict() == {"1": "None", "c": "NA"}  # names, as an untreated group may have
     texts = [str(warning.message) for warning in told]
     assert any("'zzz'" in text for text in texts)
     assert any("1 of 3 samples have no group" in text for text in texts)

@@ -45,6 +45,15 @@ def test_q_is_adjusted_over_types(fractions):
     np.testing.assert_allclose(np.sort(told["q"]), np.minimum(adjusted, 1))
 
 
+def test_large_groups_cost_no_more_than_their_samples():
+    rng = np.random.default_rng(0)
+    values = pd.DataFrame({"B": rng.uniform(0, 1, 100_000)})
+    values.loc[50_000:, "B"] += 0.3
+    told = compare_groups(values, pd.Series(["x"] * 50_000 + ["y"] * 50_000)).loc["B"]
+    assert told["difference"] == pytest.approx(0.3, abs=0.02)
+    assert told["effect"] == pytest.approx(1 - 0.7**2, abs=0.01)  # 1 - 2 P(y < x) of two uniforms .3 apart
+
+
 def test_a_constant_type_has_no_test(fractions):
     fractions["none"] = 0.0
     told = compare_groups(fractions, pd.Series(["x"] * 4 + ["y"] * 5, index=NAMES))

@@ -196,6 +196,10 @@ def test_keyboard_reaches_a_sample(written, open_page):
     page.locator("#c-rows th button").nth(2).focus()
     page.keyboard.press("Enter")
     assert "sample_3" in page.locator("#c-sample h3").inner_text()
+    assert "null" not in page.locator("#c-sample").inner_text()
+    assert page.evaluate("document.activeElement.tagName") == "H3"
+    page.locator("#c-sample button").click()
+    assert page.evaluate("document.activeElement.textContent") == "sample_3"
 
 
 def test_keyboard_keeps_its_place(written, open_page):
@@ -235,7 +239,11 @@ def test_printing_shows_every_sample(written, open_page):
     page = open_page(written / "report.html", scheme="dark")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert len(names_shown(page)) == 30
+    assert page.locator("#q-table tbody tr").count() == 30
     page.emulate_media(media="print")
+    for selector in ("#c-legend button", "#q-table th button", 'table[data-name="cell_types"] th button'):
+        assert page.locator(selector).first.is_visible()  # without them bars and numbers mean nothing
+    assert not page.locator("#theme").is_visible()
     assert page.evaluate("getComputedStyle(document.querySelector('nav')).display") == "none"
     assert page.evaluate("getComputedStyle(document.body).color") == "rgb(31, 36, 48)"
     page.evaluate("dispatchEvent(new Event('afterprint'))")

@@ -6,13 +6,21 @@ import base64
 import hashlib
 import json
 import re
+import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from hpvade._warnings import DegenerateMetricWarning
+from hpvade.metrics import compare_groups
 from hpvade.report import read_results, render
+from hpvade.report._methods import methods_text
+from hpvade.report._results import Table
+from hpvade.report._sections import groups_section
+from hpvade.workflow import TrainOptions, run_files
 
 
 class Page(HTMLParser):
@@ -47,7 +55,8 @@ def data(page):
 
 
 def test_names_are_never_markup(page, hostile):
-    assert not [tag for tag, _ in page.elements if tag in ("img", "b-", "iframe")]
+    assert not [tag for tag, _ in page.elements if tag in ("img", "b", "iframe")]  # b: only with flags
+    assert all(attributes.get("class") == "swatch" for tag, attributes in page.elements if tag == "i")
     assert sum(tag == "script" for tag, _ in page.elements) == 2  # the data and ours
     for tag, attributes in page.elements:
         assert not [name for name in attributes if name.startswith("on")], (tag, attributes)
@@ -113,6 +122,7 @@ def test_without_a_model_the_parts_say_so(answered):
     (answered.parent / "trained").rename(answered.parent / "gone")
     text = render(read_results(answered))
     assert "--model MODEL_FOLDER" in text
+    assert "Not judged" in text
     assert "no history.csv" in text
 
 
@@ -123,6 +133,67 @@ def test_without_groups_there_is_no_part_for_them(answered):
 def test_a_page_is_the_same_each_time(written):
     results = read_results(written)
     assert render(results) == render(results)
+
+
+@pytest.fixture(scope="session")
+def collapsed(written, tmp_path_factory):
+    """Results of the preset that does not learn."""
+    folder = tmp_path_factory.mktemp("collapsed") / "out"
+    changes = {"train": {"max_epochs": 2}, "simulate": {"n_mixtures": 100, "n_heldout": 50, "n_cells": 50}}
+    with pytest.warns(DegenerateMetricWarning):
+        run_files(
+            [written.parent / "reference.h5ad"],
+            written.parent / "bulk.tsv",
+            folder,
+            train=TrainOptions("seed", changes),
+        )
+    return folder
+
+
+def test_a_model_that_learned_nothing_has_a_page_that_says_so(collapsed):
+    history = pd.read_csv(collapsed / "history.csv")
+    assert history["val_r_type"].isna().all()  # else this tests nothing
+    text = (collapsed / "report.html").read_text(encoding="utf-8")
+    assert "Do not rely on this" in text
+    assert "no value of" in text  # in the place of the correlation's curve
+    assert 'data-svg="r_type"' not in text
+    assert 'data-svg="loss"' in text
+
+
+def test_the_paragraph_for_a_paper_follows_the_settings(written, collapsed):
+    told = methods_text(read_results(written))
+    for part in ("platform effects", "robust fit", "RNA content"):
+        assert part in told
+        assert part not in methods_text(read_results(collapsed))
+
+
+def test_levels_and_missing_values_are_shown(results_folder):
+    for side in ("", "_lower", "_upper"):
+        shutil.copy(results_folder / f"fractions{side}.tsv", results_folder / f"fractions_lineage{side}.tsv")
+    qc = pd.read_csv(results_folder / "qc.tsv", sep="\t", index_col=0)
+    flags = ["poor_fit"] + [""] * (len(qc) - 1)
+    qc.assign(flags=flags, unknown=np.nan, unknown_genes="").to_csv(results_folder / "qc.tsv", sep="\t")
+    text = render(read_results(results_folder))
+    data = json.loads(next(s for s in Page(text).scripts if s.lstrip().startswith("{")))
+    assert [table["name"] for table in data["tables"]][1] == "Cell fractions, lineage"
+    assert next(c for c in data["qc"] if c["name"] == "unknown")["values"] == [None] * 30
+    assert "a bad array or a broken table" in text
+
+
+def test_many_samples_in_groups_stay_small(written):
+    results = read_results(written)
+    names = [f"s{i}" for i in range(3000)]
+    values = np.random.default_rng(0).dirichlet(np.ones(3), 3000)
+    fractions = pd.DataFrame(values, index=names, columns=list(results.fractions))
+    groups = pd.Series(["a", "b"] * 1500, index=names)
+    many = replace(
+        results,
+        tables=(Table("Cell fractions", fractions),),
+        groups=groups,
+        group_tests=compare_groups(fractions, groups),
+    )
+    drawn = groups_section(many, {})["figures"]
+    assert all(len(figure.svg) < 500_000 for figure in drawn)
 
 
 def test_a_single_sample(results_folder):

@@ -31,6 +31,10 @@ def test_unknown_content_is_no_cell_type(results_folder):
     for name in ("fractions", "fractions_lower", "fractions_upper"):
         table = pd.read_csv(results_folder / f"{name}.tsv", sep="\t", index_col=0)
         table.assign(unknown=0.5).to_csv(results_folder / f"{name}.tsv", sep="\t")
+    assert "unknown" in read_results(results_folder).known  # a type that is called so
+    record = json.loads((results_folder / "run.json").read_text())
+    record["decisions"]["deconvolve"]["with_unknown"] = True
+    (results_folder / "run.json").write_text(json.dumps(record))
     results = read_results(results_folder)
     assert "unknown" in results.fractions
     assert "unknown" not in results.known
@@ -76,8 +80,25 @@ class TestModel:
         config = answered.parent / "trained" / "model" / "config.json"
         config.write_text(config.read_text() + "\n")
         assert read_results(answered).model is None
+        assert "not the one that answered" in read_results(answered).no_model
         with pytest.raises(InputError, match="not the model that answered"):
             read_results(answered, model=answered.parent / "trained")
+
+    def test_given_beside_one_that_is_there_must_be_the_same(self, written, answered, tmp_path):
+        assert read_results(written, model=answered.parent / "trained").model is not None
+        with pytest.raises(FileFormatError, match="not a model"):
+            read_results(written, model=tmp_path)
+
+    def test_of_an_earlier_version_costs_only_its_parts(self, results_folder):
+        config = json.loads((results_folder / "model" / "config.json").read_text())
+        (results_folder / "model" / "config.json").write_text(json.dumps(config | {"format_version": 1}))
+        results = read_results(results_folder)
+        assert results.model is None
+        assert "earlier hpvade (format 1" in results.no_model
+
+    def test_history_of_something_else_is_not_shown(self, results_folder):
+        (results_folder / "history.csv").write_text("year,population\n1900,3\n")
+        assert read_results(results_folder).history.empty
 
 
 @pytest.mark.parametrize("name", ["fractions.tsv", "run.json", "qc.tsv", "rna_fractions.tsv"])

@@ -6,19 +6,28 @@ import pandas as pd
 import pytest
 
 from hpvade.report._results import Results, Table
-from hpvade.report._verdict import Skill, verdict
+from hpvade.report._skill import Skill
+from hpvade.report._verdict import verdict
 
-GOOD = Skill(r_type=0.93, coverage=0.91)
+
+def skill(r_type, coverage=0.91) -> Skill:
+    per_type = pd.DataFrame({"r": [r_type + 0.01, r_type - 0.01]})
+    return Skill(None, per_type, pd.DataFrame({"all types": [0.5, coverage]}, index=[0.5, 0.9]))
 
 
-def results(*, flags=((), (), (), ())) -> Results:
+GOOD = skill(0.93)
+
+
+def results(*, flags=((), (), (), ()), with_unknown=False) -> Results:
     names = ["s1", "s2", "s3", "s4"]
     fractions = pd.DataFrame({"B": [0.2] * 4, "T": [0.7] * 4, "NK": [0.1] * 4}, index=names)
     half = pd.DataFrame({"B": [0.05] * 4, "T": [0.15] * 4, "NK": [0.02] * 4}, index=names)
     qc = pd.DataFrame({"flags": [list(of_sample) for of_sample in flags]}, index=names)
-    run = {"decisions": {"deconvolve": {"level": 0.8}}}
+    if with_unknown:
+        fractions["unknown"] = half["unknown"] = 0.4
+    run = {"decisions": {"deconvolve": {"level": 0.8, "with_unknown": with_unknown}}}
     table = Table("Cell fractions", fractions, fractions - half, fractions + half)
-    return Results((table,), qc, run, None, pd.DataFrame(), None)
+    return Results((table,), qc, run, None, "gone", pd.DataFrame(), None, None)
 
 
 def test_says_what_how_sure_and_what_to_distrust():
@@ -34,19 +43,38 @@ def test_says_what_how_sure_and_what_to_distrust():
     assert told.grade == "good"
 
 
+CLEAN = ((), (), (), ())
+
+
 @pytest.mark.parametrize(
-    ("flags", "skill", "grade"),
+    ("flags", "of_model", "grade"),
     [
+        (CLEAN, GOOD, "good"),
         (((), (), (), ("flat",)), GOOD, "care"),
         (((), ("flat",), ("flat",), ("flat",)), GOOD, "bad"),
-        (((), (), (), ()), Skill(0.7, 0.9), "care"),
-        (((), (), (), ()), Skill(0.2, 0.9), "bad"),
-        (((), (), (), ()), Skill(float("nan"), 0.9), "bad"),
-        (((), (), (), ()), None, "good"),
+        (((), (), (), ("wide_interval",)), GOOD, "good"),
+        ((("one_type",), ("one_type",), ("one_type",), ()), GOOD, "care"),  # sorted cells, perhaps
+        (CLEAN, skill(0.7), "care"),
+        (CLEAN, skill(0.93, coverage=0.6), "care"),
+        (CLEAN, skill(0.2), "bad"),
+        (CLEAN, skill(float("nan")), "bad"),
+        (CLEAN, None, "unknown"),
+        ((("flat",), ("flat",), ("flat",), ()), None, "bad"),
     ],
 )
-def test_grade_follows_flags_and_skill(flags, skill, grade):
-    assert verdict(results(flags=flags), of_model=skill).grade == grade
+def test_grade_follows_flags_and_skill(flags, of_model, grade):
+    assert verdict(results(flags=flags), of_model=of_model).grade == grade
+
+
+def test_unknown_content_is_told_but_no_cell_type():
+    contents, certainty, _ = verdict(results(with_unknown=True), of_model=GOOD).sentences
+    assert "largest of 3 cell types" in contents
+    assert "40% are cells of no type" in contents
+    assert "least sure is T" in certainty
+
+
+def test_a_model_that_learned_nothing_is_told():
+    assert "do not follow the truth" in verdict(results(), of_model=skill(float("nan"))).sentences[2]
 
 
 def test_flagged_samples_are_named():

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 import hpvade
-from hpvade.tl import ALL_TYPES, Calibration, Estimate, Trial, coverage
+from hpvade._keys import ALL_TYPES
+from hpvade.tl import Calibration, Estimate, Trial, coverage
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,17 @@ def test_coverage_is_what_the_normal_distribution_says(trial):
     half = coverage(trial.table(["b", "a", "c"]), Calibration(np.tile(exact[:, None] / 2, 3)))
     expected = 2 * norm.cdf(norm.ppf((np.array(half.index) + 1) / 2) / 2) - 1
     np.testing.assert_allclose(half[ALL_TYPES], expected, atol=0.04)
+
+
+def test_levels_that_the_calibration_cannot_give_are_left_out(trial):
+    few = Calibration(np.sort(np.random.default_rng(0).uniform(0, 2, (12, 3)), axis=0))
+    assert coverage(trial.table(["b", "a", "c"]), few).index.max() == 0.9  # 12 / 13 = .923
+
+
+def test_a_type_named_like_the_pool_has_a_column_of_its_own(trial):
+    calibration = Calibration(np.sort(np.random.default_rng(0).uniform(0, 2, (200, 3)), axis=0))
+    told = coverage(trial.table([ALL_TYPES, "a", "c"]), calibration)
+    assert list(told) == [ALL_TYPES, f"{ALL_TYPES} (a type)", "a", "c"]
 
 
 def test_a_trained_model_keeps_a_trial_of_mixtures_it_has_not_seen(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from hpvade import _keys
 from hpvade._errors import InputError
 from hpvade._types import BulkUnit, Preset
 from hpvade.app._refusal import Refusal
-from hpvade.app._uploads import BULKS, TABLES
+from hpvade.app._uploads import BULKS, LABEL_MAPS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -140,7 +140,7 @@ def _kinds_of(entry: Path) -> list[Kind]:
         kinds.append("reference")
     if name.endswith(BULKS):
         kinds.append("bulk")
-    if name.endswith(TABLES[:3]):
+    if name.endswith(LABEL_MAPS):
         kinds.append("label_map")
     return kinds
 

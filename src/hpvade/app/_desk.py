@@ -67,7 +67,7 @@ class Desk:
             if self._waiting is not None and not self._waiting.is_alive():
                 self._waiting = None
             if self._waiting is None and not self._closed:
-                self._waiting = Worker()
+                self._waiting = Worker(self.folder)
 
     def refuse_if_busy(self) -> None:
         """Refuse to change what a run is using.

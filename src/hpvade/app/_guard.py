@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import secrets
 import socket
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 PUBLIC = "/static/"  # files of the package; they look the same to everybody
 UPLOAD = "/check"
 _SMALL = 64 * 1024  # bytes of a request that carries no file
+_HOST = re.compile(r"(?P<name>[a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]+)?")
 _FORM = 1024 * 1024  # bytes that a form may take beside its files
 
 _HEADERS = {
@@ -119,10 +121,8 @@ class Guard:
 
     def _check_host(self, request: Request) -> None:
         host = request.headers.get("host", "")
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:  # an address in brackets that is none
-            name = ""
+        found = _HOST.fullmatch(host)
+        name = found["name"].strip("[]").lower() if found else ""
         if not self.address.answers_to(name):
             msg = f"This page does not answer to the name '{host}'. Open the address that hpvade app printed."
             raise Refusal(msg, status=HTTPStatus.MISDIRECTED_REQUEST)
@@ -131,13 +131,13 @@ class Guard:
         """Keep the token in a cookie, and lead to the address without it."""
         self._compare(request.query_params["token"])
         rest = [(name, value) for name, value in request.query_params.multi_items() if name != "token"]
-        path = "/" + request.url.path.lstrip("/")  # //elsewhere.org would lead elsewhere
+        path = "/" + request.scope["path"].lstrip("/")  # //elsewhere.org would lead elsewhere
         answer = RedirectResponse(f"{path}?{urlencode(rest)}" if rest else path, HTTPStatus.SEE_OTHER)
         answer.set_cookie(self.address.cookie, self.token, httponly=True, samesite="strict")
         return answer
 
     def _check_token(self, request: Request) -> None:
-        if not request.url.path.startswith(PUBLIC):
+        if not request.scope["path"].startswith(PUBLIC):  # request.url is made of the host that was told, too
             self._compare(request.cookies.get(self.address.cookie, ""))
 
     def _compare(self, given: str) -> None:

@@ -17,17 +17,24 @@ from hpvade.app._work import Task, work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 State = Literal["running", "done", "failed", "cancelled"]
 
 
 class Worker:
-    """A process that waits for one task; it starts at once, because its imports take seconds."""
+    """A process that waits for one task; it starts at once, because its imports take seconds.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    folder
+        For its temporary files; whoever made it removes it.
+    """
+
+    def __init__(self, folder: Path) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=work, args=(theirs,))
+        self._process = context.Process(target=work, args=(theirs, folder))
         with interrupts_wait():
             self._process.start()
         theirs.close()

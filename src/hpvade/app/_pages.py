@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
 
+from hpvade._duration import duration
 from hpvade.app._choices import PRESETS, UNITS
 from hpvade.app._uploads import ENDINGS
 
@@ -81,7 +82,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters |= {"duration": duration_text}
+        self._environment.filters |= {"duration": duration}
         self._environment.globals |= {
             "desk": desk,
             "endings": {what: ",".join(endings) for what, endings in ENDINGS.items()},
@@ -161,12 +162,3 @@ def progress_values(job: Job, now: float) -> dict[str, Any]:
         "block": progress.block,
         "notes": progress.notes,
     }
-
-
-def duration_text(seconds: float) -> str:
-    """Tell a duration as people do."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

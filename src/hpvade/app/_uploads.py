@@ -28,11 +28,12 @@ if TYPE_CHECKING:
 
 TABLES: Final = (".tsv", ".csv", ".txt", ".gct", ".genes.results")
 BULKS: Final = (*TABLES, *(f"{ending}.gz" for ending in TABLES), ".h5ad")
+LABEL_MAPS: Final = (".tsv", ".txt")
 # Field of the form → endings of what may be uploaded there.
 ENDINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "reference": (".h5ad", ".zip"),
     "bulk": BULKS,
-    "label_map": (".tsv", ".txt"),
+    "label_map": LABEL_MAPS,
 }
 _LONGEST_NAME = 255
 _LONGEST_FIELD = 10_000  # bytes

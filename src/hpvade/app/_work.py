@@ -42,13 +42,16 @@ class Task:
     output: Path
 
 
-def work(connection: Connection) -> None:
+def work(connection: Connection, folder: Path) -> None:
     """Wait for a task and do it; messages are JSON, so that nothing that comes back needs unpickling.
+
+    Temporary files go to ``folder``: a process that is killed cannot remove its own.
 
     The process leads a group of its own: it and what it starts can be ended at once, and Ctrl-C in the
     terminal does not reach them.
     """
     os.setsid()
+    os.environ["TMPDIR"] = str(folder)
     import hpvade.workflow  # noqa: F401, PLC0415 - takes seconds; done while nothing is asked for
 
     try:

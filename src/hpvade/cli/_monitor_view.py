@@ -11,6 +11,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from hpvade._duration import duration
+from hpvade.cli._bars import tiny_bar
 from hpvade.cli._terminal import losses_of
 
 if TYPE_CHECKING:
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 
     from hpvade.workflow import TrainingState
 
-_BARS = "▁▂▃▄▅▆▇█"
 _NO_NUMBER = "!"
 _WIDTH = 24  # bars of a course
 _HEALTHY = {
@@ -59,21 +60,6 @@ def epoch_lines(state: TrainingState, *, after: int) -> list[str]:
     return lines
 
 
-def duration(seconds: float) -> str:
-    """Say a time in its two largest units: ``3 min 20 s``."""
-    rest = round(seconds)
-    words: list[str] = []
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
-        number, rest = divmod(rest, size)
-        if number or (unit == "s" and not words):
-            words.append(f"{number} {unit}")
-        elif words:
-            break
-        if len(words) == 2:
-            break
-    return " ".join(words)
-
-
 def sparkline(values: np.ndarray, *, low: float | None = None, high: float | None = None) -> str:
     """Draw a course as bars, each the mean of some values; ``!`` where these are not finite.
 
@@ -92,10 +78,7 @@ def sparkline(values: np.ndarray, *, low: float | None = None, high: float | Non
     low = finite.min() if low is None else low
     high = finite.max() if high is None else high
     heights = np.clip((means - low) / (high - low if high > low else 1.0), 0, 1)
-    return "".join(
-        _BARS[min(int(height * len(_BARS)), len(_BARS) - 1)] if np.isfinite(height) else _NO_NUMBER
-        for height in heights
-    )
+    return "".join(tiny_bar(height) if np.isfinite(height) else _NO_NUMBER for height in heights)
 
 
 def _times(state: TrainingState) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from hpvade._keys import UNKNOWN
+from hpvade.cli._bars import tiny_bar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from hpvade.workflow import Answered
 
-_BARS = "▁▂▃▄▅▆▇█"
 _LONGEST_BAR = 24
 _LONGEST_NAME = 24
 _MOST_TYPES = 15  # lines for cell types
@@ -31,11 +30,10 @@ def summary(answered: Answered, output: Path) -> Text:
     fractions = answered.fractions
     colors = cell_type_colors([str(name) for name in fractions])
     order = fractions.mean().sort_values(ascending=False).index
-    known = order.drop(UNKNOWN, errors="ignore")
-    typical = 100 * answered.half_widths[known].stack().median()
-    n = len(fractions)
-    text = Text(f"{n:,} sample{'s' * (n > 1)}, {len(known)} cell types; a typical fraction is known to ")
-    text.append(f"±{typical:.1f} points.\n\n")
+    typical = 100 * answered.half_widths.stack().median()
+    n, n_types = answered.half_widths.shape
+    text = Text(f"{n:,} sample{'s' * (n > 1)}, {n_types} cell types; ")
+    text.append(f"a typical fraction is known to ±{typical:.1f} points.\n\n")
     for line in _types(answered, order[:_MOST_TYPES], colors):
         text.append_text(line)
     if len(order) > _MOST_TYPES:
@@ -57,8 +55,8 @@ def _types(answered: Answered, names: pd.Index, colors: dict[str, str]) -> Itera
     largest = fractions.mean().max()
     for name in names:
         mean, low, high = fractions[name].mean(), fractions[name].min(), fractions[name].max()
-        half = answered.half_widths[name].median()
-        line = Text(f"  {_fitted(name)}  {mean:6.1%}  ±{half:5.1%}  ")
+        known = f"±{answered.half_widths[name].median():5.1%}" if name in answered.half_widths else " " * 6
+        line = Text(f"  {_fitted(name)}  {mean:6.1%}  {known}  ")
         line.append("█" * round(_LONGEST_BAR * mean / largest) or "▏", style=colors[str(name)])
         yield line.append(f"  {low:.0%} to {high:.0%}\n" if len(fractions) > 1 else "\n", style="dim")
 
@@ -68,8 +66,7 @@ def _samples(fractions: pd.DataFrame, colors: dict[str, str]) -> Iterator[Text]:
     for sample, of_types in fractions.iloc[:_MOST_SAMPLES].iterrows():
         line = Text(f"  {_fitted(sample)}  ")
         for name, fraction in of_types.items():
-            height = min(int(len(_BARS) * fraction / largest), len(_BARS) - 1)
-            line.append(_BARS[height], style=colors[str(name)])
+            line.append(tiny_bar(fraction / largest), style=colors[str(name)])
         yield line.append(f"  {of_types.idxmax()} {of_types.max():.0%}\n", style="dim")
     if len(fractions) > _MOST_SAMPLES:
         yield Text(f"  … and {len(fractions) - _MOST_SAMPLES:,} more\n")

@@ -9,8 +9,6 @@ import pandas as pd
 from hpvade._errors import FileFormatError, InputError
 from hpvade._warnings import DataWarning, warn
 
-from ._labels import is_missing_label
-
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
@@ -55,7 +53,7 @@ def read_groups(path: Path, *, samples: Collection[str]) -> pd.Series:
         )
         raise InputError(msg)
     groups = table.set_index(table.columns[0])[_GROUP if _GROUP in columns else columns[0]]
-    groups = groups[~is_missing_label(groups)].rename(_GROUP).rename_axis("sample")
+    groups = groups[groups.str.strip() != ""].rename(_GROUP).rename_axis("sample")
     if groups.index.has_duplicates:
         twice = groups.index[groups.index.duplicated()][0]
         msg = f"The groups file {path} names the sample '{twice}' twice. Give each sample one group."

@@ -154,7 +154,7 @@ def _is_locked(lock: Path) -> bool:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    except FileNotFoundError:  # the run has ended just now
+    except OSError:  # the run has ended just now, or the file system has no locks, of which the run warned
         return False
     return False
 

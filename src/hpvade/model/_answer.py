@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from hpvade.pp import Profiles
     from hpvade.tl import Deconvolution
 
-_ALL_TYPES = "all types"
-
 
 def write_answer(bulk: AnnData, result: Deconvolution, *, settings: dict[str, Any]) -> None:
     """Write fractions, bounds and quality into the slots that `HPVADE.deconvolve` names."""
@@ -100,7 +98,7 @@ def expression_table(bulk: AnnData, fractions: pd.DataFrame, *, profiles: Profil
     named = np.array(profiles.signature.cell_types)[np.where(alike, 0, parts.varies_in)]
     table = AnnData(
         obs=obs,
-        var=pd.DataFrame({"varies_in": pd.Categorical(np.where(alike, _ALL_TYPES, named))}, index=genes),
+        var=pd.DataFrame({"varies_in": pd.Categorical(np.where(alike, _keys.ALL_TYPES, named))}, index=genes),
         layers={
             _keys.COUNTS: parts.contribution.reshape(-1, n_genes),
             _keys.CPM: cpm.astype(np.float32, copy=False).reshape(-1, n_genes),

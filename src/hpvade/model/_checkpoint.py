@@ -53,8 +53,8 @@ class Checkpoint:
     calibration
         Errors on calibration mixtures; None for a model that was not trained.
     heldout
-        Answers for mixtures that neither training nor calibration has seen, see `hpvade.tl.Trial.table`;
-        empty for a model that was not trained.
+        Answers for new mixtures of the held-out cells, see `hpvade.tl.Trial.table`; empty for a model that
+        was not trained.
     aliases
         All genes of the reference with the other names they go by, one row per gene.
     config

@@ -36,7 +36,7 @@ class Training(NamedTuple):
     interrupted: bool
     fractions: NDArray[np.float32]  # of the training mixtures, (n_mixtures, n_types)
     calibration: Calibration
-    heldout: pd.DataFrame  # see `Trial.table`, of mixtures that neither training nor calibration has seen
+    heldout: pd.DataFrame  # see `Trial.table`, of new mixtures of the held-out cells
 
 
 def train_network(

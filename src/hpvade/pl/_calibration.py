@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.ticker import MultipleLocator, PercentFormatter
 
 from hpvade._errors import InputError
+from hpvade._keys import ALL_TYPES
 from hpvade.pl import _style
 from hpvade.pl._input import names_of, table_of_numbers
 from hpvade.pl._palette import COLORS, UNKNOWN_COLOR
@@ -16,7 +17,6 @@ from hpvade.pl._palette import COLORS, UNKNOWN_COLOR
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_ALL_TYPES = "all types"
 _SIDE = 3.4  # inches
 
 
@@ -45,7 +45,7 @@ def calibration(coverage: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         There is nothing to draw, or a value of the index or the table is not between 0 and 1.
     """
     table = _checked(coverage)
-    types = table.drop(columns=_ALL_TYPES, errors="ignore")
+    types = table.drop(columns=ALL_TYPES, errors="ignore")
     ax = _style.axes_or_new(ax, width=_SIDE, height=_SIDE)
     _style.dress(ax, x="Wanted coverage", y="Observed coverage", grid="both")
     _style.diagonal(ax, end=1)
@@ -55,10 +55,10 @@ def calibration(coverage: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         if k == 0:
             line.set_label(f"each of {types.shape[1]} cell types" if types.shape[1] > 1 else name)
     text = muted = ""
-    if _ALL_TYPES in table:
-        (line,) = ax.plot(table.index, table[_ALL_TYPES], color=COLORS[0], linewidth=2.2, label=_ALL_TYPES)
+    if ALL_TYPES in table:
+        (line,) = ax.plot(table.index, table[ALL_TYPES], color=COLORS[0], linewidth=2.2, label=ALL_TYPES)
         line.set(marker="o", markersize=4.5, zorder=3, clip_on=False)
-        text = _furthest_off(table[[_ALL_TYPES]])
+        text = _furthest_off(table[[ALL_TYPES]])
     if types.shape[1]:
         muted = _furthest_off(types)
     _style.corner_text(ax, text, muted=muted)

@@ -12,6 +12,7 @@ from hpvade.pl._palette import cell_type_colors
 from hpvade.pl._style import (
     INK,
     SMALL_SIZE,
+    as_picture,
     axes_or_new,
     dress,
     legend_beside,
@@ -73,6 +74,7 @@ def group_fractions(fractions: pd.DataFrame, *, groups: pd.Series, ax: Axes | No
             color=colors[name],
             linewidths=0,
             zorder=3,
+            rasterized=as_picture(table.size),
         )
     dress(ax, y="fraction", grid="y")
     ax.set_xticks(range(table.shape[1]), [readable(name, longest=18) for name in table], rotation=90)

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from markupsafe import Markup, escape
 from matplotlib import rc_context
 
+from hpvade._errors import InputError
 from hpvade.pl._style import GRID, INK, MUTED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
     from matplotlib.figure import Figure, SubFigure
 
@@ -20,7 +23,10 @@ _VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--grid)"}
 
 
 class PageFigure(NamedTuple):
-    """A figure of the page, with the table behind it where there is one to download."""
+    """A figure of the page, with the table behind it where there is one to download.
+
+    ``svg`` is empty where there was nothing to draw; ``note`` then says why.
+    """
 
     name: str
     title: str
@@ -34,12 +40,12 @@ def page_figure(
     name: str,
     title: str,
     *,
-    figure: Figure | SubFigure,
+    draw: Callable[[], Figure | SubFigure],
     alternative: str,
     table: pd.DataFrame | None = None,
     note: str = "",
 ) -> PageFigure:
-    """Make a figure of the page from one of Matplotlib.
+    """Make a figure of the page from one of Matplotlib; where there is nothing to draw, it says why.
 
     Parameters
     ----------
@@ -47,8 +53,8 @@ def page_figure(
         Of the files to download, unique on the page.
     title
         Above the figure.
-    figure
-        What to show, in the colours of `hpvade.pl`.
+    draw
+        Draws the figure, in the colours of `hpvade.pl`.
     alternative
         What the figure shows, for those who cannot see it.
     table
@@ -56,8 +62,11 @@ def page_figure(
     note
         Below the figure.
     """
-    whole = figure.get_figure(root=True)
     tsv = None if table is None else table.to_csv(sep="\t", float_format="%.6g", lineterminator="\n")
+    try:
+        whole = draw().get_figure(root=True)
+    except InputError as error:
+        return PageFigure(name, title, Markup(""), _PIXELS * 4, tsv, str(error))
     width = round(whole.get_figwidth() * _PIXELS)
     return PageFigure(name, title, _svg(whole, alternative=alternative), width, tsv, note)
 

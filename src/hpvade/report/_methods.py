@@ -12,6 +12,7 @@ from hpvade import __version__
 from hpvade.report._sections import PageTable
 
 if TYPE_CHECKING:
+    from hpvade.model import HPVADE
     from hpvade.report._results import Results
 
 
@@ -24,27 +25,34 @@ def cite() -> str:
 
 
 def methods_text(results: Results) -> str:
-    """Return a paragraph for the methods of a paper."""
-    run, model = results.run, results.model
-    bulk, level = run["decisions"]["bulk"], float(run["decisions"]["deconvolve"]["level"])
+    """Return a paragraph for the methods of a paper, true to the settings."""
+    run, settings = results.run, results.run["decisions"]["deconvolve"]
     n = len(results.fractions)
     text = (
-        f"Cell-type fractions of {n:,} bulk sample{'s' * (n > 1)} (unit: {bulk['unit']}) were estimated with "
-        f"hpvade {run['versions']['hpvade']}. "
+        f"Cell-type fractions of {n:,} bulk sample{'s' * (n > 1)} (unit: {run['decisions']['bulk']['unit']}) "
+        f"were estimated with hpvade {run['versions']['hpvade']}. "
     )
-    if model is not None:
-        facts, config = model.provenance["reference"], model.config
-        text += (
-            f"From a single-cell reference of {facts['cells']:,} cells of {len(facts['of_type'])} types, a "
-            f"signature matrix over {facts['model_genes']:,} genes was learned with a variational "
-            f"autoencoder on single cells and {config.network.members} deconvolution network"
-            f"{'s' * (config.network.members > 1)} on {config.simulate.n_mixtures:,} simulated mixtures with "
-            f"platform effects (preset {model.settings['preset']}, seed {model.settings['seed']}). The "
-            "networks' answer was the prior of a robust fit of the signature to each sample. "
-        )
-    return text + (
-        "Fractions are of cells, corrected for the RNA content of each type. "
-        f"{level:.0%} intervals were calibrated on mixtures of held-out cells."
+    if results.model is not None:
+        text += _of_model(results.model)
+        fitted = "were the prior of a robust fit of the signature to" if settings["fit"] else "were taken for"
+        text += f"The network's answers {fitted} each sample. "
+        if results.model.config.network.use_rna_content:
+            text += "Fractions are of cells, corrected for the RNA content of each type. "
+    level = float(settings["level"])
+    return text + f"{level:.0%} intervals were calibrated on simulated mixtures of held-out cells."
+
+
+def _of_model(model: HPVADE) -> str:
+    facts, config = model.provenance["reference"], model.config
+    n_references, n_members = facts["references"], config.network.members
+    reference = "a single-cell reference" if n_references == 1 else f"{n_references} single-cell references"
+    network = "a deconvolution network" if n_members == 1 else f"{n_members} deconvolution networks"
+    effects = " with platform effects" if config.simulate.platform_width > 0 else ""
+    return (
+        f"From {reference} of {facts['cells']:,} cells of {len(facts['of_type'])} types, a signature matrix "
+        f"over {facts['model_genes']:,} genes was learned with a variational autoencoder on single cells and "
+        f"{network} on {config.simulate.n_mixtures:,} simulated mixtures{effects} (preset "
+        f"{model.settings['preset']}, seed {model.settings['seed']}). "
     )
 
 

@@ -25,7 +25,8 @@ from hpvade.report._sections import (
     reference_section,
     training_section,
 )
-from hpvade.report._verdict import Skill, skill, verdict
+from hpvade.report._skill import Skill, skill
+from hpvade.report._verdict import verdict
 from hpvade.tl import FLAGS
 
 if TYPE_CHECKING:
@@ -47,10 +48,6 @@ _SCRIPTS = (
 _SCALE = 10_000  # fractions are whole numbers of 1 / _SCALE in the page
 _MOST_SAMPLES = 20_000  # a page with more takes long to open
 _SMALLEST_SHOWN = 0.001
-_NO_MODEL = (
-    "The model that answered is not at hand, so this part is empty. Make the report again with "
-    "hpvade report FOLDER --model MODEL_FOLDER."
-)
 
 
 def render(results: Results) -> str:
@@ -61,7 +58,7 @@ def render(results: Results) -> str:
     model = results.model
     of_model = None if model is None else skill(model)
     colors = cell_type_colors([str(name) for name in results.fractions])
-    judged = None if model is None or of_model is None else model_section(model, colors)
+    judged = None if of_model is None else model_section(of_model, colors)
     reference = None if model is None else reference_section(model, colors)
     training = None if results.history.empty else training_section(results.history)
     groups = groups_section(results, colors)
@@ -90,7 +87,7 @@ def render(results: Results) -> str:
         model=judged,
         reference=reference,
         training=training,
-        no_model=_NO_MODEL,
+        no_model=results.no_model,
         methods=methods_text(results),
         done=tables(results),
         settings=settings_text(results),
@@ -155,8 +152,8 @@ def _tiles(results: Results, of_model: Skill | None) -> list[dict[str, str]]:
         ("Genes found", f"{results.qc['gene_overlap'].median():.0%}", "of the model, in the bulk table"),
     ]
     if of_model is not None:
-        tiles.append(("Skill of the model", f"{of_model.r_type:.2f}", "r per type, unseen mixtures"))
-        tiles.append(("90% intervals hold", f"{of_model.coverage:.0%}", "of fractions, unseen mixtures"))
+        tiles.append(("Skill of the model", f"{of_model.r_type:.2f}", "r per type, new mixtures"))
+        tiles.append(("90% intervals hold", f"{of_model.coverage:.0%}", "of fractions, new mixtures"))
     return [dict(zip(("name", "value", "note"), tile, strict=True)) for tile in tiles]
 
 

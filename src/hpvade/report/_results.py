@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from hpvade import _keys
-from hpvade._errors import FileFormatError, InputError
-from hpvade.io import read_fractions, read_groups, sha256
-from hpvade.model import HPVADE, model_folder
+from hpvade._errors import FileFormatError
+from hpvade.io import read_fractions, read_groups
+from hpvade.metrics import compare_groups
+from hpvade.report._model import find_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from hpvade.model import HPVADE
 
 GROUPS = "groups.tsv"
 _CELL_FRACTIONS = "Cell fractions"
@@ -60,19 +63,25 @@ class Results:
     run
         ``run.json``.
     model
-        The model that answered; None where it is not to be found.
+        The model that answered; None where it is not to be had.
+    no_model
+        Why it is not; empty where it is there.
     history
         Losses per epoch; empty where they are not to be found.
     groups
         Sample → group, for samples that have one; None without a groups file.
+    group_tests
+        As `compare_groups` makes them of the cell fractions; None without groups.
     """
 
     tables: tuple[Table, ...]
     qc: pd.DataFrame
     run: dict[str, Any]
     model: HPVADE | None
+    no_model: str
     history: pd.DataFrame
     groups: pd.Series | None
+    group_tests: pd.DataFrame | None
 
     @property
     def fractions(self) -> pd.DataFrame:
@@ -81,8 +90,13 @@ class Results:
 
     @property
     def known(self) -> pd.DataFrame:
-        """Cell fractions without unknown content, samples × cell types."""
-        return self.fractions.drop(columns=_keys.UNKNOWN, errors="ignore")
+        """Cell fractions without the column of unknown content, samples × cell types."""
+        return self.fractions.drop(columns=_keys.UNKNOWN) if self.with_unknown else self.fractions
+
+    @property
+    def with_unknown(self) -> bool:
+        """Whether unknown content has a column; a cell type may have that name too."""
+        return bool(self.run["decisions"]["deconvolve"]["with_unknown"])
 
     @property
     def half_widths(self) -> pd.DataFrame:
@@ -116,15 +130,16 @@ def read_results(folder: Path, *, model: Path | None = None) -> Results:
         raise FileFormatError(msg)
     run = _read_run(folder / "run.json")
     tables = tuple(_tables(folder))
-    place = _place_of_model(folder, run, given=model)
     fractions = tables[0].fractions
+    groups = read_groups(folder / GROUPS, samples=fractions.index) if (folder / GROUPS).exists() else None
+    found = find_model(folder, run, given=model)
     return Results(
         tables=tables,
         qc=_read_qc(folder / "qc.tsv", samples=fractions.index),
         run=run,
-        model=None if place is None else HPVADE.load(place),
-        history=pd.DataFrame() if place is None else _read_history(place),
-        groups=read_groups(folder / GROUPS, samples=fractions.index) if (folder / GROUPS).exists() else None,
+        **found._asdict(),
+        groups=groups,
+        group_tests=None if groups is None else compare_groups(fractions, groups),
     )
 
 
@@ -165,27 +180,3 @@ def _read_qc(path: Path, *, samples: pd.Index) -> pd.DataFrame:
         msg = f"{path} has other samples than fractions.tsv. Make the results again."
         raise FileFormatError(msg)
     return table
-
-
-def _place_of_model(folder: Path, run: dict[str, Any], *, given: Path | None) -> Path | None:
-    """Where the model lies that answered; None where it is no longer there, or is another one by now."""
-    if (folder / "model").is_dir():
-        return folder
-    recorded = run["decisions"].get("model")
-    place = given or (Path(recorded) if recorded else None)
-    if place is None or not (given or place.is_dir()):
-        return None
-    if sha256(model_folder(place)) in run["inputs_sha256"].values():
-        return place
-    if given is None:
-        return None
-    msg = f"{place} is not the model that answered: it differs from what run.json says. Give that one."
-    raise InputError(msg)
-
-
-def _read_history(place: Path) -> pd.DataFrame:
-    """Losses per epoch, which lie beside the model's folder."""
-    for folder in (place, place.parent):
-        if (folder / "history.csv").is_file():
-            return pd.read_csv(folder / "history.csv")
-    return pd.DataFrame()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,16 +11,17 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from hpvade import pl
-from hpvade._warnings import DegenerateMetricWarning
-from hpvade.metrics import compare_groups, evaluate
 from hpvade.report._figures import PageFigure, page_figure
-from hpvade.tl import TrialTables, coverage
+from hpvade.report._skill import JUDGED_LEVEL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from matplotlib.figure import SubFigure
+
     from hpvade.model import HPVADE
     from hpvade.report._results import Results
+    from hpvade.report._skill import Skill
 
 _N_MARKERS = 5
 _TERMS = {
@@ -46,24 +47,34 @@ class PageTable(NamedTuple):
     colors: Mapping[str, str] | None = None
 
 
-def model_section(model: HPVADE, colors: Mapping[str, str]) -> dict[str, Any]:
-    """Say how the model did on mixtures that it had not seen."""
-    truth, predicted, _ = TrialTables.of(model.heldout)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DegenerateMetricWarning)  # NaN stands in the table
-        per_type = evaluate(predicted, truth).per_type
-    held = coverage(model.heldout, model.calibration) if model.calibration else None
-    columns = ["r", "ccc", "rmse", "bias"]
-    at_90 = [np.nan] * len(per_type) if held is None else held.loc[0.9, list(per_type.index)]
+def model_section(of_model: Skill, colors: Mapping[str, str]) -> dict[str, Any]:
+    """Say how the model did on new mixtures."""
+    truth, predicted, _ = of_model.trial
+    held = of_model.held
+    at_90 = held.loc[JUDGED_LEVEL].to_numpy()[1:] if JUDGED_LEVEL in held.index else [np.nan] * len(colors)
+    metrics = of_model.per_type[["r", "ccc", "rmse", "bias"]]
     rows = [
-        [name, *(per_type.loc[name, columns]), covered]
-        for name, covered in zip(per_type.index, at_90, strict=True)
+        [name, *of_type, covered]
+        for name, of_type, covered in zip(metrics.index, metrics.to_numpy().tolist(), at_90, strict=True)
     ]
     return {
         "n_mixtures": len(predicted),
         "figures": [
-            _small_multiples(predicted, truth),
-            *([] if held is None else [_calibration_figure(held)]),
+            page_figure(
+                "predicted_versus_true",
+                "Predicted against true fractions",
+                draw=lambda: _small_multiples(predicted, truth),
+                alternative="Predicted against true fractions of simulated samples, by cell type",
+                table=pd.DataFrame({"predicted": predicted.stack(), "true": truth.stack()}),
+            ),
+            page_figure(
+                "calibration",
+                "How often intervals hold the truth",
+                draw=lambda: pl.calibration(held).figure,
+                alternative="Observed against wanted coverage of intervals",
+                table=held,
+                note="On the line: intervals are as wide as they say. Below it: they are too narrow.",
+            ),
         ],
         "table": PageTable(
             "model_accuracy",
@@ -75,7 +86,7 @@ def model_section(model: HPVADE, colors: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _small_multiples(predicted: pd.DataFrame, truth: pd.DataFrame) -> PageFigure:
+def _small_multiples(predicted: pd.DataFrame, truth: pd.DataFrame) -> Figure:
     n_columns = min(_COLUMNS, predicted.shape[1])
     n_rows = -(-predicted.shape[1] // n_columns)
     figure = Figure(figsize=(_PANEL * n_columns, (_PANEL + 0.2) * n_rows), layout="constrained")
@@ -87,24 +98,7 @@ def _small_multiples(predicted: pd.DataFrame, truth: pd.DataFrame) -> PageFigure
         pl.predicted_versus_true(predicted, truth, cell_type=name, ax=ax)
         if not ax.get_subplotspec().is_first_col():
             ax.set_ylabel("")
-    return page_figure(
-        "predicted_versus_true",
-        "Predicted against true fractions",
-        figure=figure,
-        alternative="Predicted against true fractions of simulated samples, by cell type; values in the TSV",
-        table=pd.DataFrame({"predicted": predicted.stack(), "true": truth.stack()}),
-    )
-
-
-def _calibration_figure(held: pd.DataFrame) -> PageFigure:
-    return page_figure(
-        "calibration",
-        "How often intervals hold the truth",
-        figure=pl.calibration(held).figure,
-        alternative="Observed against wanted coverage of intervals; values in the TSV",
-        table=held,
-        note="On the line: intervals are as wide as they say. Below it: they are too narrow.",
-    )
+    return figure
 
 
 def reference_section(model: HPVADE, colors: Mapping[str, str]) -> dict[str, Any]:
@@ -130,7 +124,7 @@ def reference_section(model: HPVADE, colors: Mapping[str, str]) -> dict[str, Any
     figure = page_figure(
         "signature",
         "Signature: the top markers of each cell type",
-        figure=pl.signature_heatmap(model.signature, n_markers=_N_MARKERS).figure,
+        draw=lambda: pl.signature_heatmap(model.signature, n_markers=_N_MARKERS).figure,
         alternative="Expression of the top markers of each cell type over all cell types",
         note="The whole signature is in signature.tsv.gz of the model's folder.",
     )
@@ -153,20 +147,23 @@ def training_section(history: pd.DataFrame) -> list[PageFigure]:
         page_figure(
             term,
             title,
-            figure=pl.loss_curves(history, term=term).figure,
-            alternative=f"{title} by epoch, training and validation; values in the TSV",
+            draw=partial(_loss_figure, history, term),
+            alternative=f"{title} by epoch, training and validation",
             table=history.set_index("epoch").filter(regex=f"_{term}$"),
         )
         for term, title in _TERMS.items()
     ]
 
 
+def _loss_figure(history: pd.DataFrame, term: str) -> Figure | SubFigure:
+    return pl.loss_curves(history, term=term).figure
+
+
 def groups_section(results: Results, colors: Mapping[str, str]) -> dict[str, Any] | None:
     """Compare groups of samples; None without groups."""
-    if results.groups is None:
+    fractions, groups, table = results.fractions, results.groups, results.group_tests
+    if groups is None or table is None:
         return None
-    fractions, groups = results.fractions, results.groups
-    table = compare_groups(fractions, groups)
     n = groups.value_counts()
     means = fractions.groupby(groups).mean()
     several = len(n) > 2
@@ -174,15 +171,15 @@ def groups_section(results: Results, colors: Mapping[str, str]) -> dict[str, Any
         page_figure(
             "groups_composition",
             "Mean composition of each group",
-            figure=pl.composition(means).figure,
-            alternative="Mean composition of each group; values in the TSV",
+            draw=lambda: pl.composition(means).figure,
+            alternative="Mean composition of each group",
             table=means,
         ),
         page_figure(
             "groups_fractions",
             "Fractions by group",
-            figure=pl.group_fractions(fractions, groups=groups).figure,
-            alternative="Fractions of each cell type by group; values in the table below",
+            draw=lambda: pl.group_fractions(fractions, groups=groups).figure,
+            alternative="Fractions of each cell type by group",
         ),
     ]
     test = (

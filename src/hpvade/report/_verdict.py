@@ -2,50 +2,29 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from hpvade._warnings import DegenerateMetricWarning
-from hpvade.metrics import r_type
-from hpvade.tl import ALL_TYPES, TrialTables, coverage
+from hpvade import _keys
+from hpvade.tl import FLAGS
 
 if TYPE_CHECKING:
-    from hpvade.model import HPVADE
     from hpvade.report._results import Results
+    from hpvade.report._skill import Skill
 
 _NAMED = 3  # cell types of the first sentence, samples of the last
-_JUDGED_LEVEL = 0.9
-_GOOD_R, _FAIR_R = 0.8, 0.5  # mean correlation per type on held-out mixtures
-_MANY_FLAGGED = 0.5
+_GOOD_R, _FAIR_R = 0.8, 0.5  # mean correlation per type on new mixtures
+_FAIR_COVERAGE = 0.8  # of 90 % intervals
+_MANY, _SOME = 0.5, 0.05  # shares of samples
 
 
 class Verdict(NamedTuple):
     """How the answer looks, in a word, and the three sentences."""
 
-    grade: str  # "good", "care" or "bad"
+    grade: str  # "good", "care", "bad" or "unknown"
     word: str
     sentences: tuple[str, str, str]
-
-
-class Skill(NamedTuple):
-    """How a model did on mixtures it had not seen: mean r per type, and coverage of its 90% intervals."""
-
-    r_type: float
-    coverage: float
-
-
-def skill(model: HPVADE) -> Skill | None:
-    """Judge a model by its trial; None for one that was not trained."""
-    if model.calibration is None:
-        return None
-    trial = TrialTables.of(model.heldout)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DegenerateMetricWarning)  # the report's table of types shows them
-        r = r_type(trial.fraction, trial.truth)
-    held = coverage(model.heldout, model.calibration)[ALL_TYPES]
-    return Skill(r, float(held[_JUDGED_LEVEL]))
 
 
 def verdict(results: Results, *, of_model: Skill | None) -> Verdict:
@@ -56,18 +35,21 @@ def verdict(results: Results, *, of_model: Skill | None) -> Verdict:
     results
         The answer.
     of_model
-        As `skill` returns it; None where the model is not to be found.
+        How the model did on new mixtures; None where that is not known.
     """
     flagged = [str(name) for name, flags in results.qc["flags"].items() if flags]
-    grade, word = _grade(len(flagged) / len(results.qc), of_model)
+    grave = results.qc["flags"].map(lambda flags: any(FLAGS[name].is_grave for name in flags)).mean()
+    grade, word = _grade(len(flagged) / len(results.qc), grave, of_model)
     return Verdict(grade, word, (_contents(results), _certainty(results), _trust(flagged, results, of_model)))
 
 
-def _grade(share_flagged: float, of_model: Skill | None) -> tuple[str, str]:
-    r = None if of_model is None else of_model.r_type
-    if share_flagged > _MANY_FLAGGED or (r is not None and not r >= _FAIR_R):
+def _grade(share_flagged: float, share_grave: float, of_model: Skill | None) -> tuple[str, str]:
+    if share_grave > _MANY or (of_model is not None and not of_model.r_type >= _FAIR_R):
         return "bad", "Do not rely on this"
-    if share_flagged or (r is not None and r < _GOOD_R):
+    if of_model is None:
+        return "unknown", "Not judged: the model is not at hand"
+    doubtful = of_model.r_type < _GOOD_R or of_model.coverage < _FAIR_COVERAGE
+    if doubtful or share_grave > _SOME or share_flagged > _MANY:
         return "care", "Read with care"
     return "good", "Looks sound"
 
@@ -77,7 +59,10 @@ def _contents(results: Results) -> str:
     shown = [f"{name} ({value:.0%})" for name, value in mean.iloc[:_NAMED].items()]
     n = len(results.fractions)
     where = "In the sample" if n == 1 else f"On average over the {n:,} samples"
-    return f"{where}, the largest of {len(mean)} cell types are {_listed(shown)}."
+    told = f"{where}, the largest of {len(mean)} cell types are {_listed(shown)}"
+    if results.with_unknown:
+        told += f", and {results.fractions[_keys.UNKNOWN].mean():.0%} are cells of no type of the reference"
+    return f"{told}."
 
 
 def _certainty(results: Results) -> str:
@@ -99,9 +84,11 @@ def _trust(flagged: list[str], results: Results, of_model: Skill | None) -> str:
         shown = _listed(flagged[:_NAMED]) + (" and others" if len(flagged) > _NAMED else "")
         about = f"{len(flagged):,} of {n:,} samples are flagged, see {shown} under Quality"
     if of_model is None:
-        return f"{about}; how good the model is cannot be said, because its folder is not at hand."
+        return f"{about}; how good the model is cannot be said."
+    if not of_model.r_type > 0:
+        return f"{about}; on new simulated samples, the model's fractions do not follow the truth at all."
     return (
-        f"{about}; on simulated samples that it had not seen, the model's fractions follow the truth with "
+        f"{about}; on new simulated samples, the model's fractions follow the truth with "
         f"r = {of_model.r_type:.2f} per type, and its 90% intervals hold {of_model.coverage:.0%} of them."
     )
 

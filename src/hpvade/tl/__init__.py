@@ -13,11 +13,10 @@ from hpvade.tl._latent import Latent, latent
 from hpvade.tl._leave_out import LabelledCells, UnknownCalibration, calibrate_unknown
 from hpvade.tl._quality import FLAGS
 from hpvade.tl._result import Deconvolution
-from hpvade.tl._trial import ALL_TYPES, Trial, TrialTables, coverage, try_out
+from hpvade.tl._trial import Trial, TrialTables, coverage, try_out
 
 __all__ = [
     "ALL_ALIKE",
-    "ALL_TYPES",
     "FLAGS",
     "Calibration",
     "Deconvolution",

@@ -42,6 +42,11 @@ class Calibration:
     levels: tuple[NDArray[np.float64], ...] = ()
     unknown: UnknownCalibration | None = None
 
+    @property
+    def largest_level(self) -> float:
+        """Largest coverage that the number of mixtures allows."""
+        return len(self.scores) / (len(self.scores) + 1)
+
     def of_level(self, level: int) -> Calibration:
         """Return the calibration of the groups of a level, 0 … n_levels-1."""
         return Calibration(self.levels[level])
@@ -61,10 +66,10 @@ class Calibration:
         """
         rank = math.ceil((len(self.scores) + 1) * level)
         if rank > len(self.scores):
-            largest = len(self.scores) / (len(self.scores) + 1)
             warn(
-                f"Intervals of {level:g} go from 0 to 1: {len(self.scores)} calibration mixtures allow "
-                f"{largest:.3f} at most. Set n_calibration of the section deconvolve when training.",
+                f"Intervals of {level:g} go from 0 to 1: {len(self.scores)} calibration mixtures "
+                f"allow {self.largest_level:.3f} at most. Set n_calibration of the section deconvolve when "
+                "training.",
                 DataWarning,
             )
             return np.zeros_like(fractions), np.ones_like(fractions)

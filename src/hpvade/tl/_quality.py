@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 
 class Flag(NamedTuple):
-    """What it means that a flag was raised, and what to do."""
+    """What it means that a flag was raised, what to do, and whether it puts the whole answer in doubt."""
 
     meaning: str
     remedy: str
+    is_grave: bool = True
 
 
 FLAGS = {
@@ -47,10 +48,12 @@ FLAGS = {
     "one_type": Flag(
         "nearly all of the sample is one type",
         "Right for sorted cells; else the reference may lack what the sample is made of.",
+        is_grave=False,
     ),
     "wide_interval": Flag(
         "an interval is too wide to be of use",
         "Report the sum of types that are alike (levels do it), or leave the sample out.",
+        is_grave=False,
     ),
     "unknown_content": Flag(
         "a good part of the sample is like no cell type of the reference",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
+from hpvade._keys import ALL_TYPES
 from hpvade.simulate import add_foreign_effects
 from hpvade.tl._estimate import Estimate, Estimator
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from hpvade.tl._calibration import Calibration
     from hpvade.tl._config import DeconvolveConfig
 
-ALL_TYPES = "all types"
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 
@@ -104,7 +104,7 @@ class TrialTables(NamedTuple):
 
 
 def coverage(heldout: pd.DataFrame, calibration: Calibration) -> pd.DataFrame:
-    """Say which share of the true fractions of a trial lies within intervals of each of `LEVELS`.
+    """Say which share of the true fractions of a trial lies within intervals of several levels.
 
     Parameters
     ----------
@@ -115,14 +115,17 @@ def coverage(heldout: pd.DataFrame, calibration: Calibration) -> pd.DataFrame:
 
     Returns
     -------
-    Levels × types, observed coverage; the first column, ``all types``, is that of all of them together.
+    Levels × types, observed coverage; the first column, ``all types``, is that of all of them together. The
+    levels are those of `LEVELS` that the number of calibration mixtures allows.
     """
     truth, fractions, sd = (table.to_numpy() for table in TrialTables.of(heldout))
     covered = []
-    for level in LEVELS:
+    levels = [level for level in LEVELS if level <= calibration.largest_level]
+    for level in levels:
         lower, upper = calibration.interval(fractions, sd, level=level)
         covered.append(((lower <= truth) & (truth <= upper)).mean(0))
-    types = list(dict.fromkeys(heldout["cell_type"]))
-    table = pd.DataFrame(covered, index=pd.Index(LEVELS, name="level"), columns=types)
+    types = dict.fromkeys(heldout["cell_type"])
+    names = [f"{name} (a type)" if name == ALL_TYPES else name for name in types]
+    table = pd.DataFrame(covered, index=pd.Index(levels, name="level"), columns=names)
     table.insert(0, ALL_TYPES, table.mean(axis=1))
     return table

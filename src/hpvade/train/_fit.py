@@ -8,7 +8,7 @@ import signal
 import tempfile
 import threading
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,7 +106,7 @@ def fit(
         _quiet_lightning(),
         _first_interrupt_sets(stop),
         torch.random.fork_rng(),
-        tempfile.TemporaryDirectory() as folder,
+        nullcontext("") if alone else tempfile.TemporaryDirectory() as folder,
     ):
         torch.manual_seed(seed)
         hand_over = HandOver(history, best, seed=seed, path=Path(folder) / "trained.pt")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hpvade.io import output_file, read_fractions, read_groups
-from hpvade.metrics import check_groups, compare_groups
+from hpvade.metrics import check_groups
 from hpvade.report import GROUPS, read_results, render, write_multiqc
 from hpvade.workflow._record import RUN
 
@@ -42,10 +42,9 @@ def report_folder(folder: Path, *, model: Path | None = None, groups: Path | Non
     if groups is not None:
         keep_groups(groups, folder, samples=read_fractions(folder / "fractions.tsv").index)
     results = read_results(folder, model=model)
-    if results.groups is not None:
-        tests = compare_groups(results.fractions, results.groups)
+    if results.group_tests is not None:
         with output_file(folder / _TESTS, force=True) as file:
-            tests.to_csv(file, sep="\t", float_format="%.6g")
+            results.group_tests.to_csv(file, sep="\t", float_format="%.6g")
     with output_file(folder / "report.html", force=True) as file:
         file.write_text(render(results), encoding="utf-8")
     write_multiqc(results, folder)

@@ -37,16 +37,19 @@ function sendWithProgress(form) {
     request.upload.addEventListener("progress", (progress) => {
       upload.hidden = size === 0;
       bar.value = progress.total ? progress.loaded / progress.total : 0;
-      told.textContent = progress.loaded < progress.total
-        ? `${megabytes(progress.loaded)} of ${megabytes(progress.total)}`
-        : "looking at it …";
+      told.textContent =
+        progress.loaded < progress.total
+          ? `${megabytes(progress.loaded)} of ${megabytes(progress.total)}`
+          : "looking at it …";
     });
     request.addEventListener("load", () => {
       let answer = {};
       try {
         answer = JSON.parse(request.responseText);
       } catch {
-        answer = { message: "hpvade app gave an answer that is none. The terminal in which it runs says more." };
+        answer = {
+          message: "hpvade app gave an answer that is none. The terminal in which it runs says more.",
+        };
       }
       if (answer.next) window.location.assign(answer.next);
       else show(answer.message);

@@ -156,7 +156,7 @@ byId("c-rows").addEventListener("mousemove", (event) => {
 });
 byId("c-rows").addEventListener("mouseleave", hideTip);
 addEventListener("beforeprint", () => {
-  composition.all = composition.order.length <= 500;
+  composition.all = composition.order.length <= MOST_PRINTED;
   drawComposition();
 });
 addEventListener("afterprint", () => {

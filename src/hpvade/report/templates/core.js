@@ -2,6 +2,7 @@
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const SCALE = DATA.scale; // fractions are stored as whole numbers of 1 / SCALE
 const PAGE = 25;
+const MOST_PRINTED = 500; // rows of a long list
 const byId = (id) => document.getElementById(id);
 
 function make(tag, options = {}, ...children) {
@@ -165,7 +166,9 @@ function sortableHeading(heading, sort) {
   const button = make("button", { type: "button", text: heading.textContent });
   heading.replaceChildren(button);
   button.addEventListener("click", () => {
-    const ascending = heading.getAttribute("aria-sort") === "descending";
+    // numbers from the largest, names from A
+    const sorted = heading.getAttribute("aria-sort");
+    const ascending = heading.className === "number" ? sorted === "descending" : sorted !== "ascending";
     for (const other of heading.parentElement.children) other.removeAttribute("aria-sort");
     heading.setAttribute("aria-sort", ascending ? "ascending" : "descending");
     sort(ascending ? 1 : -1);

@@ -1,5 +1,5 @@
 // Quality of every sample: a table to sort and search, in pages.
-const quality = { column: -1, sign: 1, page: 0 };
+const quality = { column: -1, sign: 1, page: 0, all: false };
 const isNumber = (column) => column.kind === "number";
 
 function qualityOrder() {
@@ -40,7 +40,7 @@ function qualityCell(column, i) {
 function drawQuality() {
   const order = qualityOrder();
   quality.page = Math.max(0, Math.min(quality.page, Math.ceil(order.length / PAGE) - 1));
-  const shown = order.slice(quality.page * PAGE, (quality.page + 1) * PAGE);
+  const shown = quality.all ? order : order.slice(quality.page * PAGE, (quality.page + 1) * PAGE);
   const rows = shown.map((i) =>
     make(
       "tr",
@@ -54,6 +54,7 @@ function drawQuality() {
   showPages(byId("q-pages"), {
     page: quality.page,
     total: order.length,
+    all: quality.all,
     go: (page) => {
       quality.page = page;
       drawQuality();
@@ -94,4 +95,12 @@ byId("q-tsv").addEventListener("click", () =>
     ]),
   ]),
 );
+addEventListener("beforeprint", () => {
+  quality.all = DATA.samples.length <= MOST_PRINTED;
+  drawQuality();
+});
+addEventListener("afterprint", () => {
+  quality.all = false;
+  drawQuality();
+});
 drawQuality();

@@ -3,7 +3,10 @@ function showSample(i) {
   const card = byId("c-sample");
   const table = DATA.tables[composition.table];
   const close = make("button", { type: "button", text: "Close" });
-  close.addEventListener("click", () => (card.hidden = true));
+  close.addEventListener("click", () => {
+    card.hidden = true;
+    document.querySelector(`#c-rows tr[data-i="${i}"] button`)?.focus();
+  });
   const rows = cellsOf(table, i)
     .map((value, k) => [value, k])
     .sort((a, b) => b[0] - a[0])
@@ -29,10 +32,10 @@ function showSample(i) {
     ),
   );
   const facts = DATA.qc
-    .filter((column) => column.values[i] !== "" && column.name !== "flags")
+    .filter((column) => (column.values[i] ?? "") !== "" && column.name !== "flags")
     .map((column) => `${column.name} ${column.values[i]}`);
   card.replaceChildren(
-    make("h3", {}, make("span", { text: DATA.samples[i] }), close),
+    make("h3", { tabindex: -1 }, make("span", { text: DATA.samples[i] }), close),
     ...DATA.flags[i].map((flag) =>
       make("p", {}, make("span", { class: "flag", text: flag }), ` ${DATA.meanings[flag] ?? ""}`),
     ),
@@ -40,5 +43,6 @@ function showSample(i) {
     make("p", { class: "note", text: facts.join(" · ") }),
   );
   card.hidden = false;
+  card.querySelector("h3").focus({ preventScroll: true });
   card.scrollIntoView({ block: "nearest" });
 }

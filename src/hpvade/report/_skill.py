@@ -1,0 +1,58 @@
+"""How a model did in its trial: on new mixtures of known composition."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, NamedTuple
+
+from hpvade import _keys
+from hpvade._warnings import DegenerateMetricWarning
+from hpvade.metrics import evaluate
+from hpvade.tl import TrialTables, coverage
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from hpvade.model import HPVADE
+
+JUDGED_LEVEL = 0.9
+
+
+class Skill(NamedTuple):
+    """A trial, judged.
+
+    Attributes
+    ----------
+    trial
+        Answers and truth, mixtures × cell types.
+    per_type
+        Cell types × metrics, as `hpvade.metrics.evaluate` makes them.
+    held
+        Levels × cell types: observed coverage, as `hpvade.tl.coverage` makes it.
+    """
+
+    trial: TrialTables
+    per_type: pd.DataFrame
+    held: pd.DataFrame
+
+    @property
+    def r_type(self) -> float:
+        """Mean over types of Pearson r; NaN if no type has one."""
+        return float(self.per_type["r"].mean())
+
+    @property
+    def coverage(self) -> float:
+        """Share of fractions within their 90 % interval; NaN if the model cannot make such intervals."""
+        held = self.held[_keys.ALL_TYPES]
+        return float(held.get(JUDGED_LEVEL, float("nan")))
+
+
+def skill(model: HPVADE) -> Skill | None:
+    """Judge a model by its trial; None for one that was not trained."""
+    if model.calibration is None:
+        return None
+    trial = TrialTables.of(model.heldout)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DegenerateMetricWarning)  # what is undefined stands in the table
+        per_type = evaluate(trial.fraction, trial.truth).per_type
+    return Skill(trial, per_type, coverage(model.heldout, model.calibration))
