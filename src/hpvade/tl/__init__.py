@@ -1,7 +1,7 @@
 """Tools on bulk samples: deconvolution with a trained network, and baselines to stand beside it."""
 
 from hpvade.tl import baselines
-from hpvade.tl._calibration import Calibration, calibrate
+from hpvade.tl._calibration import Calibration, calibrate, coverage
 from hpvade.tl._config import DeconvolveConfig
 from hpvade.tl._covariance import fraction_covariance
 from hpvade.tl._deconvolve import deconvolve, deconvolve_blocks
@@ -13,7 +13,7 @@ from hpvade.tl._latent import Latent, latent
 from hpvade.tl._leave_out import LabelledCells, UnknownCalibration, calibrate_unknown
 from hpvade.tl._quality import FLAGS
 from hpvade.tl._result import Deconvolution
-from hpvade.tl._trial import Trial, TrialTables, coverage, try_out
+from hpvade.tl._trial import Trial, TrialTables, try_out
 
 __all__ = [
     "ALL_ALIKE",

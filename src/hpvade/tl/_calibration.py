@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
+from hpvade._keys import ALL_TYPES
 from hpvade._warnings import DataWarning, warn
+from hpvade.tl._trial import Trial, TrialTables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,7 +19,8 @@ if TYPE_CHECKING:
     from hpvade.pp import Hierarchy
     from hpvade.tl._estimate import Estimate
     from hpvade.tl._leave_out import UnknownCalibration
-    from hpvade.tl._trial import Trial
+
+_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,34 @@ def calibrate(trial: Trial, *, hierarchy: Hierarchy) -> Calibration:
         _scores(trial.answer, trial.truth),
         tuple(_scores(trial.answer.of_groups(level), trial.truth @ level) for level in levels),
     )
+
+
+def coverage(heldout: pd.DataFrame, calibration: Calibration) -> pd.DataFrame:
+    """Say which share of the true fractions of a trial lies within intervals of several levels.
+
+    Parameters
+    ----------
+    heldout
+        As `Trial.table` makes it, of mixtures that ``calibration`` has not seen.
+    calibration
+        The model's.
+
+    Returns
+    -------
+    Levels × types, observed coverage; the first column, ``all types``, is that of all of them together. The
+    levels are those of 0.1, 0.2, … 0.9, 0.95 that the number of calibration mixtures allows.
+    """
+    truth, fractions, sd = (table.to_numpy() for table in TrialTables.of(heldout))
+    covered = []
+    levels = [level for level in _LEVELS if level <= calibration.largest_level]
+    for level in levels:
+        lower, upper = calibration.interval(fractions, sd, level=level)
+        covered.append(((lower <= truth) & (truth <= upper)).mean(0))
+    types = dict.fromkeys(heldout["cell_type"])
+    names = [f"{name} (a type)" if name == ALL_TYPES else name for name in types]
+    table = pd.DataFrame(covered, index=pd.Index(levels, name="level"), columns=names)
+    table.insert(0, ALL_TYPES, table.mean(axis=1))
+    return table
 
 
 def _scores(answer: Estimate, truth: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from hpvade._keys import ALL_TYPES
 from hpvade.simulate import add_foreign_effects
 from hpvade.tl._estimate import Estimate, Estimator
 
@@ -18,10 +17,7 @@ if TYPE_CHECKING:
 
     from hpvade.nn import HPVADENetwork
     from hpvade.pp import CellStates
-    from hpvade.tl._calibration import Calibration
     from hpvade.tl._config import DeconvolveConfig
-
-LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 
 class Trial(NamedTuple):
@@ -101,31 +97,3 @@ class TrialTables(NamedTuple):
         return cls(
             *(heldout.pivot(index="mixture", columns="cell_type", values=name)[types] for name in cls._fields)
         )
-
-
-def coverage(heldout: pd.DataFrame, calibration: Calibration) -> pd.DataFrame:
-    """Say which share of the true fractions of a trial lies within intervals of several levels.
-
-    Parameters
-    ----------
-    heldout
-        As `Trial.table` makes it, of mixtures that ``calibration`` has not seen.
-    calibration
-        The model's.
-
-    Returns
-    -------
-    Levels × types, observed coverage; the first column, ``all types``, is that of all of them together. The
-    levels are those of `LEVELS` that the number of calibration mixtures allows.
-    """
-    truth, fractions, sd = (table.to_numpy() for table in TrialTables.of(heldout))
-    covered = []
-    levels = [level for level in LEVELS if level <= calibration.largest_level]
-    for level in levels:
-        lower, upper = calibration.interval(fractions, sd, level=level)
-        covered.append(((lower <= truth) & (truth <= upper)).mean(0))
-    types = dict.fromkeys(heldout["cell_type"])
-    names = [f"{name} (a type)" if name == ALL_TYPES else name for name in types]
-    table = pd.DataFrame(covered, index=pd.Index(levels, name="level"), columns=names)
-    table.insert(0, ALL_TYPES, table.mean(axis=1))
-    return table
