@@ -45,7 +45,8 @@ def absent_column(key: str, columns: Iterable[object], *, option: str, place: st
     """Say that a column is not where it was said to be, what is there, and what was perhaps meant."""
     known = [str(column) for column in columns]
     there = ", ".join(known) or "none at all"
-    return f"{option}='{key}' is not in {place}. Columns: {there}.{suggest(key, known)}"
+    flag = f"--{option.replace('_', '-')}"
+    return f"{option}='{key}' is not in {place}. Columns: {there}.{suggest(key, known)} Name one with {flag}."
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

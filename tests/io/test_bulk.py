@@ -240,12 +240,12 @@ def test_text_where_a_number_should_be(text_file):
 
 
 @pytest.mark.parametrize(
-    ("written", "read"), [("NA", "nan"), ("", "nan"), ("inf", "inf"), ("-12.25", "-12.25")]
+    ("written", "told"), [("NA", "missing"), ("", "missing"), ("inf", "infinite"), ("-12.25", "negative")]
 )
 @pytest.mark.parametrize("turned", [True, False])
-def test_value_that_is_no_expression_names_sample_and_gene(text_file, written, read, turned):
+def test_value_that_is_no_expression_names_sample_and_gene(text_file, written, told, turned):
     text = tsv(VALUES.T if turned else VALUES).replace("12.25", written)
-    with pytest.raises(CountsError, match=rf"the value {read} of sample 's1', gene 'CD3E'"):
+    with pytest.raises(CountsError, match=rf"1 value is .*{told}.* in sample 's1', gene 'CD3E'"):
         read_bulk(text_file(text))
 
 
@@ -255,9 +255,9 @@ def test_every_bad_sample_is_told_at_once(text_file):
     with pytest.raises(InputError) as caught:
         read_bulk(text_file(tsv(table)))
     text = str(caught.value)
-    assert "repeated: 's1'" in text
+    assert "named more than once: 's1'" in text
     assert "zero for every gene: 'zero'" in text
-    assert "the same value for every gene: 'flat'" in text
+    assert "the same for every gene: 'flat'" in text
 
 
 def test_repeated_genes_are_summed_and_told(text_file):
@@ -300,3 +300,31 @@ def test_shared_tables_are_recognised(shared_data, path, unit, transform):
     assert (told["unit"], told["transform"], told["orientation"]) == (unit, transform, "genes x samples")
     raw = pd.read_csv(path, sep="\t", index_col=0).T.to_numpy()
     np.testing.assert_allclose(bulk.X, 2**raw if transform == "2**x" else raw, rtol=1e-12)
+
+
+def test_a_decimal_comma_is_read(tmp_path):
+    table = pd.DataFrame({"a": [1.5, 0, 1e6], "b": [2, 3.25, 700]}, index=["G1", "G2", "G3"])
+    for separator in (";", "\t"):
+        table.to_csv(tmp_path / "german", sep=separator, decimal=",")
+        read = read_bulk(tmp_path / "german", genes=["G1", "G2", "G3"], unit="tpm")
+        np.testing.assert_allclose(read.to_df().T, table)
+
+
+def test_all_problems_of_values_and_samples_are_told_at_once(tmp_path):
+    (tmp_path / "bulk.tsv").write_text("gene\tgood\tzero\ts\nG1\t1\t0\tn/a\nG2\t2\t0\t-3\nG3\t3\t0\t4\n")
+    with pytest.raises(CountsError) as told:
+        read_bulk(tmp_path / "bulk.tsv", genes=["G1", "G2", "G3"], unit="tpm")
+    text = str(told.value)
+    assert "3 problems" in text
+    assert (
+        "1 value is missing (empty, NA, n/a and the like) or infinite, the first in sample 's', gene 'G1'"
+        in text
+    )
+    assert "negative, the first in sample 's', gene 'G2' (-3)" in text
+    assert "zero for every gene: 'zero'. Remove them." in text
+
+
+def test_utf16_is_named(tmp_path):
+    (tmp_path / "bulk.txt").write_bytes("gene\ts\nG1\t1\n".encode("utf-16"))
+    with pytest.raises(FileFormatError, match=r"text in UTF-16.*Save it as UTF-8"):
+        read_bulk(tmp_path / "bulk.txt")

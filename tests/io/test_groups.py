@@ -16,7 +16,7 @@ def read(tmp_path, text):
     return read_groups(tmp_path / "groups", samples=SAMPLES)
 
 
-@pytest.mark.parametrize("separator", ["\t", ","])
+@pytest.mark.parametrize("separator", ["\t", ",", ";"])
 def test_first_and_second_column(tmp_path, separator):
     text = "name\tdisease\n1\tcase\nNA\tcontrol\nc\tcase\n".replace("\t", separator)
     assert read(tmp_path, text).to_dict() == {"1": "case", "NA": "control", "c": "case"}
@@ -39,9 +39,10 @@ def test_samples_without_a_group_and_strangers_are_told(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("sample\tage\tsex\n1\t30\tm\n", "column 'group'. Columns: sample, age, sex"),
-        ("sample\n1\n", "column 'group'"),
+        ("sample\tage\tsex\n1\t30\tm\n", "must be called 'group'. Columns: sample, age, sex"),
+        ("sample\n1\n", "their group in the second"),
         ("sample\tgroup\n1\tx\n1\ty\n", "'1' twice"),
+        ("1\tx\nNA\ty\nc\tx\n", "first line of the groups file .* names a sample"),
         ("sample\tgroup\nq\tx\nr\ty\n", "names no sample.*It has q, r.*that 1, NA, c"),
     ],
 )

@@ -22,7 +22,7 @@ def results(*, flags=((), (), (), ()), with_unknown=False) -> Results:
     names = ["s1", "s2", "s3", "s4"]
     fractions = pd.DataFrame({"B": [0.2] * 4, "T": [0.7] * 4, "NK": [0.1] * 4}, index=names)
     half = pd.DataFrame({"B": [0.05] * 4, "T": [0.15] * 4, "NK": [0.02] * 4}, index=names)
-    qc = pd.DataFrame({"flags": [list(of_sample) for of_sample in flags]}, index=names)
+    qc = pd.DataFrame({"flags": [list(of_sample) for of_sample in flags], "unknown_upper": 0.6}, index=names)
     if with_unknown:
         fractions["unknown"] = half["unknown"] = 0.4
     run = {"decisions": {"deconvolve": {"level": 0.8, "with_unknown": with_unknown}}}
@@ -69,7 +69,7 @@ def test_grade_follows_flags_and_skill(flags, of_model, grade):
 def test_unknown_content_is_told_but_no_cell_type():
     contents, certainty, _ = verdict(results(with_unknown=True), of_model=GOOD).sentences
     assert "largest of 3 cell types" in contents
-    assert "40% are cells of no type" in contents
+    assert "40% are cells of no type of the reference, though up to 60%" in contents
     assert "least sure is T" in certainty
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 TABLES: Final = (".tsv", ".csv", ".txt", ".gct", ".genes.results")
 BULKS: Final = (*TABLES, *(f"{ending}.gz" for ending in TABLES), ".h5ad")
-LABEL_MAPS: Final = (".tsv", ".txt")
+LABEL_MAPS: Final = (".tsv", ".csv", ".txt")
 # Field of the form → endings of what may be uploaded there.
 ENDINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "reference": (".h5ad", ".zip"),

@@ -130,7 +130,10 @@ Level = Annotated[
 ]
 WithUnknown = Annotated[
     bool | None,
-    typer.Option("--with-unknown", help="Give unknown content a column; fractions then sum to 1 with it."),
+    typer.Option(
+        "--with-unknown/--no-with-unknown",
+        help="Give unknown content a column; fractions then sum to 1 with it.",
+    ),
 ]
 Expression = Annotated[
     Path | None,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from hpvade._errors import InputError
 from hpvade.cli import _options as o
 from hpvade.cli._terminal import Terminal
 
@@ -56,6 +57,9 @@ def run(
     if len(inputs) < 2:
         msg = "Give at least one reference and, last, the bulk table."
         raise typer.BadParameter(msg)
+    if swapped := [path for path in inputs[:-1] if path.suffix in {".tsv", ".csv", ".txt", ".gct", ".gz"}]:
+        msg = f"{swapped[0]} is a table, not a single-cell reference. The bulk table comes last."
+        raise InputError(msg)
     terminal = Terminal(quiet=quiet)
     from hpvade.workflow import Extras, ReferenceOptions, TrainOptions, run_files, set_threads
 

@@ -31,9 +31,11 @@ def summary(answered: Answered, output: Path) -> Text:
     colors = cell_type_colors([str(name) for name in fractions])
     order = fractions.mean().sort_values(ascending=False).index
     typical = 100 * answered.half_widths.stack().median()
-    n, n_types = answered.half_widths.shape
-    text = Text(f"{n:,} sample{'s' * (n > 1)}, {n_types} cell types; ")
-    text.append(f"a typical fraction is known to ±{typical:.1f} points.\n\n")
+    n = len(fractions)
+    text = Text(
+        f"{n:,} sample{'s' * (n > 1)}, {answered.n_types} cell types; a typical fraction is known to "
+    )
+    text.append(f"±{typical:.1f} points ({answered.level:.0%} interval).\n\n")
     for line in _types(answered, order[:_MOST_TYPES], colors):
         text.append_text(line)
     if len(order) > _MOST_TYPES:
@@ -55,8 +57,8 @@ def _types(answered: Answered, names: pd.Index, colors: dict[str, str]) -> Itera
     largest = fractions.mean().max()
     for name in names:
         mean, low, high = fractions[name].mean(), fractions[name].min(), fractions[name].max()
-        known = f"±{answered.half_widths[name].median():5.1%}" if name in answered.half_widths else " " * 6
-        line = Text(f"  {_fitted(name)}  {mean:6.1%}  {known}  ")
+        half = answered.half_widths[name].median()
+        line = Text(f"  {_fitted(name)}  {mean:6.1%}  ±{half:5.1%}  ")
         line.append("█" * round(_LONGEST_BAR * mean / largest) or "▏", style=colors[str(name)])
         yield line.append(f"  {low:.0%} to {high:.0%}\n" if len(fractions) > 1 else "\n", style="dim")
 

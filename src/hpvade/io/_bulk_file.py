@@ -72,18 +72,31 @@ class BulkFile:
         raw = _read(self._rows, start, stop, path=self.path)
         samples = self.obs_names[start:stop]
         named = pd.DataFrame(raw, index=samples, columns=self._genes, copy=False)
-        _refuse(named, ~np.isfinite(raw), reason="missing or infinite", path=self.path)
-        linear = self._unit.linear(raw)
-        _refuse(named, linear < 0, reason="negative", path=self.path)
+        known = np.isfinite(raw)
+        linear = self._unit.linear(np.where(known, raw, 0))
         x = _one_column_per_gene(linear, self._genes)
         zero = (x == 0).all(axis=1)
         constant = ~zero & (x == x[:, :1]).all(axis=1)
-        unusable = {
-            "repeated": self._repeated,
-            "zero for every gene": samples[zero],
-            "the same value for every gene": samples[constant],
-        }
-        _refuse_samples(unusable, path=self.path)
+        _raise_all(
+            [
+                *_bad_values(
+                    named,
+                    ~known,
+                    what="missing (empty, NA, n/a and the like) or infinite",
+                    remedy="Put numbers there, or leave those genes out.",
+                ),
+                *_bad_values(
+                    named,
+                    linear < 0,
+                    what="negative",
+                    remedy="Expression is not: give the values before they were centred or corrected.",
+                ),
+                *_bad_samples(self._repeated, what="named more than once", remedy="Rename them."),
+                *_bad_samples(samples[zero], what="zero for every gene", remedy="Remove them."),
+                *_bad_samples(samples[constant], what="the same for every gene", remedy="Remove them."),
+            ],
+            path=self.path,
+        )
         block = AnnData(x, obs=pd.DataFrame(index=samples), var=self.var.copy())
         block.uns[keys.UNS] = dict(self.told)
         return block
@@ -208,18 +221,36 @@ def _read(rows: Any, start: int, stop: int, *, path: Path) -> NDArray[np.float64
         return np.asarray(raw if isinstance(raw, np.ndarray) else raw.toarray(), dtype=np.float64)
 
 
-def _refuse(values: pd.DataFrame, bad: NDArray[np.bool_], *, reason: str, path: Path) -> None:
-    """Raise about the first bad value of a table of samples × genes."""
-    if not bad.any():
-        return
-    sample, gene = np.argwhere(bad)[0]
-    value = float(values.to_numpy()[sample, gene])
-    msg = (
-        f"{path}: the value {value:g} of sample '{values.index[sample]}', gene "
-        f"'{values.columns[gene]}' is {reason} ({int(bad.sum())} such values in all). Expression is finite "
-        "and not negative: correct the table, or drop those genes or samples."
-    )
-    raise CountsError(msg)
+def _bad_values(
+    values: pd.DataFrame, bad: NDArray[np.bool_], *, what: str, remedy: str
+) -> Iterator[InputError]:
+    """Yield the problem with some values of a table of samples × genes, if there are such."""
+    if bad.any():
+        sample, gene = np.argwhere(bad)[0]
+        value = values.to_numpy()[sample, gene]
+        n = int(bad.sum())
+        shown = "" if np.isnan(value) else f" ({value:g})"
+        yield CountsError(
+            f"{n} {'value is' if n == 1 else 'values are'} {what}, the first in sample '{values.index[sample]}', gene "
+            f"'{values.columns[gene]}'{shown}. {remedy}"
+        )
+
+
+def _bad_samples(samples: pd.Index, *, what: str, remedy: str) -> Iterator[InputError]:
+    """Yield the problem with some samples, if there are such."""
+    if len(samples):
+        yield InputError(f"Samples are {what}: {', '.join(map(repr, samples))}. {remedy}")
+
+
+def _raise_all(problems: list[InputError], *, path: Path) -> None:
+    """Raise about all problems of a table at once; the class is that of the first."""
+    if len(problems) == 1:
+        msg = f"{path}: {problems[0]}"
+        raise type(problems[0])(msg)
+    if problems:
+        told = "".join(f"\n{i}. {problem}" for i, problem in enumerate(problems, start=1))
+        msg = f"{path}: {len(problems)} problems:{told}"
+        raise type(problems[0])(msg)
 
 
 def _distinct(genes: pd.Index, *, gene_names: pd.Series | None) -> tuple[pd.DataFrame, list[str]]:
@@ -248,11 +279,3 @@ def _one_column_per_gene(x: NDArray[np.float64], genes: pd.Index) -> NDArray[np.
         x, genes = x[:, named], genes[named]
     grouped = x if genes.is_unique else x @ group_columns(genes)
     return np.ascontiguousarray(grouped, dtype=np.float64)
-
-
-def _refuse_samples(unusable: dict[str, pd.Index], *, path: Path) -> None:
-    """Raise about all samples that cannot be used at once."""
-    told = [f"{what}: {', '.join(map(repr, who))}" for what, who in unusable.items() if len(who)]
-    if told:
-        msg = f"{path}: samples that cannot be used are {'; '.join(told)}. Rename or remove them."
-        raise InputError(msg)

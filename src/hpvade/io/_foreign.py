@@ -59,6 +59,9 @@ def foreign_reader(path: Path, *, expected: str) -> Iterator[None]:
     except InputError:
         raise
     except _FOREIGN_ERRORS as error:
+        if path.is_file() and _is_utf16(path):
+            msg = f"{path} is text in UTF-16, as Excel's 'Unicode text' is. Save it as UTF-8 (CSV UTF-8)."
+            raise FileFormatError(msg) from error
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         msg = (
             f"{path} cannot be read as {expected} ({reason}): it is truncated or in another format; "
@@ -114,3 +117,8 @@ def open_text(path: Path) -> IO[str]:
     if is_gzip(path):
         return gzip.open(path, "rt", encoding="utf-8-sig")
     return path.open(encoding="utf-8-sig")
+
+
+def _is_utf16(path: Path) -> bool:
+    with path.open("rb") as handle:
+        return handle.read(2) in {b"\xff\xfe", b"\xfe\xff"}

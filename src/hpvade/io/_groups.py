@@ -39,7 +39,8 @@ def read_groups(path: Path, *, samples: Collection[str]) -> pd.Series:
     """
     try:
         with path.open(encoding="utf-8-sig") as file:
-            separator = "\t" if "\t" in file.readline() else ","
+            first = file.readline()
+        separator = max("\t,;", key=first.count)
         table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         msg = f"The groups file {path} cannot be read ({error})."
@@ -48,9 +49,12 @@ def read_groups(path: Path, *, samples: Collection[str]) -> pd.Series:
     if _GROUP not in columns and len(columns) != 1:
         found = ", ".join(map(str, table.columns))
         msg = (
-            f"The groups file {path} must hold samples in its first column and a column '{_GROUP}'. "
-            f"Columns: {found}."
+            f"The groups file {path} must hold samples in its first column and their group in the second; of "
+            f"several further columns one must be called '{_GROUP}'. Columns: {found}."
         )
+        raise InputError(msg)
+    if table.columns[0] in samples:
+        msg = f"The first line of the groups file {path} names a sample. Put a line 'sample, group' above it."
         raise InputError(msg)
     groups = table.set_index(table.columns[0])[_GROUP if _GROUP in columns else columns[0]]
     groups = groups[groups.str.strip() != ""].rename(_GROUP).rename_axis("sample")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import tempfile
 from collections import deque
 from dataclasses import dataclass
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 Orientation = Literal["genes x samples", "samples x genes"]
 
 _TEXT = "a delimited text table"
+_LOOKED_AT = 100  # rows that tell how numbers are written
+_DECIMAL_COMMA, _DECIMAL_POINT = (
+    re.compile(rf'[\t; ]"?-?\d+{mark}\d+"?(?=[\t; \r\n]|$)') for mark in (",", r"\.")
+)
 _IN_MEMORY = 2**25  # numbers of a table, 256 MB; a larger one goes to disk by parts
 _GENE_NAME_COLUMNS = ("gene_name", "gene_symbol", "symbol", "description")
 _ANNDATA_GENE_NAMES = ("gene_name", "gene_symbol", "feature_name")
@@ -48,12 +53,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Head:
-    """How a delimited file begins: the lines above the header, and the header's fields."""
+    """How a delimited file begins: the lines above the header, its fields, and how numbers are written."""
 
     skipped: list[str]
     separator: str
     header: list[str]
     format: str
+    decimal: str = "."
 
 
 def read_head(path: Path) -> Head:
@@ -73,6 +79,7 @@ def read_head(path: Path) -> Head:
                 skipped.append(handle.readline())
             line = handle.readline()
         first_row = handle.readline()
+        more = [handle.readline() for _ in range(_LOOKED_AT)]
     separator = _sniff(line)
     header, row = _split(line, separator), _split(first_row, separator)
     if len(row) == len(header) + 1:  # R writes no heading over the row names
@@ -83,7 +90,15 @@ def read_head(path: Path) -> Head:
             "Expected names in the first row and the first column, separated by tabs, commas or semicolons."
         )
         raise FileFormatError(msg)
-    return Head(skipped, separator, header, {"\t": "tsv", ",": "csv", ";": "csv"}.get(separator, "text"))
+    numbers = "".join((first_row, *more)) if separator != "," else ""
+    has_comma = bool(_DECIMAL_COMMA.search(numbers)) and not _DECIMAL_POINT.search(numbers)
+    return Head(
+        skipped,
+        separator,
+        header,
+        {"\t": "tsv", ",": "csv", ";": "csv"}.get(separator, "text"),
+        decimal="," if has_comma else ".",
+    )
 
 
 def read_columns(path: Path, head: Head, *, first: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -131,6 +146,7 @@ def _parts(path: Path, head: Head, *, first: int) -> TextFileReader:
     return pd.read_csv(
         path,
         sep=head.separator,
+        decimal=head.decimal,
         header=None,
         skiprows=len(head.skipped) + 1,
         converters=dict.fromkeys(range(first), str.strip),  # a name may be NA or None; it is no number
@@ -210,7 +226,7 @@ def _to_numbers(body: pd.DataFrame, *, rows: pd.Series, names: list[str], path: 
             msg = (
                 f"{path}: '{body[column].iloc[row]}' in row '{rows.iloc[row]}', column '{name}' is not a "
                 "number. Expected names in the first row and the first column, and numbers with a decimal "
-                "point elsewhere: remove other columns and rows."
+                "point or comma elsewhere: remove other columns and rows."
             )
             raise FileFormatError(msg)
         numbers[column] = numeric.astype(np.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -13,8 +14,6 @@ from hpvade.pp._hierarchy import levels_of_parents
 from hpvade.pp._pool import rename_sums
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from anndata import AnnData
 
 _LEVEL = re.compile(r"level_\d+")
@@ -32,7 +31,9 @@ def read_label_map(path: str | Path) -> pd.DataFrame:
         The file cannot be read or lacks a column.
     """
     try:
-        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+        with Path(path).open(encoding="utf-8-sig") as file:
+            separator = max("\t,;", key=file.readline().count)
+        table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         msg = f"The label map {path} cannot be read: {error}."
         raise FileFormatError(msg) from error

@@ -38,8 +38,7 @@ def methods_text(results: Results) -> str:
         text += f"The network's answers {fitted} each sample. "
         if results.model.config.network.use_rna_content:
             text += "Fractions are of cells, corrected for the RNA content of each type. "
-    level = float(settings["level"])
-    return text + f"{level:.0%} intervals were calibrated on simulated mixtures of held-out cells."
+    return text + f"{results.level:.0%} intervals were calibrated on simulated mixtures of held-out cells."
 
 
 def _of_model(model: HPVADE) -> str:

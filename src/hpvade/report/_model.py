@@ -49,7 +49,8 @@ def find_model(folder: Path, run: Mapping[str, Any], *, given: Path | None) -> F
     recorded = run["decisions"].get("model")
     place = given or (folder if inside else Path(recorded) if recorded else None)
     if place is None or (given is None and not place.is_dir()):
-        return _none(f"The model that answered is no longer at {recorded}. {_REMEDY}")
+        where = f"at {recorded}" if recorded else "in the folder of the results"
+        return _none(f"The model that answered is no longer {where}. {_REMEDY}")
     known = [sha256(folder / "model")] if inside else run["inputs_sha256"].values()
     if sha256(model_folder(place)) not in known:
         if given is None:

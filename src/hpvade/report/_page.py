@@ -112,10 +112,8 @@ def _shown(value: object) -> str:
     if not isinstance(value, float):
         return f"{value:,}" if isinstance(value, int) else str(value)
     if math.isnan(value):
-        return "undefined"
-    if 0 < abs(value) < _SMALLEST_SHOWN:
-        return f"<{_SMALLEST_SHOWN}" if value > 0 else f">-{_SMALLEST_SHOWN}"
-    return f"{value:.3f}"
+        return "-"
+    return f"{value:.3f}" if abs(value) >= _SMALLEST_SHOWN or value == 0 else f"{value:.0e}"
 
 
 def _json(value: object) -> Markup:
@@ -131,7 +129,7 @@ def _title(results: Results) -> str:
 
 def _subtitle(results: Results) -> str:
     n, n_types = results.known.shape
-    names = [PurePath(name).name for name in results.run["inputs_sha256"]][:-1]
+    names = [_shown_name(name) for name in results.run["inputs_sha256"]][:-1]
     parts = [
         f"{n:,} sample{'s' * (n > 1)}",
         f"{n_types} cell types",
@@ -141,14 +139,20 @@ def _subtitle(results: Results) -> str:
     return " · ".join(parts)
 
 
+def _shown_name(path: str) -> str:
+    """Name of an input; a model's folder is called by that of the results it lies in."""
+    parts = PurePath(path).parts
+    return "/".join(parts[-2:]) if parts[-1] == "model" else parts[-1]
+
+
 def _tiles(results: Results, of_model: Skill | None) -> list[dict[str, str]]:
     n = len(results.qc)
     n_flagged = sum(map(bool, results.qc["flags"]))
     half = float(np.nanmedian(results.half_widths))
     tiles = [
         ("Samples", f"{n:,}", f"{results.known.shape[1]} cell types"),
-        ("Flagged", f"{n_flagged:,}", f"{n_flagged / n:.0%} of the samples"),
-        ("Typical interval", f"±{half * 100:.1f}", "points of a fraction, median"),
+        ("Flagged", f"{n_flagged:,}", f"of {n:,} samples"),
+        ("Typical interval", f"±{half * 100:.1f}", f"points, {results.level:.0%} interval, median"),
         ("Genes found", f"{results.qc['gene_overlap'].median():.0%}", "of the model, in the bulk table"),
     ]
     if of_model is not None:
@@ -158,7 +162,9 @@ def _tiles(results: Results, of_model: Skill | None) -> list[dict[str, str]]:
 
 
 def _types_table(results: Results, colors: dict[str, str]) -> PageTable:
-    fractions, half = results.fractions, results.half_widths
+    fractions = results.fractions
+    _, _, lower, upper = results.tables[0]
+    half = fractions * np.nan if lower is None or upper is None else (upper - lower) / 2
     of_type = pd.DataFrame(
         {
             "mean": fractions.mean(),
@@ -191,7 +197,7 @@ def _data(results: Results, *, figures: Iterable[PageFigure]) -> dict[str, Any]:
     samples = [str(name) for name in qc.index]
     return {
         "scale": _SCALE,
-        "level": float(results.run["decisions"]["deconvolve"]["level"]),
+        "level": results.level,
         "samples": samples,
         "flags": list(qc["flags"]),
         "meanings": {name: flag.meaning for name, flag in FLAGS.items()},

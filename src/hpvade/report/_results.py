@@ -94,6 +94,11 @@ class Results:
         return self.fractions.drop(columns=_keys.UNKNOWN) if self.with_unknown else self.fractions
 
     @property
+    def level(self) -> float:
+        """Coverage of the intervals."""
+        return float(self.run["decisions"]["deconvolve"]["level"])
+
+    @property
     def with_unknown(self) -> bool:
         """Whether unknown content has a column; a cell type may have that name too."""
         return bool(self.run["decisions"]["deconvolve"]["with_unknown"])
@@ -148,6 +153,9 @@ def _read_run(path: Path) -> dict[str, Any]:
         run: dict[str, Any] = json.loads(path.read_text())
         absent = [name for name in _OF_RUN if name not in run]
         absent += [name for name in _OF_DECISIONS if name not in run.get("decisions", {})]
+    except FileNotFoundError as error:
+        msg = f"{path} does not exist: hpvade did not write this folder, or it is not whole."
+        raise FileFormatError(msg) from error
     except (OSError, ValueError, AttributeError) as error:
         msg = f"{path} cannot be read ({error}). Make the results again."
         raise FileFormatError(msg) from error

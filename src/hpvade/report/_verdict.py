@@ -47,7 +47,7 @@ def _grade(share_flagged: float, share_grave: float, of_model: Skill | None) -> 
     if share_grave > _MANY or (of_model is not None and not of_model.r_type >= _FAIR_R):
         return "bad", "Do not rely on this"
     if of_model is None:
-        return "unknown", "Not judged: the model is not at hand"
+        return "unknown", "Not judged"
     doubtful = of_model.r_type < _GOOD_R or of_model.coverage < _FAIR_COVERAGE
     if doubtful or share_grave > _SOME or share_flagged > _MANY:
         return "care", "Read with care"
@@ -61,18 +61,20 @@ def _contents(results: Results) -> str:
     where = "In the sample" if n == 1 else f"On average over the {n:,} samples"
     told = f"{where}, the largest of {len(mean)} cell types are {_listed(shown)}"
     if results.with_unknown:
-        told += f", and {results.fractions[_keys.UNKNOWN].mean():.0%} are cells of no type of the reference"
+        told += (
+            f"; {results.fractions[_keys.UNKNOWN].mean():.0%} are cells of no type of the reference, though "
+            f"up to {results.qc['unknown_upper'].median():.0%} cannot be ruled out"
+        )
     return f"{told}."
 
 
 def _certainty(results: Results) -> str:
     half = results.half_widths
-    level = float(results.run["decisions"]["deconvolve"]["level"])
     typical = float(np.nanmedian(half))
     widest = half.median().idxmax()
     return (
-        f"A typical fraction is known to ±{_points(typical)} ({level:.0%} interval); least sure is {widest}, "
-        f"to ±{_points(float(half[widest].median()))}."
+        f"A typical fraction is known to ±{_points(typical)} ({results.level:.0%} interval); least sure is "
+        f"{widest}, to ±{_points(float(half[widest].median()))}."
     )
 
 

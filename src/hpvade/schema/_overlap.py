@@ -66,7 +66,7 @@ def _hint(bulk: pd.Index, wanted: pd.Index) -> str:
     if _shared_ignoring_case(bulk, wanted) > 2 * wanted.isin(bulk).sum():
         return (
             " The names agree if case is ignored, as between human (CD3E) and mouse (Cd3e): "
-            "check that both are of one species."
+            "check that both are of one species. If a table of human genes lost its capitals, write them so."
         )
     return " Check that both name genes alike and are of one species."
 

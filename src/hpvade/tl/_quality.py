@@ -52,7 +52,7 @@ FLAGS = {
     ),
     "wide_interval": Flag(
         "an interval is too wide to be of use",
-        "Report the sum of types that are alike (levels do it), or leave the sample out.",
+        "Look whether a sum of types that are alike is surer (levels show it), or leave the sample out.",
         is_grave=False,
     ),
     "unknown_content": Flag(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from hpvade import _keys
 from hpvade._errors import InputError
 from hpvade.io import read_fractions, unfinished
 from hpvade.model import versions
@@ -31,7 +30,9 @@ class Answered(NamedTuple):
 
     fractions: pd.DataFrame  # samples × cell types
     flags: pd.Series  # of each sample, joined by ;
-    half_widths: pd.DataFrame  # of the intervals, samples × cell types without unknown content
+    half_widths: pd.DataFrame  # of the intervals, samples × cell types
+    level: float  # of the intervals
+    n_types: int  # without unknown content
 
 
 class Shard(NamedTuple):
@@ -120,9 +121,14 @@ def deconvolve_table(
     record.decisions["genes_used"] = int(told["genes_used"].iloc[0])
     bounds = [read_fractions(folder / f"fractions_{side}.tsv") for side in ("lower", "upper")]
     half_widths = (bounds[1] - bounds[0]) / 2
-    if model.config.deconvolve.with_unknown:
-        half_widths = half_widths.drop(columns=_keys.UNKNOWN)
-    return Answered(read_fractions(folder / "fractions.tsv"), told["flags"], half_widths)
+    settings = model.config.deconvolve
+    return Answered(
+        read_fractions(folder / "fractions.tsv"),
+        told["flags"],
+        half_widths,
+        settings.level,
+        half_widths.shape[1] - settings.with_unknown,
+    )
 
 
 def _key(*depends_on: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hpvade._warnings import DataWarning, warn
 from hpvade.io import output_file, read_fractions, read_groups
 from hpvade.metrics import check_groups
 from hpvade.report import GROUPS, read_results, render, write_multiqc
@@ -42,6 +43,8 @@ def report_folder(folder: Path, *, model: Path | None = None, groups: Path | Non
     if groups is not None:
         keep_groups(groups, folder, samples=read_fractions(folder / "fractions.tsv").index)
     results = read_results(folder, model=model)
+    if results.no_model:
+        warn(f"The report lacks the parts about the model. {results.no_model}", DataWarning)
     if results.group_tests is not None:
         with output_file(folder / _TESTS, force=True) as file:
             results.group_tests.to_csv(file, sep="\t", float_format="%.6g")
@@ -66,8 +69,12 @@ def keep_groups(path: Path, folder: Path, *, samples: Collection[str]) -> None:
 
 
 def add_report(folder: Path, *, record: RunRecord) -> None:
-    """Write the report of a run that is done, and note how long it took."""
-    with record.stage("report"):
-        report_folder(folder)
+    """Write the report of a run that is done, and note how long it took; Ctrl-C leaves the results whole."""
+    try:
+        with record.stage("report"):
+            report_folder(folder)
+    except KeyboardInterrupt:
+        warn(f"All results but the report are in {folder}; hpvade report {folder} makes it.", DataWarning)
+        raise
     with output_file(folder / RUN, force=True) as file:
         record.write(file)

@@ -164,6 +164,10 @@ addEventListener("afterprint", () => {
   drawComposition();
 });
 
+// names take the room that they need, within limits
+const longest = Math.max(...DATA.samples.map((name) => name.length));
+const rem = Math.max(5, Math.min(20, 1.5 + 0.52 * longest));
+document.querySelector(".bars").style.setProperty("--names", `${rem}rem`);
 fillSorts();
 byId("c-sort").value = "given";
 drawLegend();

@@ -117,7 +117,9 @@ function drawType() {
         "font-size": 12,
         fill: "var(--muted)",
       },
-      `${value.length.toLocaleString("en")} samples, from most to least ${table.types[k]}`,
+      value.length === 1
+        ? table.types[k]
+        : `${value.length.toLocaleString("en")} samples, from most to least ${table.types[k]}`,
     ),
   );
   place.replaceChildren(svg);
