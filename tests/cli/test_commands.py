@@ -392,3 +392,85 @@ class TestLargeReferences:
             "--config", files.quick, "--quiet", "--max-cells", 100,
         )  # fmt: skip
         assert result.code == 0, result.err
+
+
+class TestReport:
+    @pytest.fixture
+    def results(self, hpv, files, tmp_path):
+        out = tmp_path / "out"
+        result = hpv(
+            "run", files.reference, files.bulk, "-o", out, "--config", files.quick, "-q", "--no-report"
+        )
+        assert result.code == 0, result.err
+        assert not (out / "report.html").exists()
+        return out
+
+    def test_is_made_afterwards_with_groups(self, hpv, results, tmp_path):
+        samples = pd.read_csv(results / "fractions.tsv", sep="\t")["sample"]
+        lines = [f"{name};{'ab'[i % 2]}" for i, name in enumerate(samples)]
+        (tmp_path / "groups.csv").write_text("\n".join(["sample;group", *lines]) + "\n")
+        result = hpv("report", results, "--groups", tmp_path / "groups.csv", "--json")
+        assert result.code == 0, result.err
+        assert json.loads(result.out) == {"report": str(results / "report.html")}
+        assert list(pd.read_csv(results / "group_tests.tsv", sep="\t")["cell_type"]) == ["B", "Monocyte", "T"]
+        again = hpv("report", results)
+        assert again.code == 0
+        assert 'id="groups"' in (results / "report.html").read_text()
+
+    def test_without_its_model_says_so(self, hpv, results, tmp_path):
+        (results / "model").rename(tmp_path / "moved")
+        result = hpv("report", results)
+        assert result.code == 0
+        assert "lacks the parts about the model" in result.err
+        assert "Not judged" in (results / "report.html").read_text()
+        assert hpv("report", results, "--model", tmp_path / "moved").code == 0
+        assert "Not judged" not in (results / "report.html").read_text()
+
+    def test_of_no_results(self, hpv, tmp_path):
+        result = hpv("report", tmp_path)
+        assert result.code == 2
+        assert "holds no fractions.tsv" in result.err
+
+    def test_interrupted_leaves_the_results_and_says_how_to_go_on(self, hpv, files, tmp_path, monkeypatch):
+        def stop(_folder):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("hpvade.workflow._report.report_folder", stop)
+        result = hpv("run", files.reference, files.bulk, "-o", tmp_path / "out", "--config", files.quick)
+        assert result.code == 130
+        assert f"hpvade report {tmp_path / 'out'} makes it" in result.err
+        assert (tmp_path / "out" / "fractions.tsv").exists()
+
+    def test_groups_of_a_shard_are_refused(self, hpv, files, results, tmp_path):
+        (tmp_path / "groups.tsv").write_text("sample\tgroup\n")
+        out = tmp_path / "shard"
+        result = hpv(
+            "deconvolve",
+            results,
+            files.bulk,
+            "-o",
+            out,
+            "--shard",
+            "1/1",
+            "--groups",
+            tmp_path / "groups.tsv",
+        )
+        assert result.code == 2
+        assert "a shard has only some" in result.err
+
+
+def test_a_table_in_the_place_of_the_reference(hpv, files, tmp_path):
+    result = hpv("run", files.bulk, files.reference, "-o", tmp_path / "out")
+    assert result.code == 2
+    assert "The bulk table comes last" in result.err
+
+
+def test_summary_shows_types_samples_and_where_to_go_on(hpv, files, ran, tmp_path):
+    result = hpv("deconvolve", ran[0], files.bulk, "-o", tmp_path / "out", "--level", "0.5")
+    mean = pd.read_csv(tmp_path / "out" / "fractions.tsv", sep="\t", index_col=0).mean()
+    assert "(50% interval)" in result.out
+    for name, value in mean.items():
+        line = next(line for line in result.out.splitlines() if line.startswith(f"  {name} "))
+        assert f"{value:.1%}" in line
+    assert f"Look at it: {tmp_path / 'out' / 'report.html'}" in result.out
+    assert result.out.rstrip().splitlines()[-1] == f"Results → {tmp_path / 'out'}"

@@ -231,8 +231,8 @@ def _bad_values(
         n = int(bad.sum())
         shown = "" if np.isnan(value) else f" ({value:g})"
         yield CountsError(
-            f"{n} {'value is' if n == 1 else 'values are'} {what}, the first in sample '{values.index[sample]}', gene "
-            f"'{values.columns[gene]}'{shown}. {remedy}"
+            f"{n} {'value is' if n == 1 else 'values are'} {what}, the first in sample "
+            f"'{values.index[sample]}', gene '{values.columns[gene]}'{shown}. {remedy}"
         )
 
 

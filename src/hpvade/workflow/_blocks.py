@@ -103,6 +103,7 @@ def deconvolve_table(
     shard = shard or Shard()
     starts = shard.blocks_of(bulk.n_obs)
     record.decisions["bulk"] = bulk.told
+    record.decisions["model_sha256"] = model_sha256
     record.decisions["deconvolve"] = model.config.deconvolve.model_dump(mode="json")
     if shard.n_shards > 1:
         record.decisions["shard"] = list(shard)
