@@ -24,6 +24,7 @@ _SIDE = 4.0  # inches
 _MOST_CELLS = 20_000
 _FEWEST_CELLS = 4
 _N_NEIGHBORS = 15
+_DECIMALS = 3  # of the points: a layout would magnify what threads change in the last digits
 _MIN_DIST = 0.5  # cells of a type spread, and do not vanish behind its prototype
 _MARK = 8.0  # points that a prototype is wide
 _CHARACTER = 5.6  # points that a bold character is wide
@@ -134,7 +135,8 @@ def _lay_out(points: NDArray[np.float64], *, seed: int) -> NDArray[np.float64]:
     # solver does. With a seed UMAP works in one thread.
     n_neighbors = min(_N_NEIGHBORS, len(points) - 1)
     reducer = umap.UMAP(n_neighbors=n_neighbors, min_dist=_MIN_DIST, init="pca", random_state=seed, n_jobs=1)
-    return np.asarray(reducer.fit_transform(points.astype(np.float32)), dtype=np.float64)
+    rounded = points.round(_DECIMALS).astype(np.float32)
+    return np.asarray(reducer.fit_transform(rounded), dtype=np.float64)
 
 
 def _draw_cells(ax: Axes, places: NDArray[np.float64], *, colors: list[str], seed: int) -> None:
