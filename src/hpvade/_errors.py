@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 class HPVADEError(Exception):
@@ -47,6 +47,14 @@ def absent_column(key: str, columns: Iterable[object], *, option: str, place: st
     there = ", ".join(known) or "none at all"
     flag = f"--{option.replace('_', '-')}"
     return f"{option}='{key}' is not in {place}. Columns: {there}.{suggest(key, known)} Name one with {flag}."
+
+
+def told_together(messages: Sequence[str]) -> str:
+    """Return one message as it is, several as a numbered list."""
+    if len(messages) == 1:
+        return messages[0]
+    numbered = (f"{i}. {text}" for i, text in enumerate(messages, start=1))
+    return "\n".join([f"{len(messages)} problems:", *numbered])
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

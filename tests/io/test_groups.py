@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 
 from hpvade._errors import FileFormatError, InputError
@@ -49,6 +51,11 @@ def test_samples_without_a_group_and_strangers_are_told(tmp_path):
 def test_what_is_wrong_is_said(tmp_path, text, message):
     with pytest.raises(InputError, match=message):
         read(tmp_path, text)
+
+
+def test_a_compressed_file_is_read(tmp_path):
+    (tmp_path / "groups.tsv.gz").write_bytes(gzip.compress(b"sample;group\n1;x\nNA;y\nc;x\n"))
+    assert list(read_groups(tmp_path / "groups.tsv.gz", samples=SAMPLES)) == ["x", "y", "x"]
 
 
 def test_a_missing_file(tmp_path):

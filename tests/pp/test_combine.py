@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gzip
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -106,6 +108,8 @@ def test_label_map_file(tmp_path):
     path = tmp_path / "map.tsv"
     path.write_text("label\tcell_type\nB\tB cell\n")
     assert read_label_map(path)["cell_type"].tolist() == ["B cell"]
+    (compressed := tmp_path / "map.csv.gz").write_bytes(gzip.compress(b"label,cell_type\nB,B cell\n"))
+    assert read_label_map(compressed)["cell_type"].tolist() == ["B cell"]
     path.write_text("name\tcell_type\nB\tB cell\n")
     with pytest.raises(FileFormatError, match="lacks the column 'label'"):
         read_label_map(path)

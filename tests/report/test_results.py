@@ -38,7 +38,7 @@ def test_unknown_content_is_no_cell_type(results_folder):
     results = read_results(results_folder)
     assert "unknown" in results.fractions
     assert "unknown" not in results.known
-    assert "unknown" not in results.half_widths
+    assert "unknown" not in results.known_half_widths
 
 
 def test_flags_become_lists(results_folder):

@@ -30,10 +30,10 @@ def summary(answered: Answered, output: Path) -> Text:
     fractions = answered.fractions
     colors = cell_type_colors([str(name) for name in fractions])
     order = fractions.mean().sort_values(ascending=False).index
-    typical = 100 * answered.half_widths.stack().median()
+    typical = 100 * answered.half_widths[answered.known].stack().median()
     n = len(fractions)
     text = Text(
-        f"{n:,} sample{'s' * (n > 1)}, {answered.n_types} cell types; a typical fraction is known to "
+        f"{n:,} sample{'s' * (n > 1)}, {len(answered.known)} cell types; a typical fraction is known to "
     )
     text.append(f"±{typical:.1f} points ({answered.level:.0%} interval).\n\n")
     for line in _types(answered, order[:_MOST_TYPES], colors):

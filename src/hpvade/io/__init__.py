@@ -9,6 +9,7 @@ from ._genes import (
     ALIAS_COLUMNS,
     SYMBOL_COLUMNS,
     GeneMatch,
+    all_gene_names,
     find_gene_match,
     match_genes,
     strip_ensembl_version,
@@ -19,6 +20,7 @@ from ._output import PartialOutput, check_output_file, output_dir, output_file, 
 from ._reference import read_reference
 from ._reference_file import ReferenceFile, ReferenceRun, n_cells_of, open_reference
 from ._results import read_fractions, write_fractions, write_samples, write_signature
+from ._tables import read_text_table
 from ._unfinished import unfinished
 from ._units import detect_unit
 
@@ -30,6 +32,7 @@ __all__ = [
     "PartialOutput",
     "ReferenceFile",
     "ReferenceRun",
+    "all_gene_names",
     "check_output_file",
     "describe_if_no_counts",
     "detect_unit",
@@ -47,6 +50,7 @@ __all__ = [
     "read_fractions",
     "read_groups",
     "read_reference",
+    "read_text_table",
     "sha256",
     "strip_ensembl_version",
     "unfinished",

@@ -13,7 +13,7 @@ import pandas as pd
 from anndata import AnnData
 
 from hpvade import _keys as keys
-from hpvade._errors import CountsError, FileFormatError, InputError
+from hpvade._errors import CountsError, FileFormatError, InputError, told_together
 from hpvade._warnings import DataWarning, warn
 
 from ._foreign import foreign_reader, is_zarr, open_group, sliceable
@@ -73,7 +73,7 @@ class BulkFile:
         samples = self.obs_names[start:stop]
         named = pd.DataFrame(raw, index=samples, columns=self._genes, copy=False)
         known = np.isfinite(raw)
-        linear = self._unit.linear(np.where(known, raw, 0))
+        linear = self._unit.linear(raw if known.all() else np.where(known, raw, 0))
         x = _one_column_per_gene(linear, self._genes)
         zero = (x == 0).all(axis=1)
         constant = ~zero & (x == x[:, :1]).all(axis=1)
@@ -244,12 +244,8 @@ def _bad_samples(samples: pd.Index, *, what: str, remedy: str) -> Iterator[Input
 
 def _raise_all(problems: list[InputError], *, path: Path) -> None:
     """Raise about all problems of a table at once; the class is that of the first."""
-    if len(problems) == 1:
-        msg = f"{path}: {problems[0]}"
-        raise type(problems[0])(msg)
     if problems:
-        told = "".join(f"\n{i}. {problem}" for i, problem in enumerate(problems, start=1))
-        msg = f"{path}: {len(problems)} problems:{told}"
+        msg = f"{path}: {told_together([str(problem) for problem in problems])}"
         raise type(problems[0])(msg)
 
 

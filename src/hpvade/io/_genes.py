@@ -22,6 +22,11 @@ SYMBOL_COLUMNS = ("feature_name", "gene_name", "gene_symbols", "gene_symbol")
 ALIAS_COLUMNS = ("gene_ids", "gene_id", "ensembl_id", "feature_id", *SYMBOL_COLUMNS)
 
 
+def all_gene_names(aliases: pd.DataFrame) -> set[str]:
+    """All names that genes go by: those of the rows, and those in the columns."""
+    return set(aliases.index).union(*(aliases[column] for column in aliases))
+
+
 def strip_ensembl_version(names: Iterable[str]) -> pd.Index:
     """Strip the version off Ensembl gene ids; other names stay as they are.
 

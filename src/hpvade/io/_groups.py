@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from hpvade._errors import FileFormatError, InputError
 from hpvade._warnings import DataWarning, warn
+
+from ._tables import read_text_table
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
+
+    import pandas as pd
 
 _GROUP = "group"
 
@@ -38,10 +40,7 @@ def read_groups(path: Path, *, samples: Collection[str]) -> pd.Series:
         It does not say which column holds groups, names a sample twice, or holds no known sample.
     """
     try:
-        with path.open(encoding="utf-8-sig") as file:
-            first = file.readline()
-        separator = max("\t,;", key=first.count)
-        table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        table = read_text_table(path)
     except (OSError, ValueError) as error:
         msg = f"The groups file {path} cannot be read ({error})."
         raise FileFormatError(msg) from error

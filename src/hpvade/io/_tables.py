@@ -62,6 +62,20 @@ class Head:
     decimal: str = "."
 
 
+def read_text_table(path: Path) -> pd.DataFrame:
+    """Read a small table that a user wrote, all of it as text; separated by tabs, commas or semicolons.
+
+    Raises
+    ------
+    OSError, ValueError
+        It cannot be opened, or is no such table.
+    """
+    with open_text(path) as handle:
+        separator = max("\t,;", key=handle.readline().count)
+        handle.seek(0)
+        return pd.read_csv(handle, sep=separator, dtype=str, keep_default_na=False)
+
+
 def read_head(path: Path) -> Head:
     """Read the header of a delimited file; a GCT file's two first lines count as skipped.
 
@@ -91,7 +105,7 @@ def read_head(path: Path) -> Head:
         )
         raise FileFormatError(msg)
     numbers = "".join((first_row, *more)) if separator != "," else ""
-    has_comma = bool(_DECIMAL_COMMA.search(numbers)) and not _DECIMAL_POINT.search(numbers)
+    has_comma = not _DECIMAL_POINT.search(numbers) and bool(_DECIMAL_COMMA.search(numbers))
     return Head(
         skipped,
         separator,

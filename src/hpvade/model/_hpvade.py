@@ -10,7 +10,7 @@ import pandas as pd
 
 from hpvade import _keys
 from hpvade._errors import HPVADEError
-from hpvade.io import ALIAS_COLUMNS, GeneMatch, find_gene_match
+from hpvade.io import ALIAS_COLUMNS, GeneMatch, all_gene_names, find_gene_match
 from hpvade.model._answer import expression_table, write_answer
 from hpvade.model._checkpoint import Checkpoint, build_network, load_checkpoint, save_checkpoint
 from hpvade.model._config import HPVADEConfig, chosen_config
@@ -253,7 +253,7 @@ class HPVADE:
 
     def gene_names(self) -> set[str]:
         """All names that the reference's genes go by, to tell genes from samples in a bulk table."""
-        return set(self._aliases.index).union(*(self._aliases[column] for column in self._aliases))
+        return all_gene_names(self._aliases)
 
     @property
     def cell_types(self) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from hpvade._errors import FileFormatError, LabelError
-from hpvade.io import is_missing_label
+from hpvade.io import is_missing_label, read_text_table
 from hpvade.pp._hierarchy import levels_of_parents
 from hpvade.pp._pool import rename_sums
 
@@ -20,7 +20,7 @@ _LEVEL = re.compile(r"level_\d+")
 
 
 def read_label_map(path: str | Path) -> pd.DataFrame:
-    """Read a label map: columns ``label``, ``cell_type`` and optionally ``reference``, tab-separated.
+    """Read a label map: columns ``label``, ``cell_type`` and optionally ``reference``.
 
     Columns ``level_1``, ``level_2``, … put the cell types into groups, the coarsest first. A column
     ``parent`` does so too: it names a group, which may have a row, and a parent, of its own.
@@ -31,9 +31,7 @@ def read_label_map(path: str | Path) -> pd.DataFrame:
         The file cannot be read or lacks a column.
     """
     try:
-        with Path(path).open(encoding="utf-8-sig") as file:
-            separator = max("\t,;", key=file.readline().count)
-        table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        table = read_text_table(Path(path))
     except (OSError, ValueError) as error:
         msg = f"The label map {path} cannot be read: {error}."
         raise FileFormatError(msg) from error

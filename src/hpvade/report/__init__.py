@@ -1,7 +1,7 @@
 """Results of a run → files for people to look at: one self-contained page, and tables for MultiQC."""
 
-from hpvade.report._multiqc import MULTIQC_FILES, write_multiqc
+from hpvade.report._multiqc import write_multiqc
 from hpvade.report._page import render
 from hpvade.report._results import GROUPS, Results, read_results
 
-__all__ = ["GROUPS", "MULTIQC_FILES", "Results", "read_results", "render", "write_multiqc"]
+__all__ = ["GROUPS", "Results", "read_results", "render", "write_multiqc"]

@@ -51,13 +51,14 @@ def find_model(folder: Path, run: Mapping[str, Any], *, given: Path | None) -> F
     if place is None or (given is None and not place.is_dir()):
         where = f"at {recorded}" if recorded else "in the folder of the results"
         return _none(f"The model that answered is no longer {where}. {_REMEDY}")
-    then = sha256(folder / "model") if inside else run["decisions"].get("model_sha256")
-    if sha256(model_folder(place)) != then:
-        if given is None:
-            return _none(f"The model at {recorded} is not the one that answered. {_REMEDY}")
-        HPVADE.load(given)  # says what is wrong with a folder that is no model
-        msg = f"{given} is not the model that answered: it differs from the one then. Give that one."
-        raise InputError(msg)
+    if place != folder:
+        then = sha256(folder / "model") if inside else run["decisions"].get("model_sha256")
+        if sha256(model_folder(place)) != then:
+            if given is None:
+                return _none(f"The model at {recorded} is not the one that answered. {_REMEDY}")
+            HPVADE.load(given)  # says what is wrong with a folder that is no model
+            msg = f"{given} is not the model that answered: it differs from the one then. Give that one."
+            raise InputError(msg)
     try:
         model = HPVADE.load(place)
     except FileFormatError as error:  # of an earlier hpvade: the rest of the results can be shown

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _FRACTIONS = "hpvade_fractions_mqc.json"
 _QUALITY = "hpvade_quality_mqc.json"
-MULTIQC_FILES = (_FRACTIONS, _QUALITY)
 _COLUMNS: dict[str, dict[str, Any]] = {
     "reconstruction_r": {
         "title": "hpvade r",

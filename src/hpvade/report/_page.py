@@ -148,7 +148,7 @@ def _shown_name(path: str) -> str:
 def _tiles(results: Results, of_model: Skill | None) -> list[dict[str, str]]:
     n = len(results.qc)
     n_flagged = sum(map(bool, results.qc["flags"]))
-    half = float(np.nanmedian(results.half_widths))
+    half = float(np.nanmedian(results.known_half_widths))
     tiles = [
         ("Samples", f"{n:,}", f"{results.known.shape[1]} cell types"),
         ("Flagged", f"{n_flagged:,}", f"of {n:,} samples"),
@@ -162,9 +162,7 @@ def _tiles(results: Results, of_model: Skill | None) -> list[dict[str, str]]:
 
 
 def _types_table(results: Results, colors: dict[str, str]) -> PageTable:
-    fractions = results.fractions
-    _, _, lower, upper = results.tables[0]
-    half = fractions * np.nan if lower is None or upper is None else (upper - lower) / 2
+    fractions, half = results.fractions, results.half_widths
     of_type = pd.DataFrame(
         {
             "mean": fractions.mean(),

@@ -105,11 +105,14 @@ class Results:
 
     @property
     def half_widths(self) -> pd.DataFrame:
-        """Half of the width of the interval of each fraction that is `known`, samples × cell types."""
+        """Half of the width of the interval of each fraction, samples × cell types."""
         _, _, lower, upper = self.tables[0]
-        if lower is None or upper is None:
-            return self.known * np.nan
-        return (upper - lower)[list(self.known)] / 2
+        return self.fractions * np.nan if lower is None or upper is None else (upper - lower) / 2
+
+    @property
+    def known_half_widths(self) -> pd.DataFrame:
+        """The same of the fractions that are `known`."""
+        return self.half_widths[list(self.known)]
 
 
 def read_results(folder: Path, *, model: Path | None = None) -> Results:

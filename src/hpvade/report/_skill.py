@@ -54,5 +54,5 @@ def skill(model: HPVADE) -> Skill | None:
     trial = TrialTables.of(model.heldout)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DegenerateMetricWarning)  # what is undefined stands in the table
-        per_type = evaluate(trial.fraction, trial.truth).per_type
+        per_type = evaluate(trial.fraction, trial.truth, n_bootstrap=0).per_type
     return Skill(trial, per_type, coverage(model.heldout, model.calibration))

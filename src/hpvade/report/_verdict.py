@@ -69,7 +69,7 @@ def _contents(results: Results) -> str:
 
 
 def _certainty(results: Results) -> str:
-    half = results.half_widths
+    half = results.known_half_widths
     typical = float(np.nanmedian(half))
     widest = half.median().idxmax()
     return (

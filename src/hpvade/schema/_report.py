@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hpvade._errors import told_together
 from hpvade._warnings import DataWarning, warn
 
 if TYPE_CHECKING:
@@ -50,12 +51,7 @@ class ValidationReport:
         """
         if self.ok:
             return
-        messages = [problem.message for problem in self.errors]
-        msg = messages[0]
-        if len(messages) > 1:
-            msg = "\n".join(
-                [f"{len(messages)} problems:", *(f"{i}. {text}" for i, text in enumerate(messages, start=1))]
-            )
+        msg = told_together([problem.message for problem in self.errors])
         raise self.errors[0].kind(msg)
 
     def warn(self) -> None:

@@ -32,7 +32,7 @@ class Answered(NamedTuple):
     flags: pd.Series  # of each sample, joined by ;
     half_widths: pd.DataFrame  # of the intervals, samples × cell types
     level: float  # of the intervals
-    n_types: int  # without unknown content
+    known: list[str]  # cell types, without the column of unknown content
 
 
 class Shard(NamedTuple):
@@ -122,13 +122,12 @@ def deconvolve_table(
     record.decisions["genes_used"] = int(told["genes_used"].iloc[0])
     bounds = [read_fractions(folder / f"fractions_{side}.tsv") for side in ("lower", "upper")]
     half_widths = (bounds[1] - bounds[0]) / 2
-    settings = model.config.deconvolve
     return Answered(
         read_fractions(folder / "fractions.tsv"),
         told["flags"],
         half_widths,
-        settings.level,
-        half_widths.shape[1] - settings.with_unknown,
+        model.config.deconvolve.level,
+        model.cell_types,
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hpvade import _keys
 from hpvade._errors import InputError
 from hpvade._warnings import DataWarning
-from hpvade.io import find_gene_match, match_genes, read_bulk
+from hpvade.io import all_gene_names, find_gene_match, match_genes, read_bulk
 from hpvade.model import check_model_overlap, load_checkpoint, preset_config
 from hpvade.schema import Problem, ValidationReport, check_bulk, check_overlap, check_reference
 from hpvade.workflow._demo import demo_data
@@ -61,7 +61,7 @@ def validate_for_model(model_folder: Path, bulk: Path, *, bulk_unit: BulkUnit = 
     stored, report = _read(lambda: load_checkpoint(model_folder))
     names = None
     if stored is not None:
-        names = set(stored.aliases.index).union(*(stored.aliases[column] for column in stored.aliases))
+        names = all_gene_names(stored.aliases)
         report += _check_model(stored)
     samples, bulk_report = _read(lambda: read_bulk(bulk, unit=bulk_unit, genes=names))
     report += bulk_report
