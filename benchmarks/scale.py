@@ -33,8 +33,8 @@ import pandas as pd
 import scipy.sparse as sp
 import zarr
 
-from hpvade.workflow.benchmark._fit import load_reference
-from hpvade.workflow.benchmark._plan import benchmark_references
+from hpvade.jobs.benchmark._fit import load_reference
+from hpvade.jobs.benchmark._plan import benchmark_references
 
 N_GENES = 20_000
 BLOCK = 20_000

@@ -25,15 +25,15 @@ from sklearn.metrics import roc_auc_score
 
 import hpvade
 from hpvade.datasets import scored_columns
+from hpvade.deconvolve import Estimator, sum_types
+from hpvade.jobs._compare import baseline_fractions
+from hpvade.jobs.benchmark._fit import load_reference
+from hpvade.jobs.benchmark._intervals import truth_of_scopes
+from hpvade.jobs.benchmark._plan import benchmark_references
 from hpvade.metrics import ccc, evaluate, pearson
+from hpvade.model._deconvolver import Deconvolver
 from hpvade.pp import counts_to_cpm
-from hpvade.simulate import SimulateConfig, add_effects, add_foreign_effects, draw_mixtures, simulate
-from hpvade.tl import Estimator, sum_types
-from hpvade.tl._deconvolve import Answerer
-from hpvade.workflow._compare import baseline_fractions
-from hpvade.workflow.benchmark._fit import load_reference
-from hpvade.workflow.benchmark._intervals import truth_of_scopes
-from hpvade.workflow.benchmark._plan import benchmark_references
+from hpvade.simulate import SimulateConfig, add_effects, add_unseen_platform_effects, draw_mixtures, simulate
 
 BLOOD = ("monaco_GSE107011", "hoek_GSE64655", "newman_GSE65133", "immunecellmix_gedit")
 RNG_SEED = 0
@@ -80,7 +80,7 @@ def intervals(data: Path, *, seeds: list[int]) -> pd.DataFrame:
             scored = scored_columns(entry, reference.coarse)["estimate"]
             sums = sum_types(answer, scored, calibration=model.calibration)
             spread = _ensemble(model, bulk)
-            known = truth_of_scopes(hpvade.io.read_fractions(entry.truth), entry, reference.coarse)
+            known = truth_of_scopes(hpvade.results.read_fractions(entry.truth), entry, reference.coarse)
             for cell_type, parts in scored.items():
                 at = [answer.fractions.columns.get_loc(part) for part in parts]
                 rows.append(
@@ -105,10 +105,10 @@ def intervals(data: Path, *, seeds: list[int]) -> pd.DataFrame:
 
 def _ensemble(model: hpvade.HPVADE, bulk: AnnData) -> np.ndarray:
     """Answers of the members, (members, n_samples, n_types)."""
-    answerer = Answerer(
+    answerer = Deconvolver(
         model.network,
         bulk.var_names,
-        profiles=model.profiles,
+        profiles=model.reference_signature,
         states=model.states,
         calibration=model.calibration,
         hierarchy=model.hierarchy,
@@ -164,7 +164,7 @@ def coverage(data: Path) -> pd.DataFrame:
         model = trained(load_reference(references(data)[name]))
         config = model.config.simulate.model_copy(update={"n_heldout": 250})
         mixtures = simulate(model.prepared, config=config, effects=False, seed=77)
-        sd = model.profiles.content_sd
+        sd = model.reference_signature.content_sd
         for noise, effect in NOISES.items():
             rng = np.random.default_rng(RNG_SEED)
             cpm = counts_to_cpm(effect(mixtures.X.astype(float), rng))
@@ -249,7 +249,7 @@ def unknown(data: Path) -> pd.DataFrame:
             noises = {"none": clean}
             if share is None:
                 noises["training"] = add_effects(clean, SimulateConfig(), rng=rng)
-                noises["foreign"] = add_foreign_effects(clean, rng=rng)
+                noises["foreign"] = add_unseen_platform_effects(clean, rng=rng)
             for noise, cpm in noises.items():
                 answer = model.deconvolve(_table(cpm, cells.var_names))
                 p = answer.fractions[known].to_numpy()
@@ -290,7 +290,7 @@ def levels(data: Path) -> pd.DataFrame:
         }
         for dataset in BLOOD:
             entry = manifest.bulk[dataset]
-            truth = hpvade.io.read_fractions(entry.truth)
+            truth = hpvade.results.read_fractions(entry.truth)
             for mode in ("levels", "coarse only"):
                 cells = blood_cells(data, name)
                 cells.obs["coarse"] = cells.obs["cell_type"].replace(coarse_of)
@@ -362,7 +362,11 @@ def expression(data: Path) -> pd.DataFrame:
     kept = cells[half].copy()
     hpvade.HPVADE.setup_anndata(kept)
     model = trained(kept)
-    profile = pd.DataFrame(model.profiles.signature.cpm, index=model.profiles.signature.genes, columns=types)
+    profile = pd.DataFrame(
+        model.reference_signature.all_genes.cpm,
+        index=model.reference_signature.all_genes.genes,
+        columns=types,
+    )
     counts = cells[~half].layers["counts"].tocsr()
     codes = pd.Categorical(cells.obs["cell_type"][~half], categories=types).codes
     rows = []

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from hpvade.workflow import demo_files
+from hpvade.jobs import demo_files
 
 DOCS = Path(__file__).parent
 PICTURES = DOCS / "gallery"
@@ -26,7 +26,7 @@ from pathlib import Path
 import pandas as pd
 
 import hpvade
-from hpvade.workflow import demo_data
+from hpvade.jobs import demo_data
 
 
 def read(name):
@@ -104,7 +104,7 @@ axes.figure.savefig("predicted_versus_true_type.png", dpi=100)
         "Calibration of intervals",
         "How often intervals hold the truth, on the mixtures that a model keeps of its trial.",
         """
-coverage = hpvade.tl.coverage(model.heldout, model.calibration)
+coverage = hpvade.deconvolve.coverage(model.heldout, model.calibration)
 axes = hpvade.pl.calibration(coverage)
 axes.figure.savefig("calibration.png", dpi=100)
 """,

@@ -7,9 +7,9 @@ import pytest
 
 import hpvade
 from hpvade import _keys
+from hpvade.jobs import compare_with_baselines, demo_data
 from hpvade.metrics import pearson
 from hpvade.simulate import SimulateConfig, simulate
-from hpvade.workflow import compare_with_baselines, demo_data
 
 pytestmark = pytest.mark.slow
 

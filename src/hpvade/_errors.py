@@ -49,7 +49,7 @@ def absent_column(key: str, columns: Iterable[object], *, option: str, place: st
     return f"{option}='{key}' is not in {place}. Columns: {there}.{suggest(key, known)} Name one with {flag}."
 
 
-def told_together(messages: Sequence[str]) -> str:
+def numbered_list(messages: Sequence[str]) -> str:
     """Return one message as it is, several as a numbered list."""
     if len(messages) == 1:
         return messages[0]

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import pytest
 
 import hpvade
-from hpvade.app._desk import Desk
 from hpvade.app._guard import Address
 from hpvade.app._serve import _Server
 from hpvade.app._server import make_app
+from hpvade.app._session import Session
 from hpvade.app._workspace import workspace
 
 
@@ -47,8 +47,8 @@ class Site:
 
     most_bytes = 600_000  # of an upload
 
-    def __init__(self, desk, address, token):
-        self.desk, self.address, self.token = desk, address, token
+    def __init__(self, session, address, token):
+        self.session, self.address, self.token = session, address, token
         self.url = f"http://127.0.0.1:{address.port}"
         self.cookie = {"cookie": f"{address.cookie}={token}"}
 
@@ -87,7 +87,7 @@ class Site:
 
     def left(self):
         """What lies in the folder of temporary files, but for its lock."""
-        return sorted(path.name for path in self.desk.folder.iterdir() if path.name != "lock")
+        return sorted(path.name for path in self.session.folder.iterdir() if path.name != "lock")
 
     @staticmethod
     def multipart(files, fields):
@@ -107,19 +107,19 @@ def serving(data):
     token = secrets.token_urlsafe(8)
     ready = threading.Event()
     with workspace() as folder, socket.create_server(("127.0.0.1", 0)) as listener:
-        desk = Desk(folder, data=data)
+        session = Session(folder, data=data)
         address = Address("127.0.0.1", listener.getsockname()[1])
-        app = make_app(desk, token=token, address=address, most_bytes=Site.most_bytes)
+        app = make_app(session, token=token, address=address, most_bytes=Site.most_bytes)
         server = _Server(app, on_ready=ready.set)
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         try:
             assert ready.wait(10)
-            yield Site(desk, address, token)
+            yield Site(session, address, token)
         finally:
             server.should_exit = True
             thread.join()
-            desk.close()
+            session.close()
 
 
 @pytest.fixture(scope="session")

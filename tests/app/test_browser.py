@@ -101,10 +101,10 @@ def test_the_whole_story(tab, site, tiny, tmp_path):
 
     tab.go_back()
     heading(tab, "6 samples done")  # and nothing was sent again
-    job = site.desk.run
+    job = site.session.run
     tab.get_by_role("link", name="Data", exact=True).click()
     expect(tab.get_by_text("Chosen: reference.h5ad")).to_be_visible()
-    assert site.desk.run is job
+    assert site.session.run is job
     tab.get_by_role("button", name="Start over and remove all files").click()
     expect(tab.get_by_text("Chosen:")).to_have_count(0)
     assert site.left() == []
@@ -169,7 +169,7 @@ fetch("/progress/run").then(() => told.push("fetched")).catch(() => told.push("n
 
 def test_a_report_runs_its_scripts_and_reaches_nothing(tab, site, tmp_path, monkeypatch):
     (tmp_path / "report.html").write_text(REPORT)
-    monkeypatch.setattr(type(site.desk), "results", property(lambda _desk: tmp_path))
+    monkeypatch.setattr(type(site.session), "results", property(lambda _desk: tmp_path))
     tab.evaluate(
         """() => {
           const frame = document.createElement("iframe");

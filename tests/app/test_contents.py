@@ -15,7 +15,7 @@ import pytest
 import hpvade
 from hpvade.app import _contents
 from hpvade.app._contents import check_h5ad, look_at, unpack_model
-from hpvade.app._refusal import Refusal
+from hpvade.app._request_error import RequestError
 
 MOST = 10**8
 MODEL = {
@@ -100,7 +100,7 @@ def test_spoilt_files(h5ad, spoil, found, status):
     with h5py.File(h5ad, "a") as file:
         spoil(file, h5ad)
     start = time.process_time()
-    with pytest.raises(Refusal, match=found) as refused:
+    with pytest.raises(RequestError, match=found) as refused:
         check(h5ad)
     assert refused.value.status == status
     assert "'mine.h5ad'" in str(refused.value)
@@ -111,7 +111,7 @@ def test_a_sparse_table_that_would_be_dense(h5ad):
     with h5py.File(h5ad, "a") as file:
         file["X"].attrs["shape"] = (10**6, 10**6)
     check(h5ad)
-    with pytest.raises(Refusal, match="would unpack to 8000"):
+    with pytest.raises(RequestError, match="would unpack to 8000"):
         check(h5ad, dense=True)
 
 
@@ -125,7 +125,7 @@ def test_a_link_within_the_file_is_not_followed(h5ad):
 def test_damaged_files(h5ad):
     content = h5ad.read_bytes()
     h5ad.write_bytes(content[: len(content) // 2])
-    with pytest.raises(Refusal, match="cannot be read as an h5ad file"):
+    with pytest.raises(RequestError, match="cannot be read as an h5ad file"):
         check(h5ad)
 
 
@@ -134,18 +134,18 @@ class TestElsewhere:
 
     def test_it_tells_what_it_found(self, h5ad):
         look_at(check_h5ad, h5ad, name="a", most_bytes=MOST, dense=True)
-        with pytest.raises(Refusal, match="would unpack to") as refused:
+        with pytest.raises(RequestError, match="would unpack to") as refused:
             look_at(check_h5ad, h5ad, name="a", most_bytes=10, dense=True)
         assert refused.value.status == 413
 
     def test_a_crash_there_is_a_refusal(self):
-        with pytest.raises(Refusal, match=r"could not be looked at.* exit code -11"):
+        with pytest.raises(RequestError, match=r"could not be looked at.* exit code -11"):
             look_at(ctypes.string_at, 0)
 
     @pytest.mark.skipif(os.uname().sysname != "Linux", reason="only Linux keeps to the limit of memory")
     def test_more_memory_than_it_may_take(self):
         look_at(bytes, 2**30)
-        with pytest.raises(Refusal, match="exit code 1"):
+        with pytest.raises(RequestError, match="exit code 1"):
             look_at(bytes, 5 * 2**30)  # zeros, which take no memory before they are looked at
 
 
@@ -211,16 +211,16 @@ def a_link(target):
     ids=["up", "up and in", "absolute", "backslash", "drive", "link", "two", "many", "bomb"],
 )
 def test_hostile_zip_files(zipped, more, found):
-    with pytest.raises(Refusal, match=found):
+    with pytest.raises(RequestError, match=found):
         zipped(inside("model/") | more)
 
 
 def test_what_is_no_model(zipped):
-    with pytest.raises(Refusal, match="holds 0 models"):
+    with pytest.raises(RequestError, match="holds 0 models"):
         zipped({"a.txt": b""})
-    with pytest.raises(Refusal, match=r"genes\.tsv is missing"):
+    with pytest.raises(RequestError, match=r"genes\.tsv is missing"):
         zipped({name: content for name, content in MODEL.items() if name != "genes.tsv"})
-    with pytest.raises(Refusal, match="cannot be unpacked"):
+    with pytest.raises(RequestError, match="cannot be unpacked"):
         zipped(MODEL, change=lambda content: content[:100])
 
 
@@ -228,7 +228,7 @@ def test_an_entry_that_holds_more_than_it_says(zipped):
     def understate(content):
         return content.replace((1_000_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
 
-    with pytest.raises(Refusal, match="cannot be unpacked"):
+    with pytest.raises(RequestError, match="cannot be unpacked"):
         zipped(MODEL | {"heldout.tsv": b"0" * 1_000_000}, change=understate)
 
 

@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from hpvade.app._guard import Address, Guard, is_loopback
-from hpvade.app._refusal import Refusal
+from hpvade.app._request_error import RequestError
 
 PATHS = ["/", "/check", "/run", "/report", "/download", "/download/fractions.tsv", "/progress/run", "/none"]
 
@@ -182,6 +182,6 @@ async def _taken_of_a_body(size, most_bytes):
     told = [(b"host", b"localhost"), (b"cookie", b"hpvade_1=t"), (b"content-length", b"10")]
     told.append((b"origin", b"http://localhost"))
     scope = {"type": "http", "method": "POST", "path": "/check", "query_string": b"", "headers": told}
-    with pytest.raises(Refusal):
+    with pytest.raises(RequestError):
         await guard(scope, receive, send)
     return taken

@@ -12,7 +12,7 @@ import zipfile
 
 import pytest
 
-from hpvade.workflow import ReferenceOptions, TrainOptions, run_files
+from hpvade.jobs import ReferenceOptions, TrainOptions, run_files
 
 QUICK = {"preset": "fast", "max_epochs": 2}
 
@@ -44,7 +44,7 @@ def checked(site, files):
 @pytest.fixture(scope="module")
 def ran(checked):
     """A server with the results of a run."""
-    checked.post("/run", check=checked.desk.check.number)
+    checked.post("/run", check=checked.session.check.number)
     assert "6 samples done" in checked.wait("run").plain
     return checked
 
@@ -55,11 +55,11 @@ def test_problems_are_shown_and_nothing_can_be_run(site, files):
     told = "labels_key='celltype' is not in the obs of my <cells>.h5ad. Columns: cell_type, donor."
     assert told in page.plain
     assert "my <cells>.h5ad" not in page.text
-    assert str(site.desk.folder) not in page.text
+    assert str(site.session.folder) not in page.text
     assert 'action="/run"' not in page.text
     assert '<option value="donor">' in page.text  # to choose from
-    assert site.post("/run", check=site.desk.check.number).status == 409
-    assert site.desk.run is None
+    assert site.post("/run", check=site.session.check.number).status == 409
+    assert site.session.run is None
 
 
 def test_a_bulk_that_does_not_fit_is_a_problem_too(site, files):
@@ -73,19 +73,19 @@ def test_what_the_check_tells(checked):
     assert "B <img src=x onerror=alert(1)> 40" in html.unescape(page.plain)
     assert "<img src=x" not in page.text
     assert "tpm/cpm" in page.plain
-    assert f'name="check" value="{checked.desk.check.number}"' in page.text
+    assert f'name="check" value="{checked.session.check.number}"' in page.text
 
 
 def test_a_check_from_another_window_starts_no_run(checked):
-    answer = checked.post("/run", check=checked.desk.check.number - 1)
+    answer = checked.post("/run", check=checked.session.check.number - 1)
     assert answer.status == 409
     assert "The choices have changed since" in answer.plain
-    assert checked.desk.run is None
+    assert checked.session.run is None
 
 
 def test_a_run_is_cancelled_at_once_with_all_that_it_started(checked):
-    checked.post("/run", check=checked.desk.check.number)
-    job = checked.desk.run
+    checked.post("/run", check=checked.session.check.number)
+    job = checked.session.run
     until(lambda: job.progress.stages)
     group = os.getpgid(job._worker._process.pid)
     assert group != os.getpgid(0)
@@ -100,12 +100,12 @@ def test_a_run_is_cancelled_at_once_with_all_that_it_started(checked):
     assert "Run again" in page
     assert checked.get("/download").status == 404
     assert len(checked.left()) == 2  # the uploads
-    assert checked.desk.ready
+    assert checked.session.ready
 
 
 def test_a_run_that_the_system_ends_is_told(checked):
-    checked.post("/run", check=checked.desk.check.number)
-    job = checked.desk.run
+    checked.post("/run", check=checked.session.check.number)
+    job = checked.session.run
     until(lambda: job.progress.stages)
     os.kill(job._worker._process.pid, signal.SIGKILL)
     page = checked.wait("run").plain
@@ -116,11 +116,11 @@ def test_a_run_that_the_system_ends_is_told(checked):
 
 
 def test_there_is_one_run_at_a_time(checked):
-    number = checked.desk.check.number
+    number = checked.session.check.number
     assert checked.post("/run", check=number).headers["location"] == "/run"
-    job = checked.desk.run
+    job = checked.session.run
     assert checked.post("/run", check=number).headers["location"] == "/run"  # a double click, another window
-    assert checked.desk.run is job
+    assert checked.session.run is job
     assert checked.upload(bulk_pick="bulk:bulk.tsv").status == 409
     assert checked.post("/start-over").status == 409
     assert "A run is going on" in checked.get("/").plain
@@ -133,7 +133,7 @@ def test_there_is_one_run_at_a_time(checked):
 
 
 def test_progress(ran):
-    progress = ran.desk.run.progress
+    progress = ran.session.run.progress
     assert [stage.name for stage in progress.stages][:5] == [
         "read", "checksums", "prepare", "train", "deconvolve",
     ]  # fmt: skip
@@ -167,7 +167,7 @@ def test_downloads(ran):
     assert alone.content == fractions
     assert alone.headers["content-disposition"] == 'attachment; filename="fractions.tsv"'
     assert ran.get("/download/..%2Flock").status == 404
-    assert ran.get(f"/download/{ran.desk.folder}/lock").status == 404
+    assert ran.get(f"/download/{ran.session.folder}/lock").status == 404
 
 
 @contextlib.contextmanager
@@ -183,7 +183,7 @@ def report_in(folder, text):
 
 
 def test_the_report_is_shut_in(ran):
-    with report_in(ran.desk.results, "<p>report</p>"):
+    with report_in(ran.session.results, "<p>report</p>"):
         page = ran.get("/run").text
         assert '<iframe src="/report"' in page
         assert 'sandbox="allow-scripts allow-downloads"' in page
@@ -201,7 +201,7 @@ def test_a_saved_model_from_a_zip_file(ran, files, tmp_path):
     page = ran.wait("check").plain
     assert "The files can be used" in page
     assert "Cell types of the model B <img src=x onerror=alert(1)>, Monocyte & co, T" in page
-    ran.post("/run", check=ran.desk.check.number)
+    ran.post("/run", check=ran.session.check.number)
     assert "6 samples done" in ran.wait("run").plain
     assert ran.get("/download/fractions.tsv").content == fractions
     ran.post("/start-over")

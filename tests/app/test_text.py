@@ -9,7 +9,7 @@ from collections import deque
 
 import pytest
 
-from hpvade.app._refusal import Refusal
+from hpvade.app._request_error import RequestError
 from hpvade.app._text import Gunzip, Table
 
 TEXT = b"gene\ts1\ts2\n" + b"".join(b"GENE%d\t%d\t%d\n" % (i, i * 7919 % 1009, i % 13) for i in range(20_000))
@@ -46,7 +46,7 @@ def test_pickles(protocol):
     content = pickle.dumps({"a": print}, protocol)
     for packed in (content, gzip.compress(content)):
         with pytest.raises(
-            Refusal, match="pickle, which can hide a program" if protocol > 1 else "is not a table"
+            RequestError, match="pickle, which can hide a program" if protocol > 1 else "is not a table"
         ):
             feed(packed)
 
@@ -67,7 +67,7 @@ def test_pickles(protocol):
     ],
 )
 def test_what_is_no_table(content, found):
-    with pytest.raises(Refusal, match=found) as refused:
+    with pytest.raises(RequestError, match=found) as refused:
         feed(content)
     assert refused.value.status == 415
     assert "'a.tsv'" in str(refused.value)
@@ -98,7 +98,7 @@ def test_a_bomb_is_never_unpacked_as_a_whole(size):
     assert len(content) < 500_000
     gunzip = Gunzip("a.tsv.gz", watch, most_bytes=10**9)
     pieces = [content[i : i + size] for i in range(0, len(content), size)]
-    with pytest.raises(Refusal, match=r"would unpack to 6\d MB or more") as refused:
+    with pytest.raises(RequestError, match=r"would unpack to 6\d MB or more") as refused:
         deque(map(gunzip.feed, pieces), maxlen=0)
     assert refused.value.status == 413
     assert watch.total < 70_000_000
@@ -106,7 +106,7 @@ def test_a_bomb_is_never_unpacked_as_a_whole(size):
 
 
 def test_more_than_may_be_at_all():
-    with pytest.raises(Refusal, match="would unpack to"):
+    with pytest.raises(RequestError, match="would unpack to"):
         feed(gzip.compress(TEXT), most_bytes=100_000)
 
 

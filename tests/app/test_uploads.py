@@ -78,14 +78,14 @@ HOSTILE = {
 @pytest.mark.parametrize("case", HOSTILE)
 def test_hostile_files(site, case):
     field, name, content, status, told = HOSTILE[case]
-    before = site.desk.choices
+    before = site.session.choices
     answer = site.upload({field: (name, content)})
     assert answer.status == status
     assert told in answer.plain
     assert "Back to the choice of data" in answer.plain
     assert site.upload({field: (name, content)}, {"accept": "application/json"}).message in answer.plain
     assert site.left() == []
-    assert site.desk.choices == before
+    assert site.session.choices == before
 
 
 def test_html_in_the_name_of_a_file(site):
@@ -103,11 +103,11 @@ def test_html_in_the_name_of_a_file(site):
 
 def test_the_name_on_disk_is_made_of_plain_letters(site):
     site.upload({"bulk": ("Käse; rm -rf $HOME (1).Tsv.GZ", gzip.compress(TABLE))})
-    (file,) = site.desk.folder.glob("*/*")
+    (file,) = site.session.folder.glob("*/*")
     assert file.name == "K_se_rm_-rf_HOME_1.tsv.gz"
     assert file.stat().st_mode & 0o077 == 0 or file.parent.stat().st_mode & 0o077 == 0
     site.upload({"bulk": ("---.tsv", TABLE)})
-    (file,) = site.desk.folder.glob("*/*")  # the one before is gone
+    (file,) = site.session.folder.glob("*/*")  # the one before is gone
     assert file.name == "---.tsv"
     site.post("/start-over")
     assert site.left() == []
@@ -115,10 +115,10 @@ def test_the_name_on_disk_is_made_of_plain_letters(site):
 
 def test_what_is_refused_changes_nothing_of_what_was_chosen(site):
     site.upload({"bulk": ("good.tsv", TABLE)})
-    chosen = site.desk.choices
+    chosen = site.session.choices
     assert site.upload({"bulk": ("bad.tsv", PICKLE), "label_map": ("map.tsv", TABLE)}).status == 415
     assert site.upload({"label_map": ("map.tsv", TABLE)}, seed="minus one").status == 400
-    assert site.desk.choices == chosen
+    assert site.session.choices == chosen
     assert len(site.left()) == 1
     assert site.upload(reference_pick="", bulk_pick="").status == 400
     assert site.left() == []
@@ -177,7 +177,7 @@ def test_an_upload_that_is_broken_off_leaves_nothing(site):
     with begin_upload(site):
         until(site.left)
     until(lambda: site.left() == [])
-    until(lambda: not site.desk.uploading)
+    until(lambda: not site.session.uploading)
 
 
 def test_two_uploads_at_once(site):
@@ -186,7 +186,7 @@ def test_two_uploads_at_once(site):
         answer = site.upload({"bulk": ("b.tsv", TABLE)})
         assert answer.status == 409
         assert "Another upload is arriving" in answer.plain
-    until(lambda: not site.desk.uploading)
+    until(lambda: not site.session.uploading)
 
 
 def test_pages_that_are_not_there_yet(site):

@@ -214,7 +214,7 @@ class TestOutput:
         def refuse(*_args, **_kwargs):
             raise OSError(number, "no")
 
-        monkeypatch.setattr("hpvade.workflow._blocks.write_deconvolution", refuse)
+        monkeypatch.setattr("hpvade.jobs._blocks.write_deconvolution", refuse)
         result = hpv(
             "run", files.reference, files.bulk, "-o", tmp_path / "out", "-q", "--config", files.quick
         )
@@ -322,7 +322,7 @@ class TestNames:
         table.T.to_csv(tmp_path / "bulk.csv")
         arguments = ("-o", tmp_path / "out", "--config", files.quick)
         assert hpv("run", files.reference, tmp_path / "bulk.csv", *arguments).code == 0
-        fractions = hpvade.io.read_fractions(tmp_path / "out" / "fractions.tsv")
+        fractions = hpvade.results.read_fractions(tmp_path / "out" / "fractions.tsv")
         assert list(fractions.index) == list(table.columns)
 
     def test_types_named_twice_are_seen(self, hpv, files, tmp_path):
@@ -332,6 +332,6 @@ class TestNames:
         assert "B" in result.err
 
     def test_truth_in_percent_is_told(self, hpv, files, tmp_path):
-        truth = hpvade.io.read_fractions(files.truth)
-        hpvade.io.write_fractions(100 * truth, tmp_path / "percent.tsv")
+        truth = hpvade.results.read_fractions(files.truth)
+        hpvade.results.write_fractions(100 * truth, tmp_path / "percent.tsv")
         assert "percent" in hpv("evaluate", files.truth, tmp_path / "percent.tsv").err

@@ -12,7 +12,7 @@ import time
 import pandas as pd
 import pytest
 
-from hpvade.workflow.benchmark import _run
+from hpvade.jobs.benchmark import _run
 
 
 @pytest.fixture(scope="module")

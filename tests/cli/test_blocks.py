@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pandas as pd
 import pytest
 
-from hpvade.workflow import _blocks
+from hpvade.jobs import _blocks
 
 TABLES = ("fractions", "fractions_lower", "fractions_upper", "rna_fractions", "qc")
 

@@ -372,7 +372,7 @@ class TestLargeReferences:
             result = hpv("run", files.reference, files.bulk, "-o", out, *again, "--max-cells", most)
             assert result.code == 0, result.err
         pool, whole = (hpvade.HPVADE.load(tmp_path / name) for name in ("pool", "whole"))
-        found, expected = (dict(zip(m.profiles.signature.genes, m.profiles.signature.cpm, strict=True))
+        found, expected = (dict(zip(m.profiles.all_genes.genes, m.profiles.all_genes.cpm, strict=True))
                            for m in (pool, whole))  # fmt: skip
         np.testing.assert_allclose(*(list(map(d.get, expected)) for d in (found, expected)), rtol=1e-6)
         decisions = json.loads((tmp_path / "pool" / "run.json").read_text())["decisions"]
@@ -435,7 +435,7 @@ class TestReport:
         def stop(_folder):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("hpvade.workflow._report.report_folder", stop)
+        monkeypatch.setattr("hpvade.jobs._report.report_folder", stop)
         result = hpv("run", files.reference, files.bulk, "-o", tmp_path / "out", "--config", files.quick)
         assert result.code == 130
         assert f"hpvade report {tmp_path / 'out'} makes it" in result.err

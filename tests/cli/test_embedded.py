@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from hpvade.cli import train_embedded
-from hpvade.workflow import demo_data
+from hpvade.jobs import demo_data
 
 
 def test_demo_bulk_is_not_made_of_reference_cells():

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from hpvade._errors import CountsError, FileFormatError, InputError, OutputError
 from hpvade._warnings import DataWarning
-from hpvade.io import looked_at, open_bulk, read_bulk, unfinished
+from hpvade.io import open_bulk, read_bulk, representative_runs, unfinished
 
 N = 230
 
@@ -54,7 +54,7 @@ def test_blocks_are_parts_of_the_whole(path, table):
         part = file.block(100, 107)
         pd.testing.assert_frame_equal(part.to_df(), expected[100:107], rtol=1e-9, check_names=False)
         assert part.uns["hpvade"] == whole.uns["hpvade"] == file.told
-        some = file.some()
+        some = file.representative_samples()
         assert some.n_obs == 200
         assert some.uns["hpvade"]["unit"] == "linear"
 
@@ -72,8 +72,8 @@ def test_what_is_wrong_with_a_late_part_of_a_large_text_is_told(table, tmp_path,
 
 
 def test_few_samples_stand_for_all():
-    assert looked_at(200) == [(0, 200)]
-    runs = looked_at(100_000)
+    assert representative_runs(200) == [(0, 200)]
+    runs = representative_runs(100_000)
     assert (runs[0][0], runs[-1][1]) == (0, 100_000)
     assert sum(end - start for start, end in runs) == 200
 

@@ -71,7 +71,7 @@ class TestAnswer:
             np.testing.assert_allclose(bulk.obsm[key].sum(1), 1, atol=1e-9)
         assert bulk.obs["reconstruction_r"].between(0.9, 1).all()
         assert bulk.uns["hpvade"]["model"]["seed"] == 3
-        expected = bulk.obsm["fractions"] * model.data_signature.rna_content_all
+        expected = bulk.obsm["fractions"] * model.reference_signature.model_genes.rna_content_all
         pd.testing.assert_frame_equal(result.rna_fractions, expected.div(expected.sum(1), axis=0))
 
     def test_finds_the_composition_of_clean_mixtures(self, trained):
@@ -126,8 +126,8 @@ class TestPaths:
             found = fractions_of(model, bulk)
         finally:
             model.config = before
-        share = model.data_signature.cpm.mean(1)
-        panel = bulk[:, list(model.data_signature.genes)].X
+        share = model.reference_signature.model_genes.cpm.mean(1)
+        panel = bulk[:, list(model.reference_signature.model_genes.genes)].X
         cpm = torch.from_numpy(panel / panel.sum(1, keepdims=True) * 1e6).float()
         assert np.isclose(share.sum(), 1e6)
         with torch.no_grad():
@@ -172,13 +172,13 @@ class TestFolder:
         model.save(tmp_path / "model")
         bulk.write_h5ad(tmp_path / "bulk.h5ad")
         answer = model.deconvolve(bulk.copy())
-        hpvade.io.write_fractions(
+        hpvade.results.write_fractions(
             answer.fractions.join(answer.upper, rsuffix=" upper"), tmp_path / "here.tsv"
         )
         code = (
             "import sys, anndata, hpvade; model = hpvade.HPVADE.load(sys.argv[1]);"
             "answer = model.deconvolve(anndata.read_h5ad(sys.argv[2]));"
-            "hpvade.io.write_fractions(answer.fractions.join(answer.upper, rsuffix=' upper'), sys.argv[3]);"
+            "hpvade.results.write_fractions(answer.fractions.join(answer.upper, rsuffix=' upper'), sys.argv[3]);"
             "assert 'lightning' not in sys.modules and 'scanpy' not in sys.modules"
         )
         arguments = [tmp_path / "model", tmp_path / "bulk.h5ad", tmp_path / "there.tsv"]
@@ -206,7 +206,7 @@ class TestFolder:
         again.history = model.history
         assert again.train(max_epochs=1)
         assert again.history["epoch"].tolist() == [0, 1, 2]
-        assert again.data_signature.genes == model.data_signature.genes
+        assert again.reference_signature.model_genes.genes == model.reference_signature.model_genes.genes
         best = again.history["val_loss_prop"].min()
         assert best <= model.history["val_loss_prop"].min()
 
@@ -245,11 +245,11 @@ class TestReference:
     def test_bulk_restricts_the_genes(self, reference):
         bulk = hpvade.testing.tiny_bulk(reference)[:, :120].copy()
         model = HPVADE(reference, preset="fast", bulk=bulk)
-        assert set(model.data_signature.genes) <= set(bulk.var_names)
+        assert set(model.reference_signature.model_genes.genes) <= set(bulk.var_names)
 
     def test_signature_starts_at_the_data(self, reference):
         model = HPVADE(reference, preset="fast")
-        np.testing.assert_allclose(model.signature, model.data_signature.cpm, rtol=1e-5)
+        np.testing.assert_allclose(model.signature, model.reference_signature.model_genes.cpm, rtol=1e-5)
         np.testing.assert_allclose(model.signature.sum(), 1e6)
 
 
@@ -306,7 +306,7 @@ def test_reference_whose_counts_are_none(reference, spoil):
 
 def test_model_of_few_genes_can_be_used(reference):
     model = HPVADE(reference, preset="fast", config={**FAST, "preprocess": {"n_markers": 8}})
-    assert len(model.data_signature.genes) < 100
+    assert len(model.reference_signature.model_genes.genes) < 100
     model.train(max_epochs=1)
     model.deconvolve(hpvade.testing.tiny_bulk(reference))
 
@@ -321,10 +321,10 @@ def test_no_sample_at_all(trained):
     with pytest.raises(InputError, match="0 samples"):
         model.deconvolve(bulk[:0].copy())
     with pytest.raises(InputError, match="no sample"):
-        hpvade.tl.deconvolve(
+        hpvade.model._deconvolver.deconvolve(
             model.network,
             bulk[:0].copy(),
-            profiles=model.profiles,
+            signature=model.reference_signature,
             states=model.states,
             calibration=model.calibration,
             hierarchy=model.hierarchy,

@@ -15,7 +15,7 @@ from hpvade.nn import (
     NetworkConfig,
     loss_terms,
 )
-from hpvade.pp import cpm_to_log, prepared_signature, preprocess, rna_fractions, signature
+from hpvade.pp import cpm_to_log, preprocess, reference_signature, rna_fractions, signature
 
 RNG = np.random.default_rng(0)
 S = RNG.gamma(0.3, 1, (40, 3)) * (RNG.random((40, 3)) > 0.2)
@@ -165,7 +165,7 @@ def test_scale_of_the_prototype_loss_on_real_data(shared_data):
     cells = cells[cells.obs["cell_type"] != "unassigned"].copy()
     prepared = preprocess(cells)
     panel = prepared[:, prepared.var["selected"]]
-    data = prepared_signature(prepared)
+    data = reference_signature(prepared).model_genes
     types = panel.obs["cell_type"].cat.categories.get_indexer(panel.obs["cell_type"])[:500]
     log = hpvade.pp.counts_to_log(panel.layers["counts"][:500]).toarray()
     learnable = LearnableSignature(

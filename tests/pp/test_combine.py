@@ -9,7 +9,7 @@ import pytest
 import hpvade
 from hpvade._errors import FileFormatError, GeneOverlapError, LabelError
 from hpvade._warnings import DataWarning
-from hpvade.pp import apply_label_map, combine_references, prepared_signature, read_label_map
+from hpvade.pp import apply_label_map, combine_references, read_label_map, reference_signature
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_every_reference_has_the_same_say_in_the_signature():
     small = hpvade.testing.tiny_reference(n_cells=20)
     large = hpvade.testing.tiny_reference(n_cells=200, seed=3)
     both = combine_references({"small": small, "large": large}, labels_key="cell_type", donor_key=None)
-    found = prepared_signature(hpvade.pp.preprocess(both))
+    found = reference_signature(hpvade.pp.preprocess(both)).model_genes
     genes = list(found.genes)
     expected = []
     for cell_type in found.cell_types:
@@ -191,7 +191,7 @@ def test_type_that_one_reference_lacks(two):
         both = combine_references(two, labels_key="cell_type", donor_key=None, allow_missing_types=True)
     assert both.obs["cell_type"].value_counts().to_dict() == {"B": 22, "Monocyte": 22, "T": 10}
     assert np.isfinite(both.obs["hpvade_rna_weight"]).all()
-    found = prepared_signature(hpvade.pp.preprocess(both))
+    found = reference_signature(hpvade.pp.preprocess(both)).model_genes
     assert np.isfinite(found.cpm).all()
 
 
@@ -232,7 +232,7 @@ def test_several_references_know_rna_content_better_than_one(reference):
     references = {"one": reference, "two": other, "three": other.copy(), "four": other.copy()}
     combined = combine_references(references, labels_key="cell_type", donor_key=None)
     alone, together = (
-        hpvade.pp.prepared_profiles(hpvade.pp.preprocess(cells)) for cells in (reference, combined)
+        hpvade.pp.reference_signature(hpvade.pp.preprocess(cells)) for cells in (reference, combined)
     )
     assert (alone.n_references, together.n_references) == (1, 4)
     assert together.content_sd == pytest.approx(alone.content_sd / 2)

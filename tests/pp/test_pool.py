@@ -9,7 +9,7 @@ import pytest
 import hpvade
 from hpvade._errors import LabelError
 from hpvade.io import open_reference
-from hpvade.pp import apply_label_map, pool_reference, prepared_profiles, preprocess
+from hpvade.pp import apply_label_map, pool_reference, preprocess, reference_signature
 from hpvade.pp._pool import draw_pool
 
 
@@ -28,17 +28,17 @@ def pooled(path, *, most_cells=60, **changes):
 
 def test_the_signature_is_that_of_all_cells(stored, monkeypatch):
     reference, path = stored
-    whole = prepared_profiles(preprocess(reference)).signature
+    whole = reference_signature(preprocess(reference)).all_genes
     for block in (7, 1_000):
         monkeypatch.setattr("hpvade.pp._pool._BLOCK", block)
         pool = pooled(path)
         assert pool.n_obs <= 60
-        found = prepared_profiles(preprocess(pool)).signature
+        found = reference_signature(preprocess(pool)).all_genes
         assert (found.genes, found.cell_types) == (whole.genes, whole.cell_types)
         np.testing.assert_allclose(found.cpm, whole.cpm, rtol=1e-12)
         np.testing.assert_allclose(found.rna_content, whole.rna_content, rtol=1e-12)
     del pool.varm["hpvade_sums"]  # a pool alone has another signature
-    assert not np.allclose(prepared_profiles(preprocess(pool)).signature.cpm, whole.cpm, rtol=1e-3)
+    assert not np.allclose(reference_signature(preprocess(pool)).all_genes.cpm, whole.cpm, rtol=1e-3)
 
 
 def test_blocks_do_not_change_the_pool_and_its_counts_are_those_of_its_cells(stored, monkeypatch):
@@ -92,23 +92,23 @@ def test_labels_are_merged_and_dropped_with_their_sums(stored):
         columns=["label", "cell_type"],
     )
     one, other = (
-        prepared_profiles(
+        reference_signature(
             preprocess(apply_label_map(cells, label_map, labels_key="cell_type", name="x"))
-        ).signature
+        ).all_genes
         for cells in (reference, pooled(path))
     )
     assert one.cell_types == other.cell_types == ("Monocyte", "lymphocyte")
     np.testing.assert_allclose(other.cpm, one.cpm, rtol=1e-12)
     label_map.loc[0, "cell_type"] = ""
     dropped = apply_label_map(pooled(path), label_map, labels_key="cell_type", name="x")
-    assert prepared_profiles(preprocess(dropped)).signature.cell_types == ("Monocyte", "lymphocyte")
+    assert reference_signature(preprocess(dropped)).all_genes.cell_types == ("Monocyte", "lymphocyte")
 
 
 def test_given_rna_content_is_that_of_all_cells(stored):
     content = {"B": 1.0, "Monocyte": 3.0, "T": 0.5}
     pool = pooled(stored[1])
     hpvade.HPVADE.setup_anndata(pool, rna_content=content)
-    found = prepared_profiles(preprocess(pool)).signature.rna_content
+    found = reference_signature(preprocess(pool)).all_genes.rna_content
     np.testing.assert_allclose(found / found[0], [1, 3, 0.5], rtol=1e-6)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 import hpvade
 from hpvade._errors import GeneOverlapError, LabelError
-from hpvade.pp import PreprocessConfig, model_genes, prepared_signature, preprocess
+from hpvade.pp import PreprocessConfig, model_genes, preprocess, reference_signature
 
 
 def test_every_cell_sums_to_ten_thousand_and_counts_are_untouched(reference):
@@ -94,7 +94,7 @@ def test_ribosomal_genes_are_known_by_their_symbol_when_names_are_ids(reference)
 def test_rna_content_is_measured_before_gene_selection(reference):
     prepared = preprocess(reference, genes=set(reference.var_names[:60]))
     totals = np.asarray(reference.layers["counts"].sum(1)).ravel()
-    signature = prepared_signature(prepared)
+    signature = reference_signature(prepared).model_genes
     expected = [totals[(reference.obs["cell_type"] == t).to_numpy()].mean() for t in signature.cell_types]
     np.testing.assert_allclose(signature.rna_content_all, expected)
     assert (signature.rna_content < signature.rna_content_all).all()

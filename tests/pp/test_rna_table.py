@@ -5,21 +5,21 @@ import pytest
 
 import hpvade
 from hpvade._errors import FileFormatError, LabelError
-from hpvade.pp import apply_rna_content, prepared_signature, preprocess, read_rna_content
+from hpvade.pp import apply_rna_content, preprocess, read_rna_content, reference_signature
 
 CONTENT = {"B": 1.0, "Monocyte": 4.0, "T": 2.0}
 
 
 def test_given_content_replaces_the_measured_one(reference):
     apply_rna_content(reference, CONTENT, labels_key="cell_type")
-    content = prepared_signature(preprocess(reference)).rna_content_all
+    content = reference_signature(preprocess(reference)).model_genes.rna_content_all
     np.testing.assert_allclose(content / content[0], [1.0, 4.0, 2.0], rtol=1e-6)
 
 
 def test_profiles_stay_as_they_are(reference):
-    before = prepared_signature(preprocess(reference))
+    before = reference_signature(preprocess(reference)).model_genes
     apply_rna_content(reference, CONTENT, labels_key="cell_type")
-    after = prepared_signature(preprocess(reference))
+    after = reference_signature(preprocess(reference)).model_genes
     np.testing.assert_allclose(after.cpm, before.cpm, rtol=1e-6)
 
 
@@ -28,7 +28,7 @@ def test_mixtures_follow_the_given_content(reference):
     prepared = preprocess(reference)
     config = hpvade.simulate.SimulateConfig(n_heldout=50, n_cells=2000, platform_width=0)
     mixtures = hpvade.simulate.simulate(prepared, config=config, effects=False, split="heldout")
-    signature = prepared_signature(prepared)
+    signature = reference_signature(prepared).model_genes
     expected = (
         hpvade.pp.rna_fractions(mixtures.obsm["fractions"].to_numpy(), signature.rna_content)
         @ signature.cpm.T
@@ -65,7 +65,7 @@ def test_given_content_of_several_references():
     deep.layers["counts"] = deep.layers["counts"] * 10
     both = hpvade.pp.combine_references({"one": one, "deep": deep}, labels_key="cell_type", donor_key=None)
     apply_rna_content(both, CONTENT, labels_key="cell_type")
-    content = prepared_signature(preprocess(both)).rna_content_all
+    content = reference_signature(preprocess(both)).model_genes.rna_content_all
     np.testing.assert_allclose(content / content[0], [1.0, 4.0, 2.0], rtol=1e-6)
     totals = np.asarray(both.layers["counts"].sum(1)).ravel() * both.obs["hpvade_rna_weight"]
     means = totals.groupby([both.obs["cell_type"], both.obs["hpvade_reference"]]).mean().unstack()

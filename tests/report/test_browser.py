@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 import hpvade
+from hpvade.jobs import TrainOptions, run_files
 from hpvade.pl._composition import clustered_order
-from hpvade.workflow import TrainOptions, run_files
 
 sync_api = pytest.importorskip("playwright.sync_api")
 

@@ -15,12 +15,13 @@ import pandas as pd
 import pytest
 
 from hpvade._warnings import DegenerateMetricWarning
+from hpvade.jobs import TrainOptions, run_files
 from hpvade.metrics import compare_groups
-from hpvade.report import read_results, render
+from hpvade.report import render
 from hpvade.report._methods import methods_text
-from hpvade.report._results import Table
 from hpvade.report._sections import groups_section
-from hpvade.workflow import TrainOptions, run_files
+from hpvade.results import read_results
+from hpvade.results._results import Table
 
 
 class Page(HTMLParser):

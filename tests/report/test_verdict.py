@@ -5,14 +5,14 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from hpvade.report._results import Results, Table
-from hpvade.report._skill import Skill
+from hpvade.report._model_accuracy import ModelAccuracy
 from hpvade.report._verdict import verdict
+from hpvade.results._results import Results, Table
 
 
-def skill(r_type, coverage=0.91) -> Skill:
+def skill(r_type, coverage=0.91) -> ModelAccuracy:
     per_type = pd.DataFrame({"r": [r_type + 0.01, r_type - 0.01]})
-    return Skill(None, per_type, pd.DataFrame({"all types": [0.5, coverage]}, index=[0.5, 0.9]))
+    return ModelAccuracy(None, per_type, pd.DataFrame({"all types": [0.5, coverage]}, index=[0.5, 0.9]))
 
 
 GOOD = skill(0.93)

@@ -7,7 +7,7 @@ import torch
 
 import hpvade
 from hpvade._errors import InputError
-from hpvade.pp import counts_to_cpm, prepared_signature, rna_fractions
+from hpvade.pp import counts_to_cpm, reference_signature, rna_fractions
 from hpvade.simulate import SimulateConfig, draw_mixtures, simulate
 from hpvade.simulate._kernel import sum_rows
 
@@ -66,7 +66,7 @@ def test_many_cells_approach_signature_times_rna_fractions(reference):
     prepared.obs["split"] = "train"
     config = SimulateConfig(n_mixtures=30, n_cells=20_000, sparse=0)
     mixtures = simulate(prepared, config=config, split="train", effects=False)
-    signature = prepared_signature(prepared)
+    signature = reference_signature(prepared).model_genes
     p = mixtures.obsm["fractions"].to_numpy()
     expected = rna_fractions(p, signature.rna_content) @ signature.cpm.T
     without_content = p @ signature.cpm.T

@@ -6,8 +6,8 @@ import pytest
 
 import hpvade
 from hpvade._errors import InputError, OutputError
+from hpvade.jobs import TrainOptions
 from hpvade.train import HISTORY_COLUMNS, check_tensorboard
-from hpvade.workflow import TrainOptions
 
 QUICK = {"train": {"max_epochs": 3}, "simulate": {"n_mixtures": 200, "n_heldout": 50, "n_cells": 50}}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 from hpvade import _keys
 from hpvade._errors import InputError
 from hpvade._types import BulkUnit, Preset
-from hpvade.app._refusal import Refusal
+from hpvade.app._request_error import RequestError
 from hpvade.app._uploads import BULKS, LABEL_MAPS
 
 if TYPE_CHECKING:
@@ -154,13 +154,13 @@ def read_options(texts: Mapping[str, str]) -> Options:
 
     Raises
     ------
-    Refusal
+    RequestError
         One cannot be used; it is named.
     """
     for name, text in texts.items():
         if len(text) > _LONGEST:
             msg = f"'{name}' has {len(text)} characters; {_LONGEST} are the most."
-            raise Refusal(msg)
+            raise RequestError(msg)
     return Options(
         labels_key=texts.get("labels_key", "").strip() or _keys.CELL_TYPE,
         donor_key=texts.get("donor_key", "").strip(),
@@ -176,7 +176,7 @@ def _one_of(texts: Mapping[str, str], name: str, known: tuple[str, ...]) -> str:
     given = texts.get(name, known[0])
     if given not in known:
         msg = f"'{name}' cannot be '{given}'. It is one of {', '.join(known)}."
-        raise Refusal(msg)
+        raise RequestError(msg)
     return given
 
 
@@ -187,5 +187,5 @@ def _number(texts: Mapping[str, str], name: str, least: int, most: int) -> int |
         return None
     if not (given.isascii() and given.isdigit() and least <= int(given) <= most):
         msg = f"'{name}' cannot be '{given}'. It is a whole number from {least} to {most}."
-        raise Refusal(msg)
+        raise RequestError(msg)
     return int(given)

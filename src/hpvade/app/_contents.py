@@ -17,7 +17,7 @@ import h5py
 
 from hpvade._errors import HPVADEError
 from hpvade._process import in_own_process
-from hpvade.app._refusal import Refusal
+from hpvade.app._request_error import RequestError
 from hpvade.app._text import refuse_bomb
 
 if TYPE_CHECKING:
@@ -37,16 +37,16 @@ def look_at(check: Callable[..., None], path: Path, **settings: object) -> None:
 
     Raises
     ------
-    Refusal
+    RequestError
         What the check found; or it ended without an answer, or took too long.
     """
     try:
         in_own_process(_limited, check, path, **settings)
-    except Refusal:
+    except RequestError:
         raise
     except HPVADEError as error:
         msg = f"The file could not be looked at, so it was not taken. {error}"
-        raise Refusal(msg, status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE) from error
+        raise RequestError(msg, status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE) from error
 
 
 def _limited(check: Callable[..., None], path: Path, **settings: object) -> None:
@@ -70,14 +70,14 @@ def check_h5ad(path: Path, *, name: str, most_bytes: int, dense: bool) -> None:
 
     Raises
     ------
-    Refusal
+    RequestError
         It points to other files, holds itself, claims too much, or is no such file.
     """
     walk = _Walk(name, dense=dense)
     try:
         with h5py.File(path, "r") as file:
             walk.group(file)
-    except Refusal:
+    except RequestError:
         raise
     except _FOREIGN_ERRORS as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -122,7 +122,7 @@ class _Walk:
             raise self._refused(what)
         self.claimed += (dataset.size or 0) * dataset.dtype.itemsize
 
-    def _refused(self, what: str) -> Refusal:
+    def _refused(self, what: str) -> RequestError:
         return _unusable(
             f"'{self.name}' has {what}, so it was not taken. Read it and write it anew with anndata."
         )
@@ -142,7 +142,7 @@ def unpack_model(path: Path, *, name: str, most_bytes: int, folder: Path) -> Non
 
     Raises
     ------
-    Refusal
+    RequestError
         The zip file holds no model or several, has entries that lead out of it, claims too much, or is
         damaged.
     """
@@ -155,7 +155,7 @@ def unpack_model(path: Path, *, name: str, most_bytes: int, folder: Path) -> Non
             for file, info in members.items():
                 with archive.open(info) as source, (folder / file).open("xb") as target:
                     shutil.copyfileobj(source, target)  # not more than declared: zipfile sees to that
-    except Refusal:
+    except RequestError:
         raise
     except (*_FOREIGN_ERRORS, zipfile.BadZipFile, zlib.error) as error:
         msg = f"'{name}' cannot be unpacked ({error}). Zip the model's folder again."
@@ -201,5 +201,5 @@ def _leads_out(entry: zipfile.ZipInfo) -> bool:
     )
 
 
-def _unusable(message: str) -> Refusal:
-    return Refusal(message, status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+def _unusable(message: str) -> RequestError:
+    return RequestError(message, status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)

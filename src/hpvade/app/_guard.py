@@ -15,7 +15,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
-from hpvade.app._refusal import Refusal, size_text
+from hpvade.app._request_error import RequestError, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,7 +95,7 @@ class Guard:
     token: str
     address: Address
     most_bytes: int
-    refuse: Callable[[Request, Refusal], Response]
+    refuse: Callable[[Request, RequestError], Response]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it with what is wrong."""
@@ -115,7 +115,7 @@ class Guard:
                 self._check_origin(request)
                 self._check_length(request, most)
                 receive = self._counted(receive, most)
-        except Refusal as refusal:
+        except RequestError as refusal:
             answer = self.refuse(request, refusal)
         await answer(scope, receive, send)
 
@@ -125,7 +125,7 @@ class Guard:
         name = found["name"].strip("[]").lower() if found else ""
         if not self.address.answers_to(name):
             msg = f"This page does not answer to the name '{host}'. Open the address that hpvade app printed."
-            raise Refusal(msg, status=HTTPStatus.MISDIRECTED_REQUEST)
+            raise RequestError(msg, status=HTTPStatus.MISDIRECTED_REQUEST)
 
     def _let_in(self, request: Request) -> Response:
         """Keep the token in a cookie, and lead to the address without it."""
@@ -146,7 +146,7 @@ class Guard:
                 "This page is open only to whoever started it. Open the whole address that hpvade app "
                 "printed, with the token at its end."
             )
-            raise Refusal(msg, status=HTTPStatus.FORBIDDEN)
+            raise RequestError(msg, status=HTTPStatus.FORBIDDEN)
 
     def _check_origin(self, request: Request) -> None:
         """Refuse what another page makes the browser send."""
@@ -159,7 +159,7 @@ class Guard:
             ours = urlsplit(origin).netloc == request.headers["host"]
         if not ours:
             msg = "This request came from another page, so it was not carried out. Use the page itself."
-            raise Refusal(msg, status=HTTPStatus.FORBIDDEN)
+            raise RequestError(msg, status=HTTPStatus.FORBIDDEN)
 
     def _check_length(self, request: Request, most: int) -> None:
         if int(request.headers.get("content-length", 0)) > most:
@@ -182,12 +182,12 @@ class Guard:
 
         return counted
 
-    def _too_large(self) -> Refusal:
+    def _too_large(self) -> RequestError:
         msg = (
             f"The files are larger than {size_text(self.most_bytes)} together, so they were not taken. Start "
             "hpvade app with a larger --max-upload, or put them into the folder of its --data and pick them."
         )
-        return Refusal(msg, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        return RequestError(msg, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
 def is_loopback(host: str) -> bool:

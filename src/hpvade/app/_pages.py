@@ -13,8 +13,8 @@ from hpvade.app._uploads import ENDINGS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hpvade.app._desk import Desk
     from hpvade.app._job import Job
+    from hpvade.app._session import Session
 
 _SHOWN_EPOCHS = 5
 
@@ -63,18 +63,18 @@ _PRESET_NAMES: Final = {"default": "Default, the accurate one", "fast": "Fast, t
 
 
 class Pages:
-    """Writes the pages about a desk.
+    """Writes the pages about a session.
 
     Parameters
     ----------
-    desk
+    session
         What they are about.
     most_bytes
         Of one upload.
     """
 
-    def __init__(self, desk: Desk, *, most_bytes: int) -> None:
-        self.desk = desk
+    def __init__(self, session: Session, *, most_bytes: int) -> None:
+        self.session = session
         self._environment = jinja2.Environment(
             loader=jinja2.PackageLoader("hpvade.app", "templates"),
             autoescape=True,
@@ -84,7 +84,7 @@ class Pages:
         )
         self._environment.filters |= {"duration": duration}
         self._environment.globals |= {
-            "desk": desk,
+            "session": session,
             "endings": {what: ",".join(endings) for what, endings in ENDINGS.items()},
             "most_bytes": most_bytes,
             "units": {unit: _UNIT_NAMES[unit] for unit in UNITS},
@@ -97,9 +97,9 @@ class Pages:
 
     def form(self) -> dict[str, Any]:
         """Return what the form shows."""
-        sources = self.desk.sources()
+        sources = self.session.sources()
         return {
-            "choices": self.desk.choices,
+            "choices": self.session.choices,
             "references": [source for source in sources if source.kind == "reference"],
             "models": [source for source in sources if source.kind == "model"],
             "bulks": [source for source in sources if source.kind == "bulk"],
@@ -108,7 +108,7 @@ class Pages:
         }
 
     def _columns(self) -> list[str]:
-        check = self.desk.check
+        check = self.session.check
         return list(check.answer["columns"]) if check is not None and check.state == "done" else []
 
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, NoReturn
 import uvicorn
 
 from hpvade._errors import InputError
-from hpvade.app._desk import Desk
 from hpvade.app._guard import Address
 from hpvade.app._server import make_app
+from hpvade.app._session import Session
 from hpvade.app._workspace import workspace
 
 if TYPE_CHECKING:
@@ -62,13 +62,13 @@ def serve(
     with _listening(host, port) as listener, workspace() as folder, _ends_in_order():
         address = Address(host, listener.getsockname()[1])
         token = secrets.token_urlsafe(24)
-        desk = Desk(folder, data=data.resolve())
-        app = make_app(desk, token=token, address=address, most_bytes=most_bytes)
+        session = Session(folder, data=data.resolve())
+        app = make_app(session, token=token, address=address, most_bytes=most_bytes)
         try:
-            desk.warm()
+            session.warm()
             _Server(app, on_ready=lambda: on_ready(f"{_url(address)}/?token={token}")).run([listener])
         finally:
-            desk.close()
+            session.close()
 
 
 class _Server(uvicorn.Server):

@@ -1,4 +1,4 @@
-"""The routes: each reads a request, asks the desk, and answers with a page."""
+"""The routes: each reads a request, asks the session, and answers with a page."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Redire
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from hpvade.app._downloads import REPORT, ZIP, files_of, list_results, zip_of
 from hpvade.app._guard import PUBLIC, UPLOAD, Address, Guard
 from hpvade.app._pages import Pages, progress_values, report_values
-from hpvade.app._refusal import Refusal
-from hpvade.app._results import REPORT, ZIP, files_of, list_results, zip_of
+from hpvade.app._request_error import RequestError
 from hpvade.app._uploads import receive_form
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from hpvade.app._desk import Desk
     from hpvade.app._job import Job
+    from hpvade.app._session import Session
 
 # Ours, but it shows names of other people's data: it may run its own scripts, and reach nothing.
 _OF_REPORT = {
@@ -37,12 +37,12 @@ _OF_REPORT = {
 }
 
 
-def make_app(desk: Desk, *, token: str, address: Address, most_bytes: int) -> Guard:
+def make_app(session: Session, *, token: str, address: Address, most_bytes: int) -> Guard:
     """Make the server's application.
 
     Parameters
     ----------
-    desk
+    session
         What the pages are about.
     token
         What a visitor must know.
@@ -51,7 +51,7 @@ def make_app(desk: Desk, *, token: str, address: Address, most_bytes: int) -> Gu
     most_bytes
         Of one upload.
     """
-    routes = _Routes(desk, most_bytes=most_bytes)
+    routes = _Routes(session, most_bytes=most_bytes)
     app = Starlette(
         routes=[
             Route("/", routes.choose),
@@ -66,7 +66,7 @@ def make_app(desk: Desk, *, token: str, address: Address, most_bytes: int) -> Gu
             Mount(PUBLIC.rstrip("/"), StaticFiles(directory=str(files("hpvade.app") / "static"))),
         ],
         exception_handlers={
-            Refusal: routes.on_refusal,
+            RequestError: routes.on_refusal,
             HTTPStatus.NOT_FOUND: routes.on_not_found,
         },
     )
@@ -74,9 +74,9 @@ def make_app(desk: Desk, *, token: str, address: Address, most_bytes: int) -> Gu
 
 
 class _Routes:
-    def __init__(self, desk: Desk, *, most_bytes: int) -> None:
-        self.desk, self.most_bytes = desk, most_bytes
-        self.pages = Pages(desk, most_bytes=most_bytes)
+    def __init__(self, session: Session, *, most_bytes: int) -> None:
+        self.session, self.most_bytes = session, most_bytes
+        self.pages = Pages(session, most_bytes=most_bytes)
 
     async def choose(self, _request: Request) -> Response:
         return self._page("choose", **self.pages.form())
@@ -84,7 +84,7 @@ class _Routes:
     async def check(self, request: Request) -> Response:
         if request.method == "POST":
             return await self._take(request)
-        job = self.desk.check
+        job = self.session.check
         if job is None:
             return _to("/")
         if job.state == "running":
@@ -94,23 +94,23 @@ class _Routes:
 
     async def _take(self, request: Request) -> Response:
         """Take the form, and look at what it chooses."""
-        self.desk.refuse_if_busy()
-        if self.desk.uploading:
+        self.session.refuse_if_busy()
+        if self.session.uploading:
             msg = "Another upload is arriving, perhaps from another window. Wait for its end."
-            raise Refusal(msg, status=HTTPStatus.CONFLICT)
-        self.desk.uploading = True
+            raise RequestError(msg, status=HTTPStatus.CONFLICT)
+        self.session.uploading = True
         try:
-            form = await receive_form(request, folder=self.desk.folder, most_bytes=self.most_bytes)
+            form = await receive_form(request, folder=self.session.folder, most_bytes=self.most_bytes)
         finally:
-            self.desk.uploading = False
+            self.session.uploading = False
         try:
-            self.desk.take(form)
-        except Refusal:
+            self.session.take(form)
+        except RequestError:
             form.discard()
             raise
-        if missing := self.desk.choices.missing:
-            raise Refusal(missing)
-        self.desk.start_check()
+        if missing := self.session.choices.missing:
+            raise RequestError(missing)
+        self.session.start_check()
         # a script that sent the form shows how far it is, and goes on by itself
         return JSONResponse({"next": UPLOAD}) if _wants_json(request) else _to(UPLOAD)
 
@@ -118,9 +118,9 @@ class _Routes:
         if request.method == "POST":
             form = await request.form()
             number = str(form.get("check", ""))
-            self.desk.start_run(int(number) if number.isdecimal() else 0)
+            self.session.start_run(int(number) if number.isdecimal() else 0)
             return _to("/run")
-        job = self.desk.run
+        job = self.session.run
         if job is None:
             return _to(UPLOAD)
         if job.state == "running":
@@ -131,19 +131,19 @@ class _Routes:
 
     async def progress(self, request: Request) -> Response:
         """Answer with the part of a page that changes while a job goes on."""
-        job = self.desk.run if request.path_params["kind"] == "run" else self.desk.check
+        job = self.session.run if request.path_params["kind"] == "run" else self.session.check
         if job is None:
             return HTMLResponse("", headers={"x-job-state": "none"})
         page = self.pages.write("_progress", **self._progress_of(job))
         return HTMLResponse(page, headers={"x-job-state": job.state})
 
     async def cancel(self, _request: Request) -> Response:
-        of_run = self.desk.busy
-        self.desk.cancel()
+        of_run = self.session.busy
+        self.session.cancel()
         return _to("/run" if of_run else "/")
 
     async def start_over(self, _request: Request) -> Response:
-        self.desk.start_over()
+        self.session.start_over()
         return _to("/")
 
     async def report(self, _request: Request) -> Response:
@@ -158,17 +158,17 @@ class _Routes:
         return StreamingResponse(zip_of(self._results()), media_type="application/zip", headers=headers)
 
     def _results(self) -> Path:
-        if self.desk.results is None:
+        if self.session.results is None:
             msg = "There are no results, or not any more. Run again."
-            raise Refusal(msg, status=HTTPStatus.NOT_FOUND)
-        return self.desk.results
+            raise RequestError(msg, status=HTTPStatus.NOT_FOUND)
+        return self.session.results
 
     def _result(self, name: str) -> Path:
         """Find a file of the results by its name in their list."""
         found = files_of(self._results()).get(name)
         if found is None:
             msg = f"The results have no file '{name}'."
-            raise Refusal(msg, status=HTTPStatus.NOT_FOUND)
+            raise RequestError(msg, status=HTTPStatus.NOT_FOUND)
         return found
 
     def _progress_of(self, job: Job) -> dict[str, Any]:
@@ -177,7 +177,7 @@ class _Routes:
     def _page(self, page: str, **values: Any) -> Response:  # noqa: ANN401
         return HTMLResponse(self.pages.write(page, **values))
 
-    def refuse(self, request: Request, refusal: Refusal) -> Response:
+    def refuse(self, request: Request, refusal: RequestError) -> Response:
         """Say what is wrong, in the way that was asked for."""
         if _wants_json(request):
             return JSONResponse({"message": str(refusal)}, refusal.status)
@@ -187,11 +187,11 @@ class _Routes:
         return HTMLResponse(page, refusal.status)
 
     async def on_refusal(self, request: Request, error: Exception) -> Response:
-        return self.refuse(request, error if isinstance(error, Refusal) else Refusal(str(error)))
+        return self.refuse(request, error if isinstance(error, RequestError) else RequestError(str(error)))
 
     async def on_not_found(self, request: Request, _error: Exception) -> Response:
         msg = "There is no such page."
-        return self.refuse(request, Refusal(msg, status=HTTPStatus.NOT_FOUND))
+        return self.refuse(request, RequestError(msg, status=HTTPStatus.NOT_FOUND))
 
 
 def _to(path: str) -> Response:

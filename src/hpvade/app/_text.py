@@ -6,7 +6,7 @@ import zlib
 from http import HTTPStatus
 from typing import Protocol
 
-from hpvade.app._refusal import Refusal, size_text
+from hpvade.app._request_error import RequestError, size_text
 
 _LOOKED_AT = 64 * 1024  # bytes at the start of a table
 _PIECE = 1024 * 1024  # bytes that are unpacked at a time
@@ -22,10 +22,10 @@ class Check(Protocol):
     """Takes the bytes of a file in order."""
 
     def feed(self, data: bytes) -> None:
-        """Look at the next bytes; raises `Refusal`."""
+        """Look at the next bytes; raises `RequestError`."""
 
     def finish(self) -> None:
-        """Look at what could not be judged before the end; raises `Refusal`."""
+        """Look at what could not be judged before the end; raises `RequestError`."""
 
 
 class BeginsWith:
@@ -111,7 +111,7 @@ class _Text:
                 f"'{self.name}' is not a table: its first line has one column. Expected names in the first "
                 "row and the first column, separated by tabs, commas or semicolons."
             )
-            raise Refusal(msg, status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+            raise RequestError(msg, status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
 
 
 class Gunzip:
@@ -161,9 +161,9 @@ class Gunzip:
         refuse_bomb(self.name, packed=self._packed, unpacked=self._unpacked, most_bytes=self.most_bytes)
         self.inner.feed(piece)
 
-    def _damaged(self, reason: str) -> Refusal:
+    def _damaged(self, reason: str) -> RequestError:
         msg = f"'{self.name}' cannot be unpacked ({reason}). Fetch or export it again."
-        return Refusal(msg, status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+        return RequestError(msg, status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
 
 
 def refuse_bomb(name: str, *, packed: int, unpacked: int, most_bytes: int) -> None:
@@ -171,7 +171,7 @@ def refuse_bomb(name: str, *, packed: int, unpacked: int, most_bytes: int) -> No
 
     Raises
     ------
-    Refusal
+    RequestError
         More than ``most_bytes``, or more than `MOST_TIMES` its size where that is more than `ANY_TIMES`.
     """
     if unpacked > most_bytes or unpacked > max(ANY_TIMES, MOST_TIMES * packed):
@@ -179,10 +179,10 @@ def refuse_bomb(name: str, *, packed: int, unpacked: int, most_bytes: int) -> No
             f"'{name}' of {size_text(packed)} would unpack to {size_text(unpacked)} or more, so it was not "
             "taken. If it is what it should be, put it into the folder of --data and pick it there."
         )
-        raise Refusal(msg, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        raise RequestError(msg, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
-def _not_of_kind(name: str, start: bytes, *, kind: str) -> Refusal:
+def _not_of_kind(name: str, start: bytes, *, kind: str) -> RequestError:
     """Say what a file is instead, as far as its first bytes tell."""
     found = "its content is something else"
     for begins, what in {
@@ -195,4 +195,4 @@ def _not_of_kind(name: str, start: bytes, *, kind: str) -> Refusal:
         if start.startswith(begins):
             found = what
     msg = f"'{name}' is not {kind}: {found}."
-    return Refusal(msg, status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+    return RequestError(msg, status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)

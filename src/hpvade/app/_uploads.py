@@ -17,7 +17,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
 from hpvade.app._contents import check_h5ad, look_at, unpack_model
-from hpvade.app._refusal import Refusal
+from hpvade.app._request_error import RequestError
 from hpvade.app._text import BeginsWith, Check, Table
 
 if TYPE_CHECKING:
@@ -81,13 +81,13 @@ async def receive_form(request: Request, *, folder: Path, most_bytes: int) -> Fo
 
     Raises
     ------
-    Refusal
+    RequestError
         A file is not what it should be; nothing of the form is then left.
     """
     _, options = parse_options_header(request.headers.get("content-type"))
     if b"boundary" not in options:
         msg = "This is not a form with files. Use the page itself."
-        raise Refusal(msg)
+        raise RequestError(msg)
     reader = _Reader(folder, most_bytes=most_bytes * _UNPACKED)
     done = False
     try:
@@ -100,15 +100,15 @@ async def receive_form(request: Request, *, folder: Path, most_bytes: int) -> Fo
         done = True
     except FormParserError as error:
         msg = "The form arrived damaged. Send it again."
-        raise Refusal(msg) from error
+        raise RequestError(msg) from error
     except ClientDisconnect as error:
         msg = "The upload was broken off."
-        raise Refusal(msg) from error
+        raise RequestError(msg) from error
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise
         msg = "The disk of temporary files is full. Free some space, or set TMPDIR to another place."
-        raise Refusal(msg, status=HTTPStatus.INSUFFICIENT_STORAGE) from error
+        raise RequestError(msg, status=HTTPStatus.INSUFFICIENT_STORAGE) from error
     finally:
         reader.close()
         if not done:
@@ -159,7 +159,7 @@ class _Reader:
         self._n_parts += 1
         if self._n_parts > _MOST_PARTS:
             msg = f"The form has more than {_MOST_PARTS} parts. Use the page itself."
-            raise Refusal(msg)
+            raise RequestError(msg)
         self._disposition = b""
         self._text = bytearray()
 
@@ -184,7 +184,7 @@ class _Reader:
     def _open(self, name: str) -> None:
         if self._name not in ENDINGS or self._name in self.form.uploads:
             msg = f"No file is expected in '{self._name}'. Use the page itself."
-            raise Refusal(msg)
+            raise RequestError(msg)
         ending = _ending(name, ENDINGS[self._name])
         folder = Path(tempfile.mkdtemp(dir=self._folder))
         upload = Upload(folder / f"{_stem(name, ending) or self._name}{ending}", name)
@@ -201,7 +201,7 @@ class _Reader:
             self._text += piece
             if len(self._text) > _LONGEST_FIELD:
                 msg = f"The field '{self._name}' is too long. Use the page itself."
-                raise Refusal(msg)
+                raise RequestError(msg)
 
     def _end(self) -> None:
         if self._file is not None and self._check is not None:
@@ -225,11 +225,11 @@ def _ending(name: str, allowed: tuple[str, ...]) -> str:
     is_path = bool(set(name) & set("/\\")) or name in {".", ".."}
     if is_path or not name.isprintable() or len(name) > _LONGEST_NAME:
         msg = f"'{name[:_LONGEST_NAME]}' is not the plain name of a file, so it was not taken."
-        raise Refusal(msg)
+        raise RequestError(msg)
     found = next((ending for ending in allowed if name.lower().endswith(ending)), None)
     if found is None:
         msg = f"'{name}' cannot be used here. Expected a file that ends in {', '.join(allowed)}."
-        raise Refusal(msg, status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+        raise RequestError(msg, status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
     return found
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hpvade.app._choices import Choices
-    from hpvade.workflow import ReferenceOptions
+    from hpvade.jobs import ReferenceOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def work(connection: Connection, folder: Path) -> None:
     """
     os.setsid()
     os.environ["TMPDIR"] = str(folder)
-    import hpvade.workflow  # noqa: F401, PLC0415 - takes seconds; done while nothing is asked for
+    import hpvade.jobs  # noqa: F401, PLC0415 - takes seconds; done while nothing is asked for
 
     try:
         task: Task = connection.recv()
@@ -98,17 +98,17 @@ class _Worker:
             self.tell("note", message=str(message))
 
     def _run(self) -> dict[str, Any]:
-        from hpvade import workflow  # noqa: PLC0415 - was imported before the task came
+        from hpvade import jobs  # noqa: PLC0415 - was imported before the task came
 
         choices, output = self.task.choices, self.task.output
         options = choices.options
-        train = workflow.TrainOptions(options.preset, options.changes, on_epoch=self._epoch)
+        train = jobs.TrainOptions(options.preset, options.changes, on_epoch=self._epoch)
         if choices.is_demo:
-            workflow.demo_files(output, train=train, seed=options.seed, on_stage=self._stage)
+            jobs.demo_files(output, train=train, seed=options.seed, on_stage=self._stage)
             return _summary(output)
         reference, bulk = choices.paths
         if choices.reference is not None and choices.reference.kind == "model":
-            workflow.deconvolve_files(
+            jobs.deconvolve_files(
                 reference,
                 bulk,
                 output,
@@ -117,7 +117,7 @@ class _Worker:
                 on_block=self._block,
             )
         else:
-            workflow.run_files(
+            jobs.run_files(
                 [reference],
                 bulk,
                 output,
@@ -140,16 +140,16 @@ class _Worker:
 
 
 def _check(choices: Choices) -> dict[str, Any]:
-    from hpvade import workflow  # noqa: PLC0415 - was imported before the task came
+    from hpvade import jobs  # noqa: PLC0415 - was imported before the task came
 
     options = choices.options
     if choices.is_demo:
-        return workflow.validate_demo(seed=options.seed).to_dict() | {"columns": []}
+        return jobs.validate_demo(seed=options.seed).to_dict() | {"columns": []}
     reference, bulk = choices.paths
     if choices.reference is not None and choices.reference.kind == "model":
-        report = workflow.validate_for_model(reference, bulk, bulk_unit=options.bulk_unit)
+        report = jobs.validate_for_model(reference, bulk, bulk_unit=options.bulk_unit)
     else:
-        report = workflow.validate_files(
+        report = jobs.validate_files(
             reference,
             bulk,
             options=_reference_options(choices),
@@ -160,7 +160,7 @@ def _check(choices: Choices) -> dict[str, Any]:
 
 
 def _reference_options(choices: Choices) -> ReferenceOptions:
-    from hpvade.workflow import ReferenceOptions  # noqa: PLC0415
+    from hpvade.jobs import ReferenceOptions  # noqa: PLC0415
 
     return ReferenceOptions(
         choices.options.labels_key,

@@ -1,4 +1,4 @@
-"""The ``hpvade`` command: one module per command, each a thin door to `hpvade.workflow`."""
+"""The ``hpvade`` command: one module per command, each a thin door to `hpvade.jobs`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from hpvade.cli import (
     _deconvolve,
     _demo,
     _evaluate,
-    _monitor,
     _preprocess,
     _report,
     _run,
@@ -32,7 +31,7 @@ app = typer.Typer(
     epilog="Example: hpvade run reference.h5ad bulk.tsv.gz -o results",
 )
 for _module in (
-    _run, _validate, _preprocess, _simulate, _train, _monitor, _deconvolve, _report, _evaluate, _benchmark,
+    _run, _validate, _preprocess, _simulate, _train, _deconvolve, _report, _evaluate, _benchmark,
     _demo, _app,
 ):  # fmt: skip
     _module.register(app)

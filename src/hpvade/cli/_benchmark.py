@@ -66,7 +66,8 @@ def benchmark(
 ) -> None:
     """Compare methods with every reference on every bulk set of a manifest."""
     terminal = Terminal(quiet=quiet)
-    from hpvade.workflow import BenchmarkOptions, TrainOptions, benchmark_files, set_threads
+    from hpvade.jobs import BenchmarkOptions, TrainOptions, benchmark_files
+    from hpvade.results import set_threads
 
     set_threads(threads)
     changes = o.setting_changes(

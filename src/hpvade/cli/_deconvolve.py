@@ -12,7 +12,7 @@ from hpvade.cli import _options as o
 from hpvade.cli._terminal import Terminal
 
 if TYPE_CHECKING:
-    from hpvade.workflow import Shard
+    from hpvade.jobs import Shard
 
 
 def register(app: typer.Typer) -> None:
@@ -46,7 +46,8 @@ def deconvolve(
 ) -> None:
     """Estimate the fractions of new bulk samples with a trained model."""
     terminal = Terminal(quiet=quiet)
-    from hpvade.workflow import Extras, deconvolve_files, set_threads
+    from hpvade.jobs import OutputOptions, deconvolve_files
+    from hpvade.results import set_threads
 
     set_threads(threads)
     with terminal.tasks() as on_block:
@@ -59,7 +60,7 @@ def deconvolve(
                 context, deconvolve__level=level, deconvolve__with_unknown=with_unknown
             ),
             shard=None if shard is None else _shard(shard),
-            extras=Extras(report, groups, expression),
+            extras=OutputOptions(report, groups, expression),
             force=force,
             on_stage=terminal.stage,
             on_block=on_block,
@@ -68,7 +69,7 @@ def deconvolve(
 
 
 def _shard(text: str) -> Shard:
-    from hpvade.workflow import Shard
+    from hpvade.jobs import Shard
 
     found = re.fullmatch(r"(\d+)/(\d+)", text)
     if found is None or not 1 <= int(found[1]) <= int(found[2]):

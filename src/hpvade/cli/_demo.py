@@ -30,7 +30,8 @@ def demo(
 ) -> None:
     """Run the main job on embedded data: 700 PBMC, and bulk simulated from held-out cells."""
     terminal = Terminal(quiet=quiet)
-    from hpvade.workflow import TrainOptions, demo_files, set_threads
+    from hpvade.jobs import TrainOptions, demo_files
+    from hpvade.results import set_threads
 
     set_threads(threads)
     changes = o.setting_changes(context, train__max_epochs=max_epochs)

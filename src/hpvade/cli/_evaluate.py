@@ -32,7 +32,7 @@ def evaluate(
 ) -> None:
     """Compare estimated fractions with measured ones."""
     terminal = Terminal(quiet=quiet)
-    from hpvade.workflow import evaluate_files
+    from hpvade.jobs import evaluate_files
 
     result = evaluate_files(fractions, truth, output, mapping=mapping, seed=seed, force=force)
     columns = ["r", "ccc", "rmse", "mae", "bias"]

@@ -40,7 +40,7 @@ def preprocess(
     """Find and check the counts, choose the genes, split the cells."""
     terminal = Terminal(quiet=quiet)
     from hpvade.io import output_file
-    from hpvade.workflow import ReferenceOptions, load_references, prepare_reference
+    from hpvade.jobs import ReferenceOptions, load_references, prepare_reference
 
     changes = o.setting_changes(context, preprocess__n_genes=n_genes, preprocess__min_cells=min_cells)
     with output_file(output, force=force) as partial:

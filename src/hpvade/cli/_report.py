@@ -33,7 +33,7 @@ def report(
 ) -> None:
     """Make report.html of results again, with groups of samples perhaps."""
     terminal = Terminal(quiet=quiet)
-    from hpvade.workflow import report_folder
+    from hpvade.jobs import report_folder
 
     page = report_folder(folder, model=model, groups=groups)
     terminal.result(f"Report → {page}", {"report": str(page)}, as_json=as_json)

@@ -61,7 +61,8 @@ def run(
         msg = f"{swapped[0]} is a table, not a single-cell reference. The bulk table comes last."
         raise InputError(msg)
     terminal = Terminal(quiet=quiet)
-    from hpvade.workflow import Extras, ReferenceOptions, TrainOptions, run_files, set_threads
+    from hpvade.jobs import OutputOptions, ReferenceOptions, TrainOptions, run_files
+    from hpvade.results import set_threads
 
     set_threads(threads)
     changes = o.setting_changes(
@@ -82,7 +83,7 @@ def run(
             options=ReferenceOptions(labels_key, donor_key, layer, label_map, rna_content, max_cells, dask),
             train=TrainOptions(preset, changes, accelerator, devices, strategy, on_epoch, tensorboard),
             seed=seed,
-            extras=Extras(report, groups, expression),
+            extras=OutputOptions(report, groups, expression),
             force=force,
             on_stage=terminal.stage,
         )

@@ -37,7 +37,7 @@ def simulate(
     """Simulate bulk samples with known fractions (obsm['fractions'])."""
     terminal = Terminal(quiet=quiet)
     from hpvade.io import output_file
-    from hpvade.workflow import simulate_mixtures
+    from hpvade.jobs import simulate_mixtures
 
     number = "simulate__n_heldout" if split == "heldout" else "simulate__n_mixtures"
     changes = o.setting_changes(context, simulate__n_cells=n_cells, **{number: n_mixtures})

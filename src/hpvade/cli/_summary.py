@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from hpvade.workflow import Answered
+    from hpvade.jobs import RunSummary
 
 _LONGEST_BAR = 24
 _LONGEST_NAME = 24
@@ -23,7 +23,7 @@ _MOST_SAMPLES = 16  # lines for samples
 _NAMED = 5  # samples named for each flag
 
 
-def summary(answered: Answered, output: Path) -> Text:
+def summary(answered: RunSummary, output: Path) -> Text:
     """Return the summary; colours are those of the cell types in the report."""
     from hpvade.pl import cell_type_colors
 
@@ -51,7 +51,7 @@ def summary(answered: Answered, output: Path) -> Text:
     return text
 
 
-def _types(answered: Answered, names: pd.Index, colors: dict[str, str]) -> Iterator[Text]:
+def _types(answered: RunSummary, names: pd.Index, colors: dict[str, str]) -> Iterator[Text]:
     """Mean of each type with its range, the typical half width of its interval, and a bar."""
     fractions = answered.fractions
     largest = fractions.mean().max()
@@ -81,7 +81,7 @@ def _fitted(name: object) -> str:
 
 def _what_to_distrust(flags: pd.Series) -> Iterator[str]:
     """Say which samples are flagged, one line for each flag."""
-    from hpvade.tl import FLAGS
+    from hpvade.deconvolve import FLAGS
 
     if (flags != "").any():
         yield "To distrust, see qc.tsv:"

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from hpvade.jobs import RunSummary
     from hpvade.train import Row
-    from hpvade.workflow import Answered
 
 
 class Terminal:
@@ -54,7 +54,7 @@ class Terminal:
         """Say which stage begins."""
         self.note(f"{name} …")
 
-    def fractions(self, answered: Answered, output: Path, *, as_json: bool) -> None:
+    def fractions(self, answered: RunSummary, output: Path, *, as_json: bool) -> None:
         """Print a summary of the answer, or all fractions as JSON."""
         if as_json:
             self.result("", answered.fractions.T.to_dict(), as_json=True)

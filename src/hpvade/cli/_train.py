@@ -51,7 +51,8 @@ def train(
 ) -> None:
     """Train a model on one or more references."""
     terminal = Terminal(quiet=quiet)
-    from hpvade.workflow import ReferenceOptions, TrainOptions, set_threads, train_files
+    from hpvade.jobs import ReferenceOptions, TrainOptions, train_files
+    from hpvade.results import set_threads
 
     set_threads(threads)
     changes = o.setting_changes(

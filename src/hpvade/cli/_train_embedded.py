@@ -30,7 +30,8 @@ def train_embedded(
 ) -> None:
     """Train on the embedded reference of 700 PBMC."""
     terminal = Terminal(quiet=quiet)
-    from hpvade.workflow import TrainOptions, set_threads, settings_text, train_embedded
+    from hpvade.jobs import TrainOptions, settings_text, train_embedded
+    from hpvade.results import set_threads
 
     set_threads(threads)
     changes = {} if max_epochs is None else {"train": {"max_epochs": max_epochs}}

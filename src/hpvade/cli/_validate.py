@@ -36,7 +36,7 @@ def validate(
 ) -> None:
     """Say what the files hold, and every problem at once."""
     terminal = Terminal(quiet=quiet)
-    from hpvade.workflow import ReferenceOptions, validate_files
+    from hpvade.jobs import ReferenceOptions, validate_files
 
     report = validate_files(
         reference,

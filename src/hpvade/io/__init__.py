@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._bulk import read_bulk
-from ._bulk_file import BulkFile, looked_at, open_bulk
+from ._bulk_file import BulkFile, open_bulk, representative_runs
 from ._counts import describe_if_no_counts
 from ._genes import (
     ALIAS_COLUMNS,
@@ -14,12 +14,10 @@ from ._genes import (
     match_genes,
     strip_ensembl_version,
 )
-from ._groups import read_groups
 from ._labels import is_missing_label
 from ._output import PartialOutput, check_output_file, output_dir, output_file, partial_outputs, sha256
 from ._reference import read_reference
 from ._reference_file import ReferenceFile, ReferenceRun, n_cells_of, open_reference
-from ._results import read_fractions, write_fractions, write_samples, write_signature
 from ._tables import read_text_table
 from ._unfinished import unfinished
 from ._units import detect_unit
@@ -38,7 +36,6 @@ __all__ = [
     "detect_unit",
     "find_gene_match",
     "is_missing_label",
-    "looked_at",
     "match_genes",
     "n_cells_of",
     "open_bulk",
@@ -47,14 +44,10 @@ __all__ = [
     "output_file",
     "partial_outputs",
     "read_bulk",
-    "read_fractions",
-    "read_groups",
     "read_reference",
     "read_text_table",
+    "representative_runs",
     "sha256",
     "strip_ensembl_version",
     "unfinished",
-    "write_fractions",
-    "write_samples",
-    "write_signature",
 ]

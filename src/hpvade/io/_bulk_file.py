@@ -13,10 +13,10 @@ import pandas as pd
 from anndata import AnnData
 
 from hpvade import _keys as keys
-from hpvade._errors import CountsError, FileFormatError, InputError, told_together
+from hpvade._errors import CountsError, FileFormatError, InputError, numbered_list
 from hpvade._warnings import DataWarning, warn
 
-from ._foreign import foreign_reader, is_zarr, open_group, sliceable
+from ._files import foreign_reader, is_zarr, open_group, sliceable
 from ._genes import group_columns, tell_repeats
 from ._orientation import orient
 from ._quantifiers import read_quantifier, read_rsem, rsem_files
@@ -101,12 +101,14 @@ class BulkFile:
         block.uns[keys.UNS] = dict(self.told)
         return block
 
-    def some(self) -> AnnData:
-        """Read those samples that stand for all, see `looked_at`."""
-        return ad.concat([self.block(*run) for run in looked_at(self.n_obs)], merge="same", uns_merge="first")
+    def representative_samples(self) -> AnnData:
+        """Read those samples that stand for all, see `representative_runs`."""
+        return ad.concat(
+            [self.block(*run) for run in representative_runs(self.n_obs)], merge="same", uns_merge="first"
+        )
 
 
-def looked_at(n_samples: int) -> list[tuple[int, int]]:
+def representative_runs(n_samples: int) -> list[tuple[int, int]]:
     """Choose runs of samples, first and end, that stand for all where looking at all would take long.
 
     All of up to 200 samples, else ten evenly spaced runs of twenty.
@@ -127,7 +129,7 @@ def open_bulk(
     ----------
     path, unit, genes
         As for `read_bulk`. An h5ad file or a zarr folder stays on disk, unless it is stored by genes; other
-        formats are read into memory. The unit is that of the samples that stand for all, see `looked_at`.
+        formats are read into memory. The unit is that of the samples that stand for all, see `representative_runs`.
 
     Raises
     ------
@@ -142,7 +144,7 @@ def open_bulk(
         else:
             orientation, orientation_by = "samples x genes", "format"
             names, columns, rows = table.samples, table.genes, table.rows
-        some = [_read(rows, *run, path=path) for run in looked_at(len(names))]
+        some = [_read(rows, *run, path=path) for run in representative_runs(len(names))]
         found = unit_of(np.concatenate(some), unit=unit, by_format=table.unit)
         var, gene_notes = _distinct(columns.astype(str), gene_names=table.gene_names)
         notes = [*found.notes, *gene_notes]
@@ -245,7 +247,7 @@ def _bad_samples(samples: pd.Index, *, what: str, remedy: str) -> Iterator[Input
 def _raise_all(problems: list[InputError], *, path: Path) -> None:
     """Raise about all problems of a table at once; the class is that of the first."""
     if problems:
-        msg = f"{path}: {told_together([str(problem) for problem in problems])}"
+        msg = f"{path}: {numbered_list([str(problem) for problem in problems])}"
         raise type(problems[0])(msg)
 
 

@@ -12,7 +12,7 @@ from hpvade import _keys as keys
 from hpvade._errors import FileFormatError
 
 from ._counts import find_counts, to_csr
-from ._foreign import is_zarr, read_anndata
+from ._files import is_zarr, read_anndata
 from ._genes import distinct_genes
 from ._labels import categorise_names
 from ._tenx import is_tenx, read_tenx

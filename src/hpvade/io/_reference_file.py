@@ -16,7 +16,7 @@ from hpvade import _keys as keys
 from hpvade._errors import FileFormatError
 
 from ._counts import Place, find_counts, require_counts
-from ._foreign import foreign_reader, is_zarr, open_group, sliceable
+from ._files import foreign_reader, is_zarr, open_group, sliceable
 from ._genes import distinct_genes
 from ._labels import categorise_names
 from ._tenx import is_tenx

@@ -14,7 +14,7 @@ import pandas as pd
 
 from hpvade._errors import FileFormatError
 
-from ._foreign import foreign_reader, is_gzip, open_text, read_anndata
+from ._files import foreign_reader, is_gzip, open_text, read_anndata
 
 if TYPE_CHECKING:
     from pathlib import Path

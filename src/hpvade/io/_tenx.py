@@ -11,7 +11,7 @@ from scipy import io, sparse
 
 from hpvade._errors import FileFormatError, LabelError
 
-from ._foreign import foreign_reader, quiet_about_old_or_repeated_names
+from ._files import foreign_reader, quiet_about_old_or_repeated_names
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hpvade.metrics._functions import bias, ccc, mae, pearson, rmse
-from hpvade.metrics._groups import check_groups, compare_groups
+from hpvade.metrics._group_tests import check_groups, compare_groups
 from hpvade.metrics._r_type import r_type
 from hpvade.metrics._tables import Evaluation, evaluate
 

@@ -15,10 +15,10 @@ from safetensors.torch import load_file, save_file
 
 from hpvade import _keys
 from hpvade._errors import FileFormatError
+from hpvade.deconvolve import Calibration, UnknownCalibration
 from hpvade.model._config import HPVADEConfig
 from hpvade.nn import HPVADENetwork
-from hpvade.pp import CellStates, Hierarchy, Profiles, Signature
-from hpvade.tl import Calibration, UnknownCalibration
+from hpvade.pp import CellStates, Hierarchy, ReferenceSignature, Signature
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +44,7 @@ class Checkpoint:
     ----------
     network
         The trained network.
-    profiles
+    reference_signature
         The data's S and m over all genes, before training.
     states
         States of the cell types.
@@ -53,7 +53,7 @@ class Checkpoint:
     calibration
         Errors on calibration mixtures; None for a model that was not trained.
     heldout
-        Answers for new mixtures of the held-out cells, see `hpvade.tl.Trial.table`; empty for a model that
+        Answers for new mixtures of the held-out cells, see `hpvade.deconvolve.Validation.table`; empty for a model that
         was not trained.
     aliases
         All genes of the reference with the other names they go by, one row per gene.
@@ -66,7 +66,7 @@ class Checkpoint:
     """
 
     network: HPVADENetwork
-    profiles: Profiles
+    reference_signature: ReferenceSignature
     states: CellStates
     hierarchy: Hierarchy
     calibration: Calibration | None
@@ -107,14 +107,14 @@ def build_network(
 def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     """Write a model into a folder: ``weights.safetensors``, and what is around them as text."""
     folder.mkdir(parents=True, exist_ok=True)
-    profiles = checkpoint.profiles
+    signature = checkpoint.reference_signature
     tensors = {name: tensor.contiguous() for name, tensor in checkpoint.network.state_dict().items()}
     if checkpoint.calibration is not None:
         tensors[_SCORES] = torch.from_numpy(checkpoint.calibration.scores)
         for i, scores in enumerate(checkpoint.calibration.levels):
             tensors[f"{_LEVEL_SCORES}{i}"] = torch.from_numpy(scores)
     sources: list[tuple[object, tuple[str, ...]]] = [
-        (profiles.signature, _SIGNATURE),
+        (signature.all_genes, _SIGNATURE),
         (checkpoint.states, _STATES),
     ]
     if checkpoint.calibration is not None and checkpoint.calibration.unknown is not None:
@@ -125,15 +125,15 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     save_file(tensors, folder / "weights.safetensors")
     config = {
         "format_version": FORMAT_VERSION,
-        "cell_types": list(profiles.signature.cell_types),
-        "n_references": profiles.n_references,
+        "cell_types": list(signature.all_genes.cell_types),
+        "n_references": signature.n_references,
         "levels": checkpoint.hierarchy.table.to_dict(orient="list"),
         "settings": checkpoint.settings,
         "config": checkpoint.config.model_dump(mode="json"),
     }
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
     genes = checkpoint.aliases.assign(
-        **{_keys.SELECTED: profiles.selected.astype(int), _keys.ANCHOR: profiles.anchor.astype(int)}
+        **{_keys.SELECTED: signature.selected.astype(int), _keys.ANCHOR: signature.anchor.astype(int)}
     )
     genes.to_csv(folder / "genes.tsv", sep="\t", index_label="gene")
     if not checkpoint.heldout.empty:
@@ -183,8 +183,8 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         arrays["rna_content_all"] = arrays["rna_content"]
         whole = Signature(tuple(genes.index), tuple(stored["cell_types"]), **arrays)
         selected, anchor = masks
-        profiles = Profiles(whole, selected, anchor, int(stored["n_references"]))
-        network = build_network(profiles.of_model(), config, hierarchy=hierarchy)
+        signature = ReferenceSignature(whole, selected, anchor, int(stored["n_references"]))
+        network = build_network(signature.model_genes, config, hierarchy=hierarchy)
         network.load_state_dict(tensors)
         settings = stored["settings"]
     except FileNotFoundError as error:
@@ -199,7 +199,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         raise FileFormatError(msg) from error
     network.eval()
     return Checkpoint(
-        network, profiles, states, hierarchy, calibration, heldout, genes, config, settings, provenance
+        network, signature, states, hierarchy, calibration, heldout, genes, config, settings, provenance
     )
 
 

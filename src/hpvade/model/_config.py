@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hpvade._errors import InputError
+from hpvade.deconvolve import DeconvolveConfig
 from hpvade.nn import LossWeights, NetworkConfig
 from hpvade.pp import PreprocessConfig
 from hpvade.simulate import SimulateConfig
-from hpvade.tl import DeconvolveConfig
 from hpvade.train import TrainConfig
 
 if TYPE_CHECKING:

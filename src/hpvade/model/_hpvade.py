@@ -10,16 +10,18 @@ import pandas as pd
 
 from hpvade import _keys
 from hpvade._errors import HPVADEError
+from hpvade.deconvolve import Calibration, Deconvolution
 from hpvade.io import ALIAS_COLUMNS, GeneMatch, all_gene_names, find_gene_match
 from hpvade.model._answer import expression_table, write_answer
 from hpvade.model._checkpoint import Checkpoint, build_network, load_checkpoint, save_checkpoint
 from hpvade.model._config import HPVADEConfig, chosen_config
+from hpvade.model._deconvolver import deconvolve, deconvolve_blocks
+from hpvade.model._latent import Latent, latent
 from hpvade.model._prepare import in_log_space, match_bulk, prepare, prepare_again
 from hpvade.model._provenance import provenance_of
 from hpvade.model._setup import hierarchy_set_up, set_up, settings_set_up
 from hpvade.model._training import train_network
-from hpvade.pp import Signature, counts_to_cpm, prepared_profiles, prepared_states
-from hpvade.tl import Calibration, Deconvolution, Latent, deconvolve, deconvolve_blocks, latent
+from hpvade.pp import counts_to_cpm, prepared_states, reference_signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -74,14 +76,14 @@ class HPVADE:
         self.settings = settings_set_up(reference) | {"preset": preset, "seed": seed}
         # None in a model that was loaded without its reference
         self.prepared: AnnData | None = prepare(reference, self.settings, config=config.preprocess, bulk=bulk)
-        self.profiles = prepared_profiles(self.prepared)
+        self.reference_signature = reference_signature(self.prepared)
         self.states = prepared_states(self.prepared)
         self.hierarchy = hierarchy_set_up(reference)
         var = self.prepared.var
         self._aliases = var[[name for name in ALIAS_COLUMNS if name in var]].astype(str)
-        trust = var.loc[self.profiles.selected, _keys.TRUST].to_numpy()
+        trust = var.loc[self.reference_signature.selected, _keys.TRUST].to_numpy()
         self.network = build_network(
-            self.data_signature, config, hierarchy=self.hierarchy, trust=trust, seed=seed
+            self.reference_signature.model_genes, config, hierarchy=self.hierarchy, trust=trust, seed=seed
         )
         self.calibration: Calibration | None = None
         self.history, self.heldout = pd.DataFrame(), pd.DataFrame()
@@ -154,7 +156,7 @@ class HPVADE:
         self.history, interrupted, self.training_fractions, self.calibration, self.heldout = train_network(
             self.network,
             self.prepared,
-            profiles=self.profiles,
+            signature=self.reference_signature,
             states=self.states,
             hierarchy=self.hierarchy,
             config=config,
@@ -193,30 +195,35 @@ class HPVADE:
         return result
 
     def deconvolve_blocks(
-        self, blocks: Iterable[AnnData], *, some: AnnData
+        self, blocks: Iterable[AnnData], *, representative: AnnData
     ) -> Generator[Deconvolution, None, None]:
-        """Estimate fractions of a table that comes in blocks of samples; see `hpvade.tl.deconvolve_blocks`.
+        """Estimate fractions of a table that comes in blocks of samples; see `hpvade.deconvolve.deconvolve_blocks`.
 
         Both are read from `hpvade.io.open_bulk`. Errors are those of `deconvolve`; the blocks stay untouched.
         """
-        match = find_gene_match(some.var, self._aliases)
+        match = find_gene_match(representative.var, self._aliases)
         matched = (self._matched(block, match) for block in blocks)
         given = self._of_answers()
-        yield from deconvolve_blocks(self.network, matched, some=self._matched(some, match), **given)
+        yield from deconvolve_blocks(
+            self.network, matched, representative=self._matched(representative, match), **given
+        )
 
     def _matched(self, bulk: AnnData, match: GeneMatch | None = None) -> AnnData:
         match = match or find_gene_match(bulk.var, self._aliases)
-        return match_bulk(bulk, match, genes=self.data_signature.genes)
+        return match_bulk(bulk, match, genes=self.reference_signature.model_genes.genes)
 
     def _of_answers(self) -> dict[str, Any]:
         if self.calibration is None:
             msg = "The model is not trained yet. Call train() first."
             raise HPVADEError(msg)
-        names = ("profiles", "states", "calibration", "hierarchy")
-        return {name: getattr(self, name) for name in names} | {"config": self.config.deconvolve}
+        names = ("states", "calibration", "hierarchy")
+        return {name: getattr(self, name) for name in names} | {
+            "signature": self.reference_signature,
+            "config": self.config.deconvolve,
+        }
 
     def expression(self, bulk: AnnData, fractions: pd.DataFrame | None = None) -> AnnData:
-        """Part bulk samples among their cell types, gene by gene; see `hpvade.tl.part_samples`.
+        """Part bulk samples among their cell types, gene by gene; see `hpvade.deconvolve.split_by_cell_type`.
 
         Parameters
         ----------
@@ -235,7 +242,7 @@ class HPVADE:
         """
         if fractions is None:
             fractions = self.deconvolve(bulk.copy()).fractions
-        return expression_table(self._matched(bulk), fractions, profiles=self.profiles)
+        return expression_table(self._matched(bulk), fractions, signature=self.reference_signature)
 
     def latent(self, reference: AnnData | None = None) -> Latent:
         """Place cells and the prototypes of the cell types in the latent space of the VAE.
@@ -248,7 +255,9 @@ class HPVADE:
         InputError
             Counts or a gene are missing, or the model was loaded without its reference and none is given.
         """
-        cells = in_log_space(self.prepared if reference is None else reference, self.data_signature.genes)
+        cells = in_log_space(
+            self.prepared if reference is None else reference, self.reference_signature.model_genes.genes
+        )
         return latent(self.network, cells, cell_types=self.cell_types)
 
     def gene_names(self) -> set[str]:
@@ -258,23 +267,25 @@ class HPVADE:
     @property
     def cell_types(self) -> list[str]:
         """Cell types in the order of all outputs."""
-        return list(self.profiles.signature.cell_types)
-
-    @property
-    def data_signature(self) -> Signature:
-        """S and m over the model's genes as the reference shows them, before training."""
-        return self.profiles.of_model()
+        return list(self.reference_signature.all_genes.cell_types)
 
     @property
     def signature(self) -> pd.DataFrame:
         """Learned S, genes × cell types, CPM; columns sum to 1e6."""
         cpm = self.network.signature.cpm().detach().double().numpy()
-        index = pd.Index(self.data_signature.genes, name="gene")
+        index = pd.Index(self.reference_signature.model_genes.genes, name="gene")
         return pd.DataFrame(counts_to_cpm(cpm.T).T, index=index, columns=self.cell_types)
 
     def save(self, folder: str | Path) -> None:
         """Write the model folder; see `load`."""
-        data = (self.profiles, self.states, self.hierarchy, self.calibration, self.heldout, self._aliases)
+        data = (
+            self.reference_signature,
+            self.states,
+            self.hierarchy,
+            self.calibration,
+            self.heldout,
+            self._aliases,
+        )
         checkpoint = Checkpoint(self.network, *data, self.config, self.settings, self.provenance)
         save_checkpoint(checkpoint, Path(folder))
 
@@ -292,7 +303,11 @@ class HPVADE:
         stored = load_checkpoint(Path(folder))
         model = cls.__new__(cls)
         model.config, model.settings, model.provenance = stored.config, stored.settings, stored.provenance
-        model.network, model.profiles, model._aliases = stored.network, stored.profiles, stored.aliases
+        model.network, model.reference_signature, model._aliases = (
+            stored.network,
+            stored.reference_signature,
+            stored.aliases,
+        )
         model.states, model.hierarchy, model.calibration = stored.states, stored.hierarchy, stored.calibration
         model.history, model.heldout = pd.DataFrame(), stored.heldout
         model.training_fractions = np.empty((0, len(model.cell_types)), np.float32)

@@ -13,7 +13,7 @@ from hpvade import _keys
 from hpvade._errors import InputError
 from hpvade.io import match_genes
 from hpvade.model._setup import hierarchy_set_up
-from hpvade.pp import counts_to_log, prepared_profiles, preprocess
+from hpvade.pp import counts_to_log, preprocess, reference_signature
 from hpvade.schema import check_bulk, check_overlap, check_reference
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from hpvade.io import GeneMatch
     from hpvade.model._checkpoint import Checkpoint
-    from hpvade.pp import Hierarchy, PreprocessConfig, Profiles
+    from hpvade.pp import Hierarchy, PreprocessConfig, ReferenceSignature
     from hpvade.schema import ValidationReport
 
 
@@ -136,12 +136,16 @@ def prepare_again(reference: AnnData, stored: Checkpoint, *, folder: str | Path)
     """
     prepared = prepare(reference, stored.settings, config=stored.config.preprocess)
     hierarchies = (hierarchy_set_up(reference), stored.hierarchy)
-    check_same_reference(prepared, stored.profiles, hierarchies=hierarchies, folder=folder)
+    check_same_reference(prepared, stored.reference_signature, hierarchies=hierarchies, folder=folder)
     return prepared
 
 
 def check_same_reference(
-    prepared: AnnData, stored: Profiles, *, hierarchies: tuple[Hierarchy, Hierarchy], folder: str | Path
+    prepared: AnnData,
+    stored: ReferenceSignature,
+    *,
+    hierarchies: tuple[Hierarchy, Hierarchy],
+    folder: str | Path,
 ) -> None:
     """Refuse a prepared reference that is not the one that a model in ``folder`` was made with.
 
@@ -152,8 +156,8 @@ def check_same_reference(
     InputError
         Genes, cell types, their levels or RNA content differ.
     """
-    prepared.var[_keys.SELECTED] = prepared.var_names.isin(list(stored.of_model().genes))
-    found, expected = prepared_profiles(prepared).signature, stored.signature
+    prepared.var[_keys.SELECTED] = prepared.var_names.isin(list(stored.model_genes.genes))
+    found, expected = reference_signature(prepared).all_genes, stored.all_genes
     if (found.genes, found.cell_types) != (expected.genes, expected.cell_types):
         msg = f"{folder} was trained on another reference: genes or cell types differ."
         raise InputError(msg)

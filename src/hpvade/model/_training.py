@@ -10,8 +10,8 @@ import torch
 from hpvade import _keys
 from hpvade._errors import HPVADEError
 from hpvade._random import child_rng
+from hpvade.deconvolve import Calibration, LabelledCells, calibrate, calibrate_unknown, validate_on_mixtures
 from hpvade.simulate import simulate
-from hpvade.tl import Calibration, LabelledCells, calibrate, calibrate_unknown, try_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from hpvade.model._config import HPVADEConfig
     from hpvade.nn import HPVADENetwork
-    from hpvade.pp import CellStates, Hierarchy, Profiles
+    from hpvade.pp import CellStates, Hierarchy, ReferenceSignature
     from hpvade.train import Row
 
 _N_TRIAL = 200  # mixtures to try a trained model out on
@@ -36,14 +36,14 @@ class Training(NamedTuple):
     interrupted: bool
     fractions: NDArray[np.float32]  # of the training mixtures, (n_mixtures, n_types)
     calibration: Calibration
-    heldout: pd.DataFrame  # see `Trial.table`, of new mixtures of the held-out cells
+    heldout: pd.DataFrame  # see `Validation.table`, of new mixtures of the held-out cells
 
 
 def train_network(
     network: HPVADENetwork,
     prepared: AnnData | None,
     *,
-    profiles: Profiles,
+    signature: ReferenceSignature,
     states: CellStates,
     hierarchy: Hierarchy,
     config: HPVADEConfig,
@@ -85,15 +85,17 @@ def train_network(
     rng = child_rng(seed, "calibration")
     tested: dict[str, Any] = {
         "states": states,
-        "content_sd": profiles.content_sd,
+        "content_sd": signature.content_sd,
         "config": config.deconvolve,
     }
     chosen = slice(config.deconvolve.n_calibration)
-    trial = try_out(network, heldout.mixtures[chosen], heldout.fractions[chosen], rng=rng, **tested)
+    trial = validate_on_mixtures(
+        network, heldout.mixtures[chosen], heldout.fractions[chosen], rng=rng, **tested
+    )
     calibration = calibrate(trial, hierarchy=hierarchy)
     unknown = calibrate_unknown(
         _heldout_cells(prepared),
-        profiles=profiles,
+        signature=signature,
         states=states,
         trust=network.deconvolution.trust.numpy(),
         config=config.deconvolve,
@@ -108,7 +110,7 @@ def train_network(
         seed=seed + 1,
     )
     truth = unseen.obsm[_keys.FRACTIONS]
-    last = try_out(network, unseen.X, truth.to_numpy(), rng=child_rng(seed, "trial"), **tested)
+    last = validate_on_mixtures(network, unseen.X, truth.to_numpy(), rng=child_rng(seed, "trial"), **tested)
     return Training(
         result.history, result.interrupted, training.fractions, calibration, last.table(list(truth))
     )

@@ -4,7 +4,7 @@ from hpvade.pl._benchmark import benchmark_summary
 from hpvade.pl._calibration import calibration
 from hpvade.pl._composition import composition
 from hpvade.pl._fraction_intervals import fraction_intervals
-from hpvade.pl._groups import group_fractions
+from hpvade.pl._group_fractions import group_fractions
 from hpvade.pl._latent_umap import latent_umap
 from hpvade.pl._loss_curves import loss_curves
 from hpvade.pl._palette import cell_type_colors

@@ -9,8 +9,8 @@ from hpvade.pp._genes import gene_trust, is_ribosomal_or_mitochondrial
 from hpvade.pp._hierarchy import Hierarchy, hierarchy_of
 from hpvade.pp._label_map import apply_label_map, levels_of_label_map, read_label_map
 from hpvade.pp._pool import pool_reference
-from hpvade.pp._prepare import model_genes, prepared_profiles, prepared_signature, preprocess
-from hpvade.pp._profiles import Profiles
+from hpvade.pp._prepare import model_genes, preprocess, reference_signature
+from hpvade.pp._reference_signature import ReferenceSignature
 from hpvade.pp._rna_table import apply_rna_content, read_rna_content
 from hpvade.pp._spaces import counts_to_cpm, counts_to_log, cpm_to_log
 from hpvade.pp._split import split_cells
@@ -21,7 +21,7 @@ __all__ = [
     "CellStates",
     "Hierarchy",
     "PreprocessConfig",
-    "Profiles",
+    "ReferenceSignature",
     "Signature",
     "apply_label_map",
     "apply_rna_content",
@@ -39,12 +39,11 @@ __all__ = [
     "levels_of_label_map",
     "model_genes",
     "pool_reference",
-    "prepared_profiles",
-    "prepared_signature",
     "prepared_states",
     "preprocess",
     "read_label_map",
     "read_rna_content",
+    "reference_signature",
     "restrict_to_genes",
     "rna_fractions",
     "signature",

@@ -13,11 +13,11 @@ from hpvade import _keys
 from hpvade._errors import GeneOverlapError, LabelError, absent_column
 from hpvade._random import child_rng
 from hpvade.io import SYMBOL_COLUMNS
-from hpvade.pp._aggregate import Signature, signature, signature_of_sums
+from hpvade.pp._aggregate import signature, signature_of_sums
 from hpvade.pp._config import PreprocessConfig
 from hpvade.pp._genes import gene_trust, is_ribosomal_or_mitochondrial
 from hpvade.pp._pool import sums_of_labels
-from hpvade.pp._profiles import Profiles, anchor_genes
+from hpvade.pp._reference_signature import ReferenceSignature, anchor_genes
 from hpvade.pp._spaces import counts_to_log
 from hpvade.pp._split import split_cells
 
@@ -170,12 +170,7 @@ def model_genes(prepared: AnnData) -> AnnData:
     return prepared[:, prepared.var[_keys.SELECTED].to_numpy()]
 
 
-def prepared_signature(prepared: AnnData) -> Signature:
-    """Make S and m of the model's genes from all cells of a prepared reference; see `prepared_profiles`."""
-    return prepared_profiles(prepared).of_model()
-
-
-def prepared_profiles(prepared: AnnData) -> Profiles:
+def reference_signature(prepared: AnnData) -> ReferenceSignature:
     """Make S and m of all genes from all cells of a prepared reference, of a pool from the sums of all.
 
     Of several references each has the same say in each type, however many cells it has.
@@ -196,7 +191,7 @@ def prepared_profiles(prepared: AnnData) -> Profiles:
     chosen = prepared.var_names.isin(selected)
     candidates = ~chosen & ~is_ribosomal_or_mitochondrial(_symbols(prepared))
     n_references = prepared.obs[_keys.REFERENCE].nunique() if _keys.REFERENCE in prepared.obs else 1
-    return Profiles(whole, chosen, anchor_genes(whole, candidates), n_references)
+    return ReferenceSignature(whole, chosen, anchor_genes(whole, candidates), n_references)
 
 
 def _weight(obs: pd.DataFrame, *, labels_key: str) -> NDArray[np.float64]:

@@ -42,7 +42,7 @@ class CellStates:
     cell_type: NDArray[np.int64]
     log_change: NDArray[np.float64]
 
-    def signature(self, cpm: NDArray[np.float64]) -> NDArray[np.float64]:
+    def expand(self, cpm: NDArray[np.float64]) -> NDArray[np.float64]:
         """Apply the changes to S.
 
         Parameters

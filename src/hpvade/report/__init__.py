@@ -2,6 +2,5 @@
 
 from hpvade.report._multiqc import write_multiqc
 from hpvade.report._page import render
-from hpvade.report._results import GROUPS, Results, read_results
 
-__all__ = ["GROUPS", "Results", "read_results", "render", "write_multiqc"]
+__all__ = ["render", "write_multiqc"]

@@ -13,7 +13,7 @@ from hpvade.report._sections import PageTable
 
 if TYPE_CHECKING:
     from hpvade.model import HPVADE
-    from hpvade.report._results import Results
+    from hpvade.results._results import Results
 
 
 def cite() -> str:

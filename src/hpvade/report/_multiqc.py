@@ -15,7 +15,7 @@ from hpvade.pl import cell_type_colors
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hpvade.report._results import Results
+    from hpvade.results._results import Results
 
 _FRACTIONS = "hpvade_fractions_mqc.json"
 _QUALITY = "hpvade_quality_mqc.json"

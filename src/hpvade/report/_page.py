@@ -15,9 +15,11 @@ import pandas as pd
 from markupsafe import Markup
 
 from hpvade import __version__
+from hpvade.deconvolve import FLAGS
 from hpvade.pl import cell_type_colors
 from hpvade.pl._composition import clustered_order
 from hpvade.report._methods import cite, methods_text, settings_text, tables
+from hpvade.report._model_accuracy import ModelAccuracy, skill
 from hpvade.report._sections import (
     PageTable,
     groups_section,
@@ -25,15 +27,13 @@ from hpvade.report._sections import (
     reference_section,
     training_section,
 )
-from hpvade.report._skill import Skill, skill
 from hpvade.report._verdict import verdict
-from hpvade.tl import FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hpvade.report._figures import PageFigure
-    from hpvade.report._results import Results, Table
+    from hpvade.results._results import Results, Table
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _SCRIPTS = (
@@ -145,7 +145,7 @@ def _shown_name(path: str) -> str:
     return "/".join(parts[-2:]) if parts[-1] == "model" else parts[-1]
 
 
-def _tiles(results: Results, of_model: Skill | None) -> list[dict[str, str]]:
+def _tiles(results: Results, of_model: ModelAccuracy | None) -> list[dict[str, str]]:
     n = len(results.qc)
     n_flagged = sum(map(bool, results.qc["flags"]))
     half = float(np.nanmedian(results.known_half_widths))
@@ -156,7 +156,7 @@ def _tiles(results: Results, of_model: Skill | None) -> list[dict[str, str]]:
         ("Genes found", f"{results.qc['gene_overlap'].median():.0%}", "of the model, in the bulk table"),
     ]
     if of_model is not None:
-        tiles.append(("Skill of the model", f"{of_model.r_type:.2f}", "r per type, new mixtures"))
+        tiles.append(("ModelAccuracy of the model", f"{of_model.r_type:.2f}", "r per type, new mixtures"))
         tiles.append(("90% intervals hold", f"{of_model.coverage:.0%}", "of fractions, new mixtures"))
     return [dict(zip(("name", "value", "note"), tile, strict=True)) for tile in tiles]
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from hpvade import pl
 from hpvade.report._figures import PageFigure, page_figure
-from hpvade.report._skill import JUDGED_LEVEL
+from hpvade.report._model_accuracy import JUDGED_LEVEL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import SubFigure
 
     from hpvade.model import HPVADE
-    from hpvade.report._results import Results
-    from hpvade.report._skill import Skill
+    from hpvade.report._model_accuracy import ModelAccuracy
+    from hpvade.results._results import Results
 
 _N_MARKERS = 5
 _TERMS = {
@@ -47,7 +47,7 @@ class PageTable(NamedTuple):
     colors: Mapping[str, str] | None = None
 
 
-def model_section(of_model: Skill, colors: Mapping[str, str]) -> dict[str, Any]:
+def model_section(of_model: ModelAccuracy, colors: Mapping[str, str]) -> dict[str, Any]:
     """Say how the model did on new mixtures."""
     truth, predicted, _ = of_model.trial
     held = of_model.held
@@ -104,7 +104,7 @@ def _small_multiples(predicted: pd.DataFrame, truth: pd.DataFrame) -> Figure:
 def reference_section(model: HPVADE, colors: Mapping[str, str]) -> dict[str, Any]:
     """Say what the model knows of the reference, and show the markers of its signature."""
     facts = model.provenance["reference"]
-    content = dict(zip(model.cell_types, model.profiles.signature.rna_content, strict=True))
+    content = dict(zip(model.cell_types, model.reference_signature.all_genes.rna_content, strict=True))
     largest = max(content.values())
     columns = ["cell type", "cells", "held out", "donors", "counts per cell", "RNA content, relative"]
     rows = [

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from hpvade import _keys
-from hpvade.tl import FLAGS
+from hpvade.deconvolve import FLAGS
 
 if TYPE_CHECKING:
-    from hpvade.report._results import Results
-    from hpvade.report._skill import Skill
+    from hpvade.report._model_accuracy import ModelAccuracy
+    from hpvade.results._results import Results
 
 _NAMED = 3  # cell types of the first sentence, samples of the last
 _GOOD_R, _FAIR_R = 0.8, 0.5  # mean correlation per type on new mixtures
@@ -27,7 +27,7 @@ class Verdict(NamedTuple):
     sentences: tuple[str, str, str]
 
 
-def verdict(results: Results, *, of_model: Skill | None) -> Verdict:
+def verdict(results: Results, *, of_model: ModelAccuracy | None) -> Verdict:
     """Say what a reader should know first.
 
     Parameters
@@ -43,7 +43,7 @@ def verdict(results: Results, *, of_model: Skill | None) -> Verdict:
     return Verdict(grade, word, (_contents(results), _certainty(results), _trust(flagged, results, of_model)))
 
 
-def _grade(share_flagged: float, share_grave: float, of_model: Skill | None) -> tuple[str, str]:
+def _grade(share_flagged: float, share_grave: float, of_model: ModelAccuracy | None) -> tuple[str, str]:
     if share_grave > _MANY or (of_model is not None and not of_model.r_type >= _FAIR_R):
         return "bad", "Do not rely on this"
     if of_model is None:
@@ -78,7 +78,7 @@ def _certainty(results: Results) -> str:
     )
 
 
-def _trust(flagged: list[str], results: Results, of_model: Skill | None) -> str:
+def _trust(flagged: list[str], results: Results, of_model: ModelAccuracy | None) -> str:
     n = len(results.qc)
     if not flagged:
         about = "No sample is flagged"

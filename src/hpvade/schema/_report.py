@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hpvade._errors import told_together
+from hpvade._errors import numbered_list
 from hpvade._warnings import DataWarning, warn
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class ValidationReport:
         """
         if self.ok:
             return
-        msg = told_together([problem.message for problem in self.errors])
+        msg = numbered_list([problem.message for problem in self.errors])
         raise self.errors[0].kind(msg)
 
     def warn(self) -> None:

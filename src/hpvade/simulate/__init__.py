@@ -3,16 +3,16 @@
 from hpvade.simulate._config import SimulateConfig
 from hpvade.simulate._dataset import simulate
 from hpvade.simulate._effects import add_depth_noise, add_effects, add_platform_effect
-from hpvade.simulate._foreign import add_foreign_effects
 from hpvade.simulate._fractions import draw_fractions
 from hpvade.simulate._mixtures import draw_mixtures
+from hpvade.simulate._unseen_effects import add_unseen_platform_effects
 
 __all__ = [
     "SimulateConfig",
     "add_depth_noise",
     "add_effects",
-    "add_foreign_effects",
     "add_platform_effect",
+    "add_unseen_platform_effects",
     "draw_fractions",
     "draw_mixtures",
     "simulate",

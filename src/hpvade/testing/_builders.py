@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from anndata import AnnData
 
 from hpvade import _keys
-from hpvade.pp import prepared_signature, preprocess
+from hpvade.pp import preprocess, reference_signature
 from hpvade.pp._config import PreprocessConfig
 
 
@@ -62,7 +62,7 @@ def tiny_bulk(reference: AnnData, *, n_samples: int = 6, seed: int = 0) -> AnnDa
     """Mix the types of a reference exactly: samples × genes, CPM, with ``obsm["fractions"]`` the truth."""
     rng = np.random.default_rng(seed)
     prepared = preprocess(reference, config=PreprocessConfig(n_genes=reference.n_vars))
-    signature = prepared_signature(prepared)
+    signature = reference_signature(prepared).model_genes
     fractions = rng.dirichlet(np.ones(len(signature.cell_types)), n_samples)
     weights = fractions * signature.rna_content
     cpm = weights @ signature.cpm.T / weights.sum(1, keepdims=True)

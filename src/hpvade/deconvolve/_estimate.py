@@ -1,0 +1,116 @@
+"""Expression over the model's genes → cell fractions and their covariance."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+
+from hpvade.deconvolve._covariance import fraction_covariance
+from hpvade.deconvolve._fit import FractionFit
+from hpvade.pp import counts_to_cpm, restrict_to_genes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from hpvade.deconvolve._config import DeconvolveConfig
+    from hpvade.nn import HPVADENetwork
+    from hpvade.pp import CellStates
+
+
+class Estimate(NamedTuple):
+    """Cell fractions p, (n_samples, n_types), and their covariance, (n_samples, n_types, n_types)."""
+
+    fractions: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+
+    @property
+    def sd(self) -> NDArray[np.float64]:
+        """Standard deviation of each fraction before calibration, (n_samples, n_types)."""
+        return np.sqrt(self.covariance.diagonal(axis1=1, axis2=2))
+
+    def of_groups(self, membership: NDArray[np.float64]) -> Estimate:
+        """Sum types to groups by a matrix of 0 and 1, shape (n_types, n_groups)."""
+        return Estimate(self.fractions @ membership, membership.T @ self.covariance @ membership)
+
+
+class Estimator:
+    """Answers samples by both paths of the model: the network first, then the fit with that answer as prior.
+
+    In the fit each type is a mixture of its states, whose shares start out even: those of the reference say
+    little about a sample.
+
+    Parameters
+    ----------
+    network
+        A trained network.
+    measured
+        The model's genes that the samples have, shape (n_genes,).
+    states
+        States of the cell types, over the model's genes.
+    content_sd
+        Standard deviation of each type's log m, for the covariance.
+    config
+        How to fit.
+    """
+
+    def __init__(
+        self,
+        network: HPVADENetwork,
+        *,
+        measured: NDArray[np.bool_],
+        states: CellStates,
+        content_sd: float,
+        config: DeconvolveConfig,
+    ) -> None:
+        exact = copy.deepcopy(network).double().eval()
+        self.network = exact.deconvolution
+        self.cell_type = torch.from_numpy(states.cell_type)
+        self.genes = torch.from_numpy(measured)
+        with torch.inference_mode():
+            signature_cpm, rna_content = restrict_to_genes(
+                torch.from_numpy(states.expand(exact.signature.cpm().numpy())),
+                exact.signature.rna_content[self.cell_type],
+                genes=self.genes,
+            )
+            self.shared: dict[str, Any] = {
+                "signature_cpm": signature_cpm,
+                "rna_content": rna_content,
+                "trust": exact.deconvolution.trust[self.genes],
+                "noise_floor": config.noise_floor,
+                "outlier": config.outlier,
+            }
+            self.fit = (
+                FractionFit(**self.shared, prior_strength=config.prior_strength) if config.fit else None
+            )
+        self.content_sd = content_sd
+
+    def __call__(self, cpm: NDArray[np.floating], *, batch_size: int = 64) -> Estimate:
+        """Answer each sample by itself, in double precision.
+
+        Parameters
+        ----------
+        cpm
+            Shape (n_samples, n_genes), CPM over the model's genes, zero where not measured.
+        batch_size
+            Samples per step; changes memory, never the result.
+        """
+        with torch.inference_mode():
+            blocks = torch.split(torch.from_numpy(np.asarray(cpm, dtype=np.float64)), batch_size)
+            fractions, covariances = zip(*map(self._of_block, blocks), strict=True)
+        return Estimate(torch.cat(fractions).numpy(), torch.cat(covariances).numpy())
+
+    def _of_block(self, cpm: Tensor) -> tuple[Tensor, Tensor]:
+        p = self.network(cpm, self.genes.double()).mean(0)
+        of_states = (p / self.cell_type.bincount())[:, self.cell_type]
+        seen = counts_to_cpm(cpm[:, self.genes])
+        if self.fit is not None:
+            of_states = self.fit(seen, of_states)
+            p = torch.zeros_like(p).index_add_(1, self.cell_type, of_states)
+        covariance = fraction_covariance(
+            seen, fractions=of_states, cell_type=self.cell_type, content_sd=self.content_sd, **self.shared
+        )
+        return p / p.sum(1, keepdim=True), covariance

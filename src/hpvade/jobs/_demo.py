@@ -1,0 +1,119 @@
+"""The main job on embedded data, with a truth to compare with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hpvade import _keys
+from hpvade.datasets import pbmc68k_reduced
+from hpvade.io import output_dir
+from hpvade.jobs._compare import compare_with_baselines
+from hpvade.jobs._deconvolve import deconvolve_bulk, write_deconvolution
+from hpvade.jobs._report import add_report
+from hpvade.jobs._train import TrainOptions, train_model, write_model
+from hpvade.model import HPVADE
+from hpvade.pp import PreprocessConfig, preprocess
+from hpvade.results import write_fractions
+from hpvade.results._run_record import RUN, RunRecord
+from hpvade.simulate import SimulateConfig, simulate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import pandas as pd
+    from anndata import AnnData
+
+N_SAMPLES = 100
+_DEPTH = (1e6, 3e7)  # reads over the demo's 765 genes
+
+
+@dataclass(frozen=True, slots=True)
+class DemoData:
+    """A reference, and bulk samples made of cells that are not in it.
+
+    Attributes
+    ----------
+    reference
+        Four fifths of the embedded cells × genes, set up for `HPVADE`.
+    bulk
+        Samples × genes, simulated from the other fifth with platform effects and sequencing noise;
+        ``obsm["truth"]`` holds the true cell fractions.
+    """
+
+    reference: AnnData
+    bulk: AnnData
+
+
+def demo_data(*, seed: int) -> DemoData:
+    """Split the embedded cells in two and simulate the demo's bulk from the smaller part."""
+    embedded = pbmc68k_reduced()
+    prepared = preprocess(embedded, config=PreprocessConfig(n_genes=embedded.n_vars), seed=seed)
+    config = SimulateConfig(n_heldout=N_SAMPLES, depth=_DEPTH)
+    bulk = simulate(prepared, config=config, split=_keys.HELDOUT, seed=seed)
+    bulk.obs_names = [name.replace("mixture", "sample") for name in bulk.obs_names]
+    bulk.obsm["truth"] = bulk.obsm.pop(_keys.FRACTIONS).set_axis(bulk.obs_names)
+    bulk.uns[_keys.UNS] = {"unit": "cpm", "notes": ["Simulated from held-out cells with platform effects."]}
+    reference = embedded[(prepared.obs[_keys.SPLIT] == _keys.TRAIN).to_numpy()].copy()
+    HPVADE.setup_anndata(reference)
+    return DemoData(reference, bulk)
+
+
+def train_embedded(
+    output: Path,
+    *,
+    train: TrainOptions | None = None,
+    seed: int = 0,
+    force: bool = False,
+    on_stage: Callable[[str], None] = lambda _name: None,
+) -> bool:
+    """Train on all embedded cells; returns and writes as `train_files` does."""
+    record = RunRecord(seed, on_stage)
+    with output_dir(output, force=force) as folder:
+        record.keep_in(folder)
+        reference = pbmc68k_reduced()
+        HPVADE.setup_anndata(reference)
+        model, finished = train_model(
+            reference, bulk=None, options=train or TrainOptions(), record=record, folder=folder
+        )
+        write_model(model, folder)
+        record.write(folder / RUN)
+    return finished
+
+
+def demo_files(
+    output: Path,
+    *,
+    train: TrainOptions | None = None,
+    seed: int = 0,
+    force: bool = False,
+    on_stage: Callable[[str], None] = lambda _name: None,
+) -> pd.DataFrame | None:
+    """Run the main job on embedded data: the job of ``hpvade demo``.
+
+    Returns
+    -------
+    Methods × metrics on the demo's truth, also written to ``accuracy.tsv``; None after Ctrl-C.
+    """
+    record = RunRecord(seed, on_stage)
+    with output_dir(output, force=force) as folder:
+        record.keep_in(folder)
+        with record.stage("read"):
+            data = demo_data(seed=seed)
+        model, finished = train_model(
+            data.reference, bulk=data.bulk, options=train or TrainOptions(), record=record, folder=folder
+        )
+        write_model(model, folder)
+        if not finished:
+            record.write(folder / RUN)
+            return None
+        result = deconvolve_bulk(model, data.bulk, record=record)
+        write_deconvolution(result, folder)
+        truth = data.bulk.obsm["truth"]
+        write_fractions(truth, folder / "truth.tsv")
+        accuracy = compare_with_baselines(result.fractions, truth, model=model, bulk=data.bulk)
+        accuracy.to_csv(folder / "accuracy.tsv", sep="\t", index_label="method", float_format="%.4f")
+        record.write(folder / RUN)
+    add_report(output, record=record)
+    return accuracy

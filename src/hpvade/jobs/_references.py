@@ -1,0 +1,132 @@
+"""Reference files → one checked reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from hpvade import _keys
+from hpvade._errors import InputError, LabelError, absent_column
+from hpvade._warnings import DataWarning, warn
+from hpvade.io import n_cells_of, open_reference, read_reference
+from hpvade.jobs._cluster import dask_client
+from hpvade.model import HPVADE
+from hpvade.pp import (
+    apply_label_map,
+    combine_references,
+    levels_of_label_map,
+    pool_reference,
+    read_label_map,
+    read_rna_content,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from anndata import AnnData
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceOptions:
+    """Where labels, donors and counts are in a reference.
+
+    Attributes
+    ----------
+    labels_key, donor_key
+        Columns of ``obs``.
+    layer
+        Where the counts are; None searches.
+    label_map
+        Table that renames, merges and drops labels.
+    rna_content
+        Table of the RNA content of each type; None measures it in the reference.
+    most_cells
+        Of an h5ad or zarr reference with more cells, a pool of so many is kept in memory; S and m are made of
+        all.
+    dask
+        Scheduler of a Dask cluster that reads it; None takes the active client of this process, if there is
+        one.
+    """
+
+    labels_key: str = _keys.CELL_TYPE
+    donor_key: str | None = None
+    layer: str | None = None
+    label_map: Path | None = None
+    rna_content: Path | None = None
+    most_cells: int = 20_000
+    dask: str | None = None
+
+
+def load_references(paths: Sequence[Path], *, options: ReferenceOptions) -> AnnData:
+    """Read references, apply the label map, put them together, and set them up for `HPVADE`.
+
+    Raises
+    ------
+    InputError
+        A file or its labels cannot be used, or two references have the same name.
+    """
+    content = None if options.rna_content is None else read_rna_content(options.rna_content)
+    label_map = None if options.label_map is None else read_label_map(options.label_map)
+    references: dict[str, AnnData] = {}
+    for path in paths:
+        name = Path(path).name.split(".")[0]
+        if name in references:
+            msg = f"Two references are named '{name}'. Rename one of the files."
+            raise InputError(msg)
+        reference = _read(path, options=options)
+        if label_map is not None:
+            reference = apply_label_map(reference, label_map, labels_key=options.labels_key, name=name)
+        references[name] = reference
+    _check_donors(references, donor_key=options.donor_key)
+    combined = combine_references(
+        references,
+        labels_key=options.labels_key,
+        donor_key=options.donor_key,
+        allow_missing_types=label_map is not None,  # whoever wrote a map has looked at the types
+    )
+    levels = pd.DataFrame() if label_map is None else levels_of_label_map(label_map)
+    labels = combined.obs[options.labels_key].astype(str)
+    for level, groups in levels.drop(columns=options.labels_key, errors="ignore").items():
+        combined.obs[level] = labels.map(groups).to_numpy()
+    HPVADE.setup_anndata(
+        combined,
+        labels_key=options.labels_key,
+        donor_key=options.donor_key,
+        rna_content=content,
+        levels=[str(level) for level in levels],
+    )
+    return combined
+
+
+def _read(path: Path, *, options: ReferenceOptions) -> AnnData:
+    """Read a reference, or a pool of its cells where it is large."""
+    n_cells = n_cells_of(path)
+    if n_cells is None or n_cells <= options.most_cells:
+        return read_reference(path, labels_key=options.labels_key, layer=options.layer)
+    with (
+        dask_client(options.dask) as client,
+        open_reference(path, labels_key=options.labels_key, layer=options.layer) as file,
+    ):
+        return pool_reference(
+            file,
+            labels_key=options.labels_key,
+            donor_key=options.donor_key if options.donor_key in file.obs else None,
+            most_cells=options.most_cells,
+            client=client,
+        )
+
+
+def _check_donors(references: dict[str, AnnData], *, donor_key: str | None) -> None:
+    """Of several references some may not know their donors; one at least must, if a column was named."""
+    if donor_key is None:
+        return
+    lacking = [name for name, reference in references.items() if donor_key not in reference.obs]
+    if len(lacking) == len(references):
+        columns = sorted({str(c) for reference in references.values() for c in reference.obs})
+        raise LabelError(absent_column(donor_key, columns, option="donor_key", place="reference.obs"))
+    if lacking:
+        msg = f"{', '.join(lacking)} has no column '{donor_key}': its cells count as one donor's."
+        warn(msg, DataWarning)

@@ -1,0 +1,102 @@
+"""What the files hold, and every problem at once."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from hpvade import _keys
+from hpvade._errors import InputError
+from hpvade._warnings import DataWarning
+from hpvade.io import all_gene_names, find_gene_match, match_genes, read_bulk
+from hpvade.jobs._demo import demo_data
+from hpvade.jobs._references import ReferenceOptions, load_references
+from hpvade.model import check_model_overlap, load_checkpoint, preset_config
+from hpvade.schema import Problem, ValidationReport, check_bulk, check_overlap, check_reference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from hpvade._types import BulkUnit
+    from hpvade.model import Checkpoint
+
+
+def validate_files(
+    reference: Path,
+    bulk: Path | None,
+    *,
+    options: ReferenceOptions,
+    bulk_unit: BulkUnit = "auto",
+    changes: dict[str, dict[str, Any]] | None = None,
+) -> ValidationReport:
+    """Read a reference and, if given, a bulk table, and check both and what they share.
+
+    A file that cannot be read becomes an error of the report, so that the other is still looked at.
+    """
+    min_cells = preset_config("default").updated(changes or {}).preprocess.min_cells
+    cells, report = _read(lambda: load_references([reference], options=options))
+    if cells is not None:
+        report += check_reference(
+            cells, labels_key=options.labels_key, donor_key=options.donor_key, min_cells=min_cells
+        )
+    if bulk is None:
+        return report
+    genes = None if cells is None else cells.var_names
+    samples, bulk_report = _read(lambda: read_bulk(bulk, unit=bulk_unit, genes=genes))
+    report += bulk_report
+    if samples is not None:
+        if cells is not None:
+            samples = match_genes(samples, cells.var)
+            report += check_overlap(samples, cells.var_names)
+        report += check_bulk(samples)
+    return report
+
+
+def validate_for_model(model_folder: Path, bulk: Path, *, bulk_unit: BulkUnit = "auto") -> ValidationReport:
+    """Read a trained model and a bulk table, and check the table and the genes they share.
+
+    What cannot be read becomes an error of the report, as in `validate_files`.
+    """
+    stored, report = _read(lambda: load_checkpoint(model_folder))
+    names = None
+    if stored is not None:
+        names = all_gene_names(stored.aliases)
+        report += _check_model(stored)
+    samples, bulk_report = _read(lambda: read_bulk(bulk, unit=bulk_unit, genes=names))
+    report += bulk_report
+    if samples is not None:
+        if stored is not None:
+            samples = find_gene_match(samples.var, stored.aliases).renamed(samples)
+            report += check_model_overlap(samples, stored.reference_signature.model_genes.genes)
+        report += check_bulk(samples)
+    return report
+
+
+def validate_demo(*, seed: int) -> ValidationReport:
+    """Check the reference and the bulk of `demo_data`, as `validate_files` checks files."""
+    data = demo_data(seed=seed)
+    report = check_reference(data.reference, labels_key=_keys.CELL_TYPE)
+    report += check_overlap(data.bulk, data.reference.var_names)
+    return report + check_bulk(data.bulk)
+
+
+def _check_model(stored: Checkpoint) -> ValidationReport:
+    types = stored.reference_signature.all_genes.cell_types
+    facts: dict[str, object] = {
+        "model_cell_types": ", ".join(types),
+        "model_genes": len(stored.reference_signature.model_genes.genes),
+    }
+    if stored.calibration is not None:
+        return ValidationReport(facts=facts)
+    msg = "The model was saved before it was trained. Train it, or give another."
+    return ValidationReport(errors=(Problem(InputError, msg),), facts=facts)
+
+
+def _read(read: Callable[[], Any]) -> tuple[Any, ValidationReport]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataWarning)  # the report tells them
+            return read(), ValidationReport()
+    except InputError as error:
+        return None, ValidationReport(errors=(Problem(type(error), str(error)),))

@@ -1,0 +1,104 @@
+"""Intervals and unknown content of a benchmark's estimates, and how far they hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from hpvade import _keys
+from hpvade._errors import FileFormatError
+from hpvade.datasets import scored_columns
+from hpvade.deconvolve import sum_types
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from hpvade.datasets import BulkEntry
+    from hpvade.deconvolve import Calibration, Deconvolution
+
+LEVEL = 0.9
+UNKNOWN = _keys.UNKNOWN  # the scope of unknown content
+_LARGEST_SUM = 1.02  # of measured fractions, with room for rounding
+_COLUMNS = ["sample", "scope", "fraction", "lower", "upper"]
+
+
+def intervals_of(
+    answer: Deconvolution, scored: Mapping[str, Sequence[str]], *, calibration: Calibration
+) -> pd.DataFrame:
+    """Put the 90 % intervals of scored types, sums of the answer's, and of unknown content into one table.
+
+    Returns
+    -------
+    ``sample``, ``scope`` (a scored type, or ``unknown``), ``fraction``, ``lower``, ``upper``. Unknown content
+    of which nothing is told has no rows.
+    """
+    sums = sum_types(answer, scored, calibration=calibration, level=LEVEL)
+    of = {name: [table[name] for table in sums] for name in scored}
+    of[UNKNOWN] = [answer.qc[name] for name in ("unknown", "unknown_lower", "unknown_upper")]
+    parts = [
+        pd.DataFrame(dict(zip(_COLUMNS[2:], columns, strict=True))).assign(scope=scope)
+        for scope, columns in of.items()
+    ]
+    return pd.concat(parts).dropna().rename_axis("sample").reset_index()[_COLUMNS]
+
+
+def read_intervals(path: Path) -> pd.DataFrame:
+    """Read such a table.
+
+    Raises
+    ------
+    FileFormatError
+        It is not one, names a sample and scope twice, or has bounds that are none.
+    """
+    try:
+        table = pd.read_csv(path, sep="\t", dtype={"sample": str, "scope": str}, keep_default_na=False)
+        table = table[_COLUMNS].astype(dict.fromkeys(_COLUMNS[2:], float))
+    except (OSError, ValueError, KeyError) as error:
+        msg = f"{path} cannot be read ({error}). Remove it, to have it made again."
+        raise FileFormatError(msg) from error
+    if table.duplicated(["sample", "scope"]).any() or not (table["lower"] <= table["upper"]).all():
+        msg = f"{path} is not a table of intervals. Remove it, to have it made again."
+        raise FileFormatError(msg)
+    return table
+
+
+def truth_of_scopes(
+    truth: pd.DataFrame, entry: BulkEntry, coarse: Mapping[str, Sequence[str]]
+) -> pd.DataFrame:
+    """Sum measured fractions to scored types, and to ``unknown`` those of cells that the reference lacks.
+
+    Where the columns of ``truth`` sum to more than 1, some hold others, and there is no ``unknown``.
+    """
+    scored = scored_columns(entry, coarse)["truth"]
+    sums = {name: truth[columns].sum(axis=1) for name, columns in scored.items()}
+    known = {
+        column
+        for name, columns in entry.truth_types.items()
+        if not coarse.keys().isdisjoint(entry.merge.get(name, [name]))
+        for column in columns
+    }
+    if (truth.sum(axis=1) < _LARGEST_SUM).all():
+        sums[UNKNOWN] = truth.drop(columns=list(known)).sum(axis=1)
+    return pd.DataFrame(sums)
+
+
+def coverage_and_width(intervals: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
+    """Say how often intervals hold the truth, and how wide they are.
+
+    Parameters
+    ----------
+    intervals
+        As `intervals_of` returns it.
+    truth
+        Samples × scopes; samples that it lacks are left out.
+
+    Returns
+    -------
+    ``scope``, ``covered`` and ``width``, one row for each sample and scope.
+    """
+    known = truth.rename_axis("sample").reset_index().melt("sample", var_name="scope", value_name="truth")
+    told = intervals.merge(known, on=["sample", "scope"])
+    covered = told["truth"].between(told["lower"], told["upper"])
+    return told[["scope"]].assign(covered=covered, width=told["upper"] - told["lower"])

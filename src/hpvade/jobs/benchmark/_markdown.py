@@ -1,0 +1,139 @@
+"""The tables of a benchmark for people: ``results.md``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from hpvade.jobs.benchmark._intervals import UNKNOWN
+from hpvade.jobs.benchmark._score import COSTS, INTERVALS, METRICS, PAIR, POOLED, by_type, over_seeds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_UNDEFINED = "undefined"
+_OF_UNKNOWN = ("r", "bias", *INTERVALS)
+_HOW_TO_READ = """\
+r: Pearson correlation; CCC: Lin's concordance; RMSE and MAE in fractions of cells. Values per cell type are
+over samples; r_type and ccc_type are their means over types; pooled values are over all pairs of sample and
+type, and flatter, because types differ in their mean. Several seeds: mean ± standard deviation. In brackets:
+95 % bootstrap over samples, the widest of the seeds. "undefined": a constant estimate or truth; means skip
+it, and a mean over fewer pairs does not compare. Coverage: the share of 90 % intervals that hold the measured
+fraction; width: their median. Unknown: the share of cells of no type of the reference, against the measured
+fractions of all cells that no coarse type of the reference covers. Seconds are from data in memory to
+fractions; the memory is that of the whole process. Every value: `results.tsv`."""
+
+
+def markdown(table: pd.DataFrame, summary: pd.DataFrame, *, heading: str, notes: Sequence[str]) -> str:
+    """Put a benchmark into words and tables.
+
+    Parameters
+    ----------
+    table
+        As `score` returns it, for all estimates.
+    summary
+        As `summarise` returns it.
+    heading
+        One line on what was run.
+    notes
+        What was left out, and why.
+    """
+    pairs = over_seeds(table)
+    parts = ["# Benchmark", heading, _HOW_TO_READ]
+    parts += ["\n".join(f"- {note}" for note in notes)] if notes else []
+    parts.append("## By cell type, mean over all pairs of reference and set")
+    for metric, title in (("r", "Pearson r"), ("ccc", "CCC")):
+        means = by_type(table, metric)
+        rows = ([scope, *map(_number, row)] for scope, row in zip(means.index, means.to_numpy(), strict=True))
+        parts += [f"{title}:", _table(["cell type", *means.columns], rows)]
+    parts += ["## Mean over all pairs", _summary_table(summary), "## Each pair by cell type"]
+    for (reference, dataset), of_pair in pairs.groupby(["reference", "dataset"], sort=False):
+        parts.append(f"### {reference}, {dataset} ({of_pair['n_samples'].iloc[0]:.0f} samples)")
+        for metric, title in (("r", "Pearson r"), ("ccc", "CCC")):
+            parts += [f"{title}:", _pair_table(of_pair[~of_pair["scope"].isin([POOLED, UNKNOWN])], metric)]
+    parts += ["## Each pair pooled", _pooled_table(pairs[pairs["scope"] == POOLED])]
+    if pairs[INTERVALS].notna().any(axis=None):
+        parts += ["## Intervals and unknown content", _intervals_table(pairs)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _summary_table(summary: pd.DataFrame) -> str:
+    metrics = [name for name in summary if name not in ("pairs", *INTERVALS, *COSTS)]
+    rows = [
+        [
+            row["method"],
+            str(row["pairs"]),
+            *(_number(row[m]) for m in metrics),
+            *(_told(row[name]) for name in INTERVALS),
+            *(_amount(row[c]) for c in COSTS),
+        ]
+        for row in summary.reset_index().to_dict("records")
+    ]
+    return _table(["method", "pairs", *map(str, metrics), *INTERVALS, "seconds", "peak MB"], rows)
+
+
+def _pair_table(of_pair: pd.DataFrame, metric: str) -> str:
+    """Cell types × methods of one pair: mean ± sd (bounds)."""
+    methods = list(dict.fromkeys(of_pair["method"]))
+    cells = of_pair.set_index(["scope", "method"])
+    rows = [
+        [scope, *(_bounded(cells.loc[(scope, method)], metric) for method in methods)]
+        for scope in dict.fromkeys(of_pair["scope"])
+    ]
+    return _table(["cell type", *methods], rows)
+
+
+def _pooled_table(pooled: pd.DataFrame) -> str:
+    rows = [
+        [row["reference"], row["dataset"], row["method"], str(row["n_seeds"]),
+         *(_bounded(row, metric) for metric in METRICS), *(_amount(row[cost]) for cost in COSTS)]
+        for _, row in pooled.iterrows()
+    ]  # fmt: skip
+    return _table(
+        ["reference", "set", "method", "seeds", "r", "CCC", "RMSE", "MAE", "bias", "seconds", "peak MB"], rows
+    )
+
+
+def _intervals_table(pairs: pd.DataFrame) -> str:
+    """Each pair and method that tells intervals: how far they hold, and unknown content."""
+    told = pairs[pairs[INTERVALS].notna().all(axis=1)].set_index([*PAIR, "method", "scope"])
+    rows = []
+    for key in (index[:3] for index in told.index if index[3] == POOLED):
+        row = [*key, *(_number(told.loc[(*key, POOLED), name]) for name in INTERVALS)]
+        unknown = (*key, UNKNOWN)
+        row += (
+            [_number(told.loc[unknown, name]) for name in _OF_UNKNOWN] if unknown in told.index else [""] * 4
+        )
+        rows.append(row)
+    columns = ["reference", "set", "method", *INTERVALS, *(f"unknown: {name}" for name in _OF_UNKNOWN)]
+    return _table(columns, rows)
+
+
+def _bounded(row: pd.Series, metric: str) -> str:
+    if pd.isna(row[metric]):
+        return _UNDEFINED
+    text = _number(row[metric])
+    if not pd.isna(row[f"{metric}_sd"]):
+        text += f" ± {_number(row[f'{metric}_sd'])}"
+    lower, upper = row[f"{metric}_lower"], row[f"{metric}_upper"]
+    return text if pd.isna(lower) else f"{text} ({_number(lower)} to {_number(upper)})"
+
+
+def _number(value: float) -> str:
+    return _UNDEFINED if pd.isna(value) else f"{value:.3f}"
+
+
+def _told(value: float) -> str:
+    return "" if pd.isna(value) else f"{value:.3f}"
+
+
+def _amount(value: float) -> str:
+    return "" if pd.isna(value) else f"{value:.3g}" if value < 100 else f"{value:.0f}"
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [list(columns), ["---"] * len(columns), *rows]
+    return "\n".join(
+        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
+    )

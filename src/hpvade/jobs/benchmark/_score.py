@@ -1,0 +1,163 @@
+"""Estimates against truths: one tidy table, and its means."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from hpvade._errors import InputError
+from hpvade._warnings import DegenerateMetricWarning, HPVADEWarning, warn
+from hpvade.datasets import scored_columns
+from hpvade.jobs.benchmark._intervals import UNKNOWN, coverage_and_width, truth_of_scopes
+from hpvade.metrics import evaluate
+
+if TYPE_CHECKING:
+    from hpvade.datasets import BulkEntry
+    from hpvade.jobs.benchmark._fit import Estimate
+    from hpvade.jobs.benchmark._plan import BenchmarkReference
+
+METRICS = ("r", "ccc", "rmse", "mae", "bias")
+POOLED = "pooled"
+MEAN = "mean of types"
+PAIR = ["reference", "dataset"]
+COSTS = ["seconds", "peak_memory_mb"]
+INTERVALS = ["coverage", "width"]
+_BOUNDED = [f"{metric}{side}" for metric in METRICS for side in ("", "_lower", "_upper")]
+COLUMNS = [*PAIR, "method", "seed", "scope", "n_samples", *_BOUNDED, *INTERVALS, *COSTS]
+_CONSTANT = "mean"  # the method that has no correlation by nature
+
+
+def score(
+    estimate: Estimate,
+    truth: pd.DataFrame,
+    *,
+    reference: BenchmarkReference,
+    dataset: str,
+    entry: BulkEntry,
+    method: str,
+    seed: int | None,
+    bootstrap_seed: int = 0,
+) -> pd.DataFrame:
+    """Score one estimate over the headline types of a set.
+
+    Returns
+    -------
+    One row for each type, one for the mean of types (no bounds; types without a value are skipped), one for
+    all samples and types pooled, and one for unknown content if the method tells it; columns as `COLUMNS`
+    names them. ``<metric>_lower`` and ``_upper`` are the 95 % percentile bootstrap over samples; ``coverage``
+    and ``width`` the share of 90 % intervals that hold the truth, and their median width.
+
+    Raises
+    ------
+    InputError
+        The estimate lacks samples or types; the message begins with its name.
+    """
+    name = ".".join([reference.name, method, dataset, *([] if seed is None else [str(seed)])])
+    mapping = scored_columns(entry, reference.coarse)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", HPVADEWarning)
+            result = evaluate(estimate.fractions, truth, mapping=mapping, seed=bootstrap_seed)
+    except InputError as error:
+        msg = f"{name}: {error}"
+        raise InputError(msg) from error
+    for told in caught:
+        if not (method == _CONSTANT and issubclass(told.category, DegenerateMetricWarning)):
+            warn(f"{name}: {told.message}", told.category)  # type: ignore[arg-type]
+    rows = {str(cell_type): row for cell_type, row in result.per_type.iterrows()}
+    rows[MEAN] = result.per_type[list(METRICS)].mean()
+    rows[POOLED] = pd.Series(result.pooled)
+    if estimate.intervals is None:
+        table = pd.DataFrame(rows).T.assign(**dict.fromkeys(INTERVALS, float("nan")))
+    else:
+        known = truth_of_scopes(truth, entry, reference.coarse)
+        if UNKNOWN in known and UNKNOWN in set(estimate.intervals["scope"]):
+            rows[UNKNOWN] = _score_unknown(estimate.intervals, known, seed=bootstrap_seed)
+        table = pd.DataFrame(rows).T.join(_score_intervals(estimate.intervals, known))
+    table = table.rename_axis("scope").reset_index()
+    table[[*PAIR, "method"]] = [reference.name, dataset, method]
+    table["seed"] = pd.array([seed] * len(table), dtype="Int64")
+    table["n_samples"] = result.summary["n_samples"]
+    for cost in COSTS:
+        value = estimate.facts.get(cost)
+        table[cost] = float("nan") if value is None else float(value)
+    return table[COLUMNS]
+
+
+def _score_unknown(intervals: pd.DataFrame, truth: pd.DataFrame, *, seed: int) -> pd.Series:
+    """Compare unknown content with the measured fractions of what the reference lacks."""
+    of_samples = intervals[intervals["scope"] == UNKNOWN].set_index("sample")
+    with warnings.catch_warnings():
+        # Often nothing is unknown, or nothing is found: no correlation by nature.
+        warnings.simplefilter("ignore", DegenerateMetricWarning)
+        share = of_samples[["fraction"]].set_axis([UNKNOWN], axis=1)
+        result = evaluate(share, truth[[UNKNOWN]], seed=seed)
+    return result.per_type.iloc[0]
+
+
+def _score_intervals(intervals: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
+    """Coverage and median width of each scope, index: scope."""
+    told = coverage_and_width(intervals, truth)
+    table = told.groupby("scope").agg(coverage=("covered", "mean"), width=("width", "median"))
+    of_types = told[told["scope"] != UNKNOWN]
+    table.loc[MEAN] = table.drop(index=UNKNOWN, errors="ignore").mean()
+    table.loc[POOLED] = [of_types["covered"].mean(), of_types["width"].median()]
+    return table
+
+
+def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean and standard deviation over the seeds of each reference, set, method and scope.
+
+    Returns
+    -------
+    A row for each of them, in the order of ``table``: metrics, intervals and costs as means over seeds,
+    ``<metric>_sd`` (NaN with one seed), the lowest lower and the highest upper bound, ``n_seeds``.
+    """
+    groups = table.groupby([*PAIR, "method", "scope"], sort=False)
+    means = groups[["n_samples", *METRICS, *INTERVALS, *COSTS]].mean()
+    spread = groups[list(METRICS)].std().add_suffix("_sd")
+    lower = groups[[f"{metric}_lower" for metric in METRICS]].min()
+    upper = groups[[f"{metric}_upper" for metric in METRICS]].max()
+    size = groups.size().rename("n_seeds")
+    return pd.concat([means, spread, lower, upper, size], axis=1).reset_index()
+
+
+def summarise(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean of each method over all pairs of reference and set, each pair the mean over its seeds.
+
+    Returns
+    -------
+    Index: method. Columns: ``pairs``; ``r_type`` and ``ccc_type``, means over types; pooled ``r``, ``ccc``,
+    ``rmse``, ``mae``, ``coverage`` and ``width``; costs. Pairs where a metric is undefined are
+    skipped in its mean, with a `DegenerateMetricWarning`; where all are, it is NaN.
+    """
+    pairs = over_seeds(table)
+    pooled = pairs[pairs["scope"] == POOLED].set_index([*PAIR, "method"])
+    of_types = pairs[pairs["scope"] == MEAN].set_index([*PAIR, "method"])
+    values = pd.DataFrame({"r_type": of_types["r"], "ccc_type": of_types["ccc"]})
+    values = values.join(pooled[["r", "ccc", "rmse", "mae", *INTERVALS, *COSTS]])
+    groups = values.groupby("method", sort=False)
+    summary = groups.mean()
+    summary.insert(0, "pairs", groups.size())
+    told: list[str] = []
+    for metric in ("r_type", "ccc_type", "r", "ccc"):
+        undefined = values[metric].isna().groupby("method", sort=False).sum()
+        told += [
+            f"{metric} of {method} in {n} of {of} pairs"
+            for method, n, of in zip(summary.index, undefined, summary["pairs"], strict=True)
+            if 0 < n < of
+        ]
+    if told:
+        warn(f"Undefined and skipped in the mean over pairs: {'; '.join(told)}.", DegenerateMetricWarning)
+    return summary
+
+
+def by_type(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Mean of a metric over all pairs, cell types × methods; undefined values are skipped."""
+    pairs = over_seeds(table)
+    types = pairs[~pairs["scope"].isin([POOLED, UNKNOWN])]
+    means = types.groupby(["scope", "method"], sort=False)[metric].mean().unstack("method")
+    order = [*(scope for scope in dict.fromkeys(types["scope"]) if scope != MEAN), MEAN]
+    return means.loc[order, list(dict.fromkeys(table["method"]))]

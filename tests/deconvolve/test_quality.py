@@ -1,0 +1,118 @@
+"""Flags: samples that the model cannot answer are told from those that it can."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+
+import hpvade
+from hpvade.deconvolve._quality import FLAGS, quality
+from hpvade.pp import counts_to_cpm
+
+N_GENES = 6_000
+
+
+@pytest.fixture
+def judged():
+    """Flags of one sample that S·r reconstructs with log-normal noise, or of a changed one."""
+    rng = np.random.default_rng(0)
+    expected = counts_to_cpm(np.exp(1.2 * rng.standard_normal((1, N_GENES))))
+
+    def flags(change=None, *, noise=0.4, measured=1.0, fractions=(0.6, 0.4), width=(0.1, 0.1), unknown=0.0):
+        sample = expected * np.exp(noise * rng.standard_normal(expected.shape))
+        sample = sample if change is None else change(sample, rng)
+        names = pd.Index([f"G{i}" for i in range(N_GENES)])
+        table = quality(
+            anndata.AnnData(sample, obs=pd.DataFrame(index=["s"]), var=pd.DataFrame(index=names)),
+            cpm=counts_to_cpm(sample),
+            expected=expected,
+            measured=np.arange(N_GENES) < measured * N_GENES,
+            fractions=np.array([fractions]),
+            widest={"cell_type": np.array([max(width)])},
+            unknown=pd.DataFrame({"unknown": [unknown]}, index=["s"]),
+            noise_floor=25.0,
+        )
+        return set(filter(None, table.loc["s", "flags"].split(";")))
+
+    return flags
+
+
+def test_a_sample_that_fits_has_none(judged):
+    assert judged() == set()
+
+
+@pytest.mark.parametrize(
+    ("flags", "change"),
+    [
+        ({"poor_fit", "out_of_distribution"}, lambda x, rng: rng.permutation(x, axis=1)),
+        ({"out_of_distribution"}, lambda x, rng: x * np.exp(1.6 * rng.choice([-1, 1], x.shape))),
+        ({"flat"}, lambda x, _rng: np.log1p(x)),
+    ],
+)
+def test_values(judged, flags, change):
+    assert flags <= judged(change)
+
+
+@pytest.mark.parametrize(
+    ("flag", "arguments"),
+    [
+        ("few_genes", {"measured": 0.4}),
+        ("one_type", {"fractions": (0.97, 0.03)}),
+        ("wide_interval", {"width": (0.6, 0.1)}),
+        ("unknown_content", {"unknown": 0.4}),
+    ],
+)
+def test_answers(judged, flag, arguments):
+    assert judged(**arguments) == {flag}
+
+
+def test_a_table_of_chosen_genes_may_be_flat(trained):
+    model, bulk = trained
+    assert not model.deconvolve(bulk.copy()).qc["flags"].str.contains("flat").any()
+
+
+def test_every_flag_is_documented():
+    text = (Path(__file__).parents[2] / "docs" / "quality.md").read_text()
+    assert all(f"`{name}`" in text for name in FLAGS)
+
+
+@pytest.mark.parametrize("dataset", ["monaco_GSE107011", "hoek_GSE64655"])
+def test_real_blood_is_not_flagged_and_noise_is(shared_data, blood_model, dataset):
+    manifest = hpvade.datasets.read_manifest(shared_data)
+    entry = manifest.bulk[dataset]
+    bulk = hpvade.io.read_bulk(entry.path, unit=entry.unit, genes=blood_model.gene_names())
+    assert (blood_model.deconvolve(bulk.copy()).qc["flags"] == "").all()
+    rng = np.random.default_rng(0)
+    shuffled = anndata.AnnData(rng.permuted(bulk.to_df().to_numpy(), axis=1), obs=bulk.obs, var=bulk.var)
+    noise = anndata.AnnData(1e3 * rng.exponential(size=bulk.shape), obs=bulk.obs, var=bulk.var)
+    for table in (shuffled, noise):
+        assert blood_model.deconvolve(table).qc["flags"].str.contains("out_of_distribution").all()
+
+
+def test_other_tissues_of_another_species_are_flagged(shared_data, blood_model):
+    entry = hpvade.datasets.read_manifest(shared_data).bulk["shenorr_GSE19830"]
+    rat = hpvade.io.read_bulk(entry.path, unit=entry.unit)
+    rat.var_names = rat.var_names.str.upper()
+    rat = rat[:, ~rat.var_names.duplicated()].copy()
+    assert blood_model.deconvolve(rat).qc["flags"].str.contains("out_of_distribution").all()
+
+
+@pytest.fixture(scope="module")
+def blood_model(shared_data):
+    """A quickly trained model of blood: what is flagged rests on the fit, hardly on the network."""
+    entry = hpvade.datasets.read_manifest(shared_data).references["pbmc3k"]
+    cells = hpvade.io.read_reference(entry.path, labels_key=entry.labels_key)
+    cells = cells[~cells.obs[entry.labels_key].isin(entry.drop_labels)].copy()
+    hpvade.HPVADE.setup_anndata(cells, labels_key=entry.labels_key)
+    config = {
+        "preprocess": {"n_markers": 240},
+        "train": {"max_epochs": 2},
+        "deconvolve": {"n_calibration": 100},
+    }
+    model = hpvade.HPVADE(cells, preset="fast", config=config)
+    model.train()
+    return model

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import hpvade
+from hpvade._errors import InputError
+from hpvade.deconvolve import Calibration, sum_types
+
+
+@pytest.fixture(scope="module")
+def answered():
+    reference = hpvade.testing.tiny_reference()
+    hpvade.HPVADE.setup_anndata(reference)
+    model = hpvade.HPVADE(reference, preset="fast", config={"train": {"max_epochs": 1}})
+    model.train()
+    return model.deconvolve(hpvade.testing.tiny_bulk(reference)), model.calibration
+
+
+def test_a_type_alone_is_itself(answered):
+    answer, calibration = answered
+    sums = sum_types(answer, {"just B": ["B"]}, calibration=calibration, level=0.9)
+    for table, own in zip(sums, (answer.fractions, answer.lower, answer.upper), strict=True):
+        np.testing.assert_allclose(table["just B"], own["B"])
+
+
+def test_a_sum_by_hand(answered):
+    answer, calibration = answered
+    sums = sum_types(answer, {"two": ["T", "B"], "one": ["T"]}, calibration=calibration, level=0.8)
+    at = [list(answer.fractions).index(name) for name in ("B", "T")]
+    p = answer.fractions["B"] + answer.fractions["T"]
+    sd = np.sqrt(answer.covariance[:, at][:, :, at].sum((1, 2)))
+    scores = np.sort(np.concatenate([calibration.scores[:, k] for k in at]))
+    half = scores[int(np.ceil(0.8 * (len(scores) + 1))) - 1] * sd
+    np.testing.assert_allclose(sums.fractions["two"], p)
+    np.testing.assert_allclose(sums.lower["two"], np.maximum(p - half, 0))
+    np.testing.assert_allclose(sums.upper["two"], np.minimum(p + half, 1))
+
+
+def test_all_types_sum_to_1_for_certain(answered):
+    answer, calibration = answered
+    sums = sum_types(answer, {"all": list(answer.fractions)}, calibration=calibration, level=0.9)
+    width = (sums.upper - sums.lower)["all"]
+    assert (sums.fractions["all"] - 1).abs().max() < 1e-6
+    assert (width < (answer.upper - answer.lower).max(axis=1)).all()
+
+
+def test_a_type_that_is_not_there(answered):
+    answer, _ = answered
+    with pytest.raises(InputError, match=r"no cell type 'b' for the group 'x'. It has: B, Monocyte, T"):
+        sum_types(answer, {"x": ["b"]}, calibration=Calibration(np.ones((9, 3))), level=0.5)
+
+
+def test_unknown_content_has_no_covariance(answered):
+    answer, calibration = answered
+    told = pd.DataFrame({"unknown": 0.2, "unknown_lower": 0.1, "unknown_upper": 0.3}, index=answer.qc.index)
+    with_unknown = replace(answer, qc=answer.qc.assign(**told)).with_unknown()
+    with pytest.raises(InputError, match="with_unknown"):
+        sum_types(with_unknown, {"x": ["B"]}, calibration=calibration)
+
+
+@pytest.mark.parametrize(
+    ("groups", "level", "message"),
+    [
+        ({"x": []}, 0.9, "group 'x' must be a list of cell types"),
+        ({"x": "BT"}, 0.9, "must be a list of cell types, but is 'BT'"),
+        ({"x": (name for name in "B")}, 0.9, "must be a list"),
+        ({"x": [3]}, 0.9, "no cell type '3'"),
+        ({"x": ["B"]}, 0, "level=0 must lie between"),
+        ({"x": ["B"]}, 90, "level=90 must lie between"),
+    ],
+)
+def test_bad_groups_and_levels(answered, groups, level, message):
+    answer, calibration = answered
+    with pytest.raises(InputError, match=message):
+        sum_types(answer, groups, calibration=calibration, level=level)

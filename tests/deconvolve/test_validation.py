@@ -1,0 +1,79 @@
+"""What a model is put to the test with, and what is told of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import hpvade
+from hpvade._keys import ALL_TYPES
+from hpvade.deconvolve import Calibration, Estimate, Validation, coverage
+
+
+@pytest.fixture(scope="module")
+def trial() -> Validation:
+    rng = np.random.default_rng(0)
+    truth = rng.dirichlet(np.ones(3), 400)
+    sd = rng.uniform(0.01, 0.05, truth.shape)
+    covariance = np.zeros((400, 3, 3))
+    covariance[:, range(3), range(3)] = sd**2
+    return Validation(Estimate(truth + sd * rng.standard_normal(truth.shape), covariance), truth)
+
+
+def test_table_has_one_row_for_each_mixture_and_type(trial):
+    table = trial.table(["b", "a", "c"])
+    assert list(table["cell_type"][:4]) == ["b", "a", "c", "b"]
+    of_a = table[table["cell_type"] == "a"]
+    np.testing.assert_array_equal(of_a["truth"], trial.truth[:, 1])
+    np.testing.assert_allclose(of_a["sd"], trial.answer.covariance[:, 1, 1] ** 0.5)
+
+
+def test_coverage_is_what_the_normal_distribution_says(trial):
+    from scipy.stats import norm
+
+    exact = np.sort(np.abs(norm.ppf((np.arange(1, 1000) / 1000 + 1) / 2)))
+    calibration = Calibration(np.tile(exact[:, None], 3))
+    told = coverage(trial.table(["b", "a", "c"]), calibration)
+    assert list(told) == [ALL_TYPES, "b", "a", "c"]
+    # intervals are cut at 0 and 1, which can only lose truths outside: there are none
+    np.testing.assert_allclose(told[ALL_TYPES], told.index, atol=0.04)
+    half = coverage(trial.table(["b", "a", "c"]), Calibration(np.tile(exact[:, None] / 2, 3)))
+    expected = 2 * norm.cdf(norm.ppf((np.array(half.index) + 1) / 2) / 2) - 1
+    np.testing.assert_allclose(half[ALL_TYPES], expected, atol=0.04)
+
+
+def test_levels_that_the_calibration_cannot_give_are_left_out(trial):
+    few = Calibration(np.sort(np.random.default_rng(0).uniform(0, 2, (12, 3)), axis=0))
+    assert coverage(trial.table(["b", "a", "c"]), few).index.max() == 0.9  # 12 / 13 = .923
+
+
+def test_a_type_named_like_the_pool_has_a_column_of_its_own(trial):
+    calibration = Calibration(np.sort(np.random.default_rng(0).uniform(0, 2, (200, 3)), axis=0))
+    told = coverage(trial.table([ALL_TYPES, "a", "c"]), calibration)
+    assert list(told) == [ALL_TYPES, f"{ALL_TYPES} (a type)", "a", "c"]
+
+
+def test_a_trained_model_keeps_a_trial_of_mixtures_it_has_not_seen(tmp_path, monkeypatch):
+    seen = []
+
+    def validate_on_mixtures(network, mixtures, *arguments, **named):
+        seen.append(mixtures)
+        return hpvade.deconvolve.validate_on_mixtures(network, mixtures, *arguments, **named)
+
+    monkeypatch.setattr("hpvade.model._training.validate_on_mixtures", validate_on_mixtures)
+    reference = hpvade.testing.tiny_reference()
+    hpvade.HPVADE.setup_anndata(reference, labels_key="cell_type")
+    changes = {"train": {"max_epochs": 1}, "simulate": {"n_mixtures": 200, "n_heldout": 200}}
+    model = hpvade.HPVADE(reference, preset="fast", config=changes)
+    assert model.heldout.empty
+    model.save(tmp_path / "untrained")
+    assert hpvade.HPVADE.load(tmp_path / "untrained").heldout.empty
+    model.train()
+    model.save(tmp_path / "model")
+    stored = hpvade.HPVADE.load(tmp_path / "model").heldout
+    pd.testing.assert_frame_equal(stored, model.heldout, atol=1e-6, rtol=0)
+    np.testing.assert_allclose(stored.groupby("mixture")["truth"].sum(), 1, atol=1e-5)
+    calibration, last = seen
+    assert len(last) * len(model.cell_types) == len(stored)
+    assert not {tuple(row) for row in calibration} & {tuple(row) for row in last}
