@@ -1,6 +1,6 @@
-"""Draw every plot of hpvade.pl from the demo's results, and write the page that shows them.
+"""Draw every plot of hpvade.pl from the results of the demo, and write the page that shows them.
 
-The page shows the code that was run, word for word. ``scripts/gallery`` runs this file.
+The page shows exactly the code that was run. ``scripts/gallery`` runs this file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from hpvade.jobs import demo_files
 
 DOCS = Path(__file__).parent
 PICTURES = DOCS / "gallery"
-LARGEST = 120_000  # bytes of a picture
+LARGEST = 120_000  # bytes per picture
 
 PREPARED = '''
 from pathlib import Path
@@ -43,7 +43,7 @@ bounds = {"lower": read("fractions_lower.tsv"), "upper": read("fractions_upper.t
 
 
 class Plot(NamedTuple):
-    """A plot of the gallery: name of its picture, heading, a sentence, and three lines of Python."""
+    """A plot of the gallery: name of the picture, heading, a sentence, and up to three lines of Python."""
 
     name: str
     heading: str
@@ -55,7 +55,7 @@ PLOTS = (
     Plot(
         "composition",
         "Composition",
-        "Similar samples side by side. `order` may also be a cell type, or None for the order of the table.",
+        "Similar samples are next to each other. `order` can also be a cell type, or None for the order of the table.",
         """
 axes = hpvade.pl.composition(fractions, order="clustered")
 axes.figure.savefig("composition.png", dpi=100)
@@ -63,28 +63,28 @@ axes.figure.savefig("composition.png", dpi=100)
     ),
     Plot(
         "composition_sorted",
-        "Composition of few samples, by one type",
-        "The type that sorts stands at the bottom. Samples are named where there is room.",
+        "Composition of a few samples, sorted by one cell type",
+        "The cell type used for sorting is at the bottom. Samples are labelled if there is room.",
         """
-some = fractions.iloc[:24]
-axes = hpvade.pl.composition(some, order="Monocyte")
+subset = fractions.iloc[:24]
+axes = hpvade.pl.composition(subset, order="Monocyte")
 axes.figure.savefig("composition_sorted.png", dpi=100)
 """,
     ),
     Plot(
         "fraction_intervals",
-        "Fractions of one type, with intervals",
-        "With 90 % intervals, and true fractions where they are known. More than 80 samples become a band.",
+        "Fractions of one cell type, with intervals",
+        "With 90% intervals, and true fractions if they are known. More than 80 samples are drawn as a band.",
         """
-few = fractions.iloc[:40]
-axes = hpvade.pl.fraction_intervals(few, **bounds, cell_type="CD8 T", truth=truth)
+subset = fractions.iloc[:40]
+axes = hpvade.pl.fraction_intervals(subset, **bounds, cell_type="CD8 T", truth=truth)
 axes.figure.savefig("fraction_intervals.png", dpi=100)
 """,
     ),
     Plot(
         "predicted_versus_true",
-        "Estimated against true fractions",
-        "All pairs of sample and type; the metrics are those of `hpvade.metrics`, over all marks.",
+        "Estimated and true fractions",
+        "All pairs of sample and cell type. The metrics are those of `hpvade.metrics`, over all points.",
         """
 axes = hpvade.pl.predicted_versus_true(fractions, truth)
 axes.figure.savefig("predicted_versus_true.png", dpi=100)
@@ -92,8 +92,8 @@ axes.figure.savefig("predicted_versus_true.png", dpi=100)
     ),
     Plot(
         "predicted_versus_true_type",
-        "Estimated against true fractions of one type",
-        "With 90 % intervals as thin lines.",
+        "Estimated and true fractions of one cell type",
+        "With 90% intervals as thin lines.",
         """
 axes = hpvade.pl.predicted_versus_true(fractions, truth, cell_type="CD4 T", **bounds)
 axes.figure.savefig("predicted_versus_true_type.png", dpi=100)
@@ -102,9 +102,9 @@ axes.figure.savefig("predicted_versus_true_type.png", dpi=100)
     Plot(
         "calibration",
         "Calibration of intervals",
-        "How often intervals hold the truth, on the mixtures that a model keeps of its trial.",
+        "Observed and nominal coverage, on the mixtures with which the model was validated.",
         """
-coverage = hpvade.deconvolve.coverage(model.heldout, model.calibration)
+coverage = hpvade.deconvolve.interval_coverage(model.trained.validation, model.trained.calibration)
 axes = hpvade.pl.calibration(coverage)
 axes.figure.savefig("calibration.png", dpi=100)
 """,
@@ -112,7 +112,7 @@ axes.figure.savefig("calibration.png", dpi=100)
     Plot(
         "group_fractions",
         "Fractions in groups of samples",
-        "Boxes with the samples over them; `hpvade.metrics.compare_groups` makes the tests.",
+        "Box plots with the individual samples. `hpvade.metrics.compare_groups` performs the tests.",
         """
 groups = (truth["NK"] > 0.1).map({True: "NK above 10%", False: "NK below"})
 axes = hpvade.pl.group_fractions(fractions, groups=groups)
@@ -122,7 +122,7 @@ axes.figure.savefig("group_fractions.png", dpi=100)
     Plot(
         "signature_heatmap",
         "Signature",
-        "Expression of each type's best markers in all types.",
+        "Expression of the best markers of each cell type in all cell types.",
         """
 signature = read("signature.tsv.gz")
 axes = hpvade.pl.signature_heatmap(signature, n_markers=5)
@@ -132,7 +132,7 @@ axes.figure.savefig("signature_heatmap.png", dpi=100)
     Plot(
         "loss_curves",
         "Training",
-        "`term` is a term of the loss, or `r_type`, the correlation on held-out mixtures.",
+        "`term` is a term of the loss, or `r_type`, the correlation on mixtures of held-out cells.",
         """
 history = pd.read_csv(demo / "history.csv")
 axes = hpvade.pl.loss_curves(history, term="loss_prop")
@@ -142,7 +142,7 @@ axes.figure.savefig("loss_curves.png", dpi=100)
     Plot(
         "latent_umap",
         "Latent space",
-        "Cells of the reference and the prototypes that the model learned, laid out with UMAP.",
+        "Cells of the reference and the prototypes that the model learned, in a UMAP embedding.",
         """
 cells, prototypes = model.latent(reference)
 axes = hpvade.pl.latent_umap(cells, labels=reference.obs["cell_type"], prototypes=prototypes)
@@ -152,7 +152,7 @@ axes.figure.savefig("latent_umap.png", dpi=100)
     Plot(
         "benchmark_summary",
         "Benchmark",
-        "Methods on real bulk with measured fractions, here with all references together; "
+        "Methods on real bulk samples with measured fractions, here with all references combined; "
         "see [accuracy](accuracy.md).",
         """
 results = pd.read_csv("benchmarks/results/results.tsv", sep="\\t")
@@ -164,19 +164,19 @@ grid[0, 0].figure.savefig("benchmark_summary.png", dpi=100)
 
 HEAD = """# Gallery
 
-Every plot of `hpvade.pl`, drawn from what `hpvade demo -o demo-results` writes: 100 samples simulated from
-cells that the model has not seen. Each function takes data and returns Matplotlib axes; it shows and saves
-nothing. Give `ax=` to draw on axes of your own. A cell type has the same colour in every plot
-(`hpvade.pl.cell_type_colors`); twelve of them can be told apart with any common colour blindness.
+All plots of `hpvade.pl`, drawn from the results of `hpvade demo -o demo-results`: 100 samples simulated from cells that
+the model has not seen. Each function takes data and returns Matplotlib axes; it neither shows nor saves anything. Pass
+`ax=` to draw on your own axes. A cell type has the same colour in every plot (`hpvade.pl.cell_type_colors`); twelve
+colours can be distinguished with all common forms of colour blindness.
 
-`scripts/gallery` draws all anew and writes this page. The code below each picture follows this:
+`scripts/gallery` draws all plots again and writes this page. The code below each picture continues this:
 
 ```python{prepared}```
 """
 
 
 def main() -> None:
-    """Draw into ``docs/gallery`` from the folder given, or from one that the demo writes first."""
+    """Draw into ``docs/gallery`` from the given folder, or from one that the demo writes first."""
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         if len(sys.argv) > 1:
@@ -184,7 +184,7 @@ def main() -> None:
         else:
             demo_files(work / "demo-results")
         if json.loads((work / "demo-results" / "run.json").read_text())["seed"] != 0:
-            sys.exit(f"{sys.argv[1]} was written with another --seed than 0, which the page tells.")
+            sys.exit(f"{sys.argv[1]} was not written with --seed 0, which the page uses.")
         (work / "benchmarks").symlink_to(DOCS.parent / "benchmarks")
         with contextlib.chdir(work):
             names: dict[str, object] = {}
@@ -207,12 +207,12 @@ def page() -> str:
 
 
 def shrink(drawn: Path, picture: Path) -> None:
-    """Write a picture with 256 colours, which plots do with."""
+    """Write a picture with 256 colours, which are enough for plots."""
     with Image.open(drawn) as image:
-        few = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    few.save(picture, optimize=True)
+        reduced = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    reduced.save(picture, optimize=True)
     if (size := picture.stat().st_size) > LARGEST:
-        sys.exit(f"{picture} has {size} bytes, more than {LARGEST}. Draw fewer samples or types.")
+        sys.exit(f"{picture} has {size} bytes, more than {LARGEST}. Draw fewer samples or cell types.")
 
 
 if __name__ == "__main__":
