@@ -55,7 +55,8 @@ PLOTS = (
     Plot(
         "composition",
         "Composition",
-        "Similar samples are next to each other. `order` can also be a cell type, or None for the order of the table.",
+        "Similar samples are next to each other. `order` can also be a cell type, or None for the order of the "
+        "table.",
         """
 axes = hpvade.pl.composition(fractions, order="clustered")
 axes.figure.savefig("composition.png", dpi=100)
@@ -164,10 +165,10 @@ grid[0, 0].figure.savefig("benchmark_summary.png", dpi=100)
 
 HEAD = """# Gallery
 
-All plots of `hpvade.pl`, drawn from the results of `hpvade demo -o demo-results`: 100 samples simulated from cells that
-the model has not seen. Each function takes data and returns Matplotlib axes; it neither shows nor saves anything. Pass
-`ax=` to draw on your own axes. A cell type has the same colour in every plot (`hpvade.pl.cell_type_colors`); twelve
-colours can be distinguished with all common forms of colour blindness.
+All plots of `hpvade.pl`, drawn from the results of `hpvade demo -o demo-results`: 100 samples simulated from
+cells that the model has not seen. Each function takes data and returns Matplotlib axes; it neither shows nor
+saves anything. Pass `ax=` to draw on your own axes. A cell type has the same colour in every plot
+(`hpvade.pl.cell_type_colors`); twelve colours can be distinguished with all common forms of colour blindness.
 
 `scripts/gallery` draws all plots again and writes this page. The code below each picture continues this:
 
