@@ -1,4 +1,4 @@
-"""What a run costs as references and tables of samples grow: seconds and peak memory of each stage.
+"""Run time and peak memory of each stage for references and bulk tables of increasing size.
 
     python benchmarks/scale.py make DATA_DIR cells.h5ad --cells 1000000
     python benchmarks/scale.py run cells.h5ad BULK results.tsv
@@ -7,13 +7,13 @@
     python benchmarks/scale.py sizes results.tsv
     python benchmarks/scale.py plot RESULTS_DIR scale.png
 
-`make` resamples and thins the cells of a reference of DATA_DIR until there are as many as asked for, over
-20,000 genes (those of the reference, and copies of them under other names), and writes them by blocks. `run`
-is one `hpvade run` in a process of its own; a line of what it took is appended to the table. `cluster` runs
-it alone, with a Dask cluster of two workers, and with ten times smaller blocks, and tells the largest
-difference. `samples` answers a table of 5,000 genes from h5ad and from zarr; the run from h5ad is also killed
-half-way, gone on with, and compared byte by byte. `sizes` runs made-up references of 5 to 100 types and 2,500
-to 20,000 genes. `plot` draws all tables with their slopes.
+`make` resamples and thins the cells of a reference in DATA_DIR to the requested number, over 20,000 genes
+(those of the reference, and copies of them under other names), and writes them in blocks. `run` is one
+`hpvade run` in a separate process; its run time and memory are appended to the table. `cluster` compares
+a run without a cluster, with a Dask cluster of two workers, and with blocks a tenth of the size, and prints
+the largest difference. `samples` deconvolves a table of 5,000 genes from h5ad and from zarr; the run from h5ad is
+also killed half-way, resumed, and compared byte by byte. `sizes` runs simulated references of 5 to 100 cell
+types and 2,500 to 20,000 genes. `plot` draws all tables with their slopes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from hpvade.jobs.benchmark._plan import benchmark_references
 
 N_GENES = 20_000
 BLOCK = 20_000
-KEPT = (0.5, 1.0)  # share of a cell's counts
+KEPT = (0.5, 1.0)  # share of the counts of a cell
 REFERENCE = "pbmc_hao"
 BULK, MORE_GENES = "monaco_GSE107011", "bulk_tpm_36k_genes.tsv.gz"
 N_BULK_GENES = 5_000
@@ -48,7 +48,7 @@ N_FITTED = 3
 
 def make(data: Path, output: Path, *, n_cells: int) -> None:
     """Write a large reference with the labels and genes of a small one."""
-    import hpvade  # noqa: PLC0415 - the part that measures does without
+    import hpvade  # noqa: PLC0415 - not needed by the other commands
 
     cells = load_reference(benchmark_references(hpvade.datasets.read_manifest(data))[REFERENCE])
     counts = cells.layers["counts"].tocsr()
@@ -77,7 +77,7 @@ def make(data: Path, output: Path, *, n_cells: int) -> None:
 
 
 def run(cells: Path, bulk: Path, table: Path) -> None:
-    """Run hpvade once and append what it took."""
+    """Run hpvade once and append its run time and memory to the table."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "results"
         subprocess.run(hpvade("run", cells, bulk, "-o", output), check=True)
@@ -91,7 +91,7 @@ def run(cells: Path, bulk: Path, table: Path) -> None:
 
 
 def hpvade(*arguments: object, blocks: int | None = None) -> list[str]:
-    """Return a command; ``blocks`` reads references by blocks of so many cells."""
+    """Return a command; ``blocks`` sets the number of cells per block when references are read."""
     if blocks is None:
         return [sys.executable, "-m", "hpvade", *map(str, arguments), "--quiet"]
     code = f"import hpvade.pp._pool as p; p._BLOCK = {blocks}; from hpvade.cli import main; main()"
@@ -99,19 +99,19 @@ def hpvade(*arguments: object, blocks: int | None = None) -> list[str]:
 
 
 def cluster(cells: Path, bulk: Path) -> None:
-    """Compare a run alone with one by a cluster and one by smaller blocks."""
-    from distributed import LocalCluster  # noqa: PLC0415 - an extra
+    """Compare a run without a cluster, with a cluster, and with smaller blocks."""
+    from distributed import LocalCluster  # noqa: PLC0415 - optional dependency
 
     with tempfile.TemporaryDirectory() as folder:
-        outputs = {name: Path(folder) / name for name in ("alone", "cluster", "small blocks")}
-        with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as made:
-            there = ("--dask", made.scheduler_address)
-            for name, more, blocks in (
-                ("alone", (), None),
-                ("cluster", there, None),
-                ("small blocks", there, 1_000),
+        outputs = {name: Path(folder) / name for name in ("local", "cluster", "small blocks")}
+        with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as workers:
+            dask = ("--dask", workers.scheduler_address)
+            for name, options, blocks in (
+                ("local", (), None),
+                ("cluster", dask, None),
+                ("small blocks", dask, 1_000),
             ):
-                command = hpvade("run", cells, bulk, "-o", outputs[name], *more, blocks=blocks)
+                command = hpvade("run", cells, bulk, "-o", outputs[name], *options, blocks=blocks)
                 subprocess.run(command, check=True)
                 print(name, json.loads((outputs[name] / "run.json").read_text())["seconds"], flush=True)
         tables = {
@@ -121,20 +121,20 @@ def cluster(cells: Path, bulk: Path) -> None:
             ]
             for name, output in outputs.items()
         }
-    signature, fractions = tables["alone"]
+    signature, fractions = tables["local"]
     for name in ("cluster", "small blocks"):
         relative = ((tables[name][0] - signature).abs() / signature.clip(lower=1e-300)).to_numpy().max()
-        off = (tables[name][1] - fractions).abs().to_numpy().max()
-        print(f"{name}: S {relative:.1e} relative, fractions {off:.1e}")
+        largest = (tables[name][1] - fractions).abs().to_numpy().max()
+        print(f"{name}: S {relative:.1e} relative, fractions {largest:.1e}")
 
 
 def samples(data: Path, table: Path, *, n_samples: int) -> None:
-    """Answer many samples, and check that a run that was killed goes on to the same bytes."""
+    """Deconvolve many samples, and check that a killed run resumes and produces the same bytes."""
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        model, tables = _model_and_samples(data, place, n_samples=n_samples)
+        work = Path(folder)
+        model, tables = _model_and_samples(data, work, n_samples=n_samples)
         for kind, bulk in tables.items():
-            output = place / f"of_{kind}"
+            output = work / f"from_{kind}"
             start = time.perf_counter()
             subprocess.run(hpvade("deconvolve", model, bulk, "-o", output), check=True)
             seconds = time.perf_counter() - start
@@ -145,7 +145,7 @@ def samples(data: Path, table: Path, *, n_samples: int) -> None:
                 "peak_memory_mb": record["peak_memory_mb"],
             }
             _append(table, row)
-        killed = place / "killed"
+        killed = work / "killed"
         command = hpvade("deconvolve", model, tables["h5ad"], "-o", killed)
         process = subprocess.Popen(command)
         try:
@@ -154,17 +154,17 @@ def samples(data: Path, table: Path, *, n_samples: int) -> None:
             process.kill()
             process.wait()
         subprocess.run(command, check=True)
-        again = json.loads((killed / "run.json").read_text())["decisions"]["blocks_of_an_earlier_run"]
+        kept = json.loads((killed / "run.json").read_text())["decisions"]["blocks_of_an_earlier_run"]
         same = all(
             (killed / file.name).read_bytes() == file.read_bytes()
-            for file in (place / "of_h5ad").glob("*.tsv")
+            for file in (work / "from_h5ad").glob("*.tsv")
         )
-        print(f"killed half-way: {again} blocks were there, the same bytes: {same}")
+        print(f"killed half-way: {kept} blocks had been kept; same bytes: {same}")
 
 
-def _model_and_samples(data: Path, place: Path, *, n_samples: int) -> tuple[Path, dict[str, Path]]:
-    """Train on the genes that a small table has, and write a large one: noisy mixtures of its samples."""
-    import hpvade as package  # noqa: PLC0415 - the part that measures does without
+def _model_and_samples(data: Path, work: Path, *, n_samples: int) -> tuple[Path, dict[str, Path]]:
+    """Train on the genes of a small table, and write a large one: noisy mixtures of its samples."""
+    import hpvade as package  # noqa: PLC0415 - not needed by the other commands
 
     manifest = package.datasets.read_manifest(data)
     cells = load_reference(benchmark_references(manifest)[REFERENCE])
@@ -175,9 +175,9 @@ def _model_and_samples(data: Path, place: Path, *, n_samples: int) -> tuple[Path
     genes = expressed.sort_values(ascending=False).index[:N_BULK_GENES]
     model = package.HPVADE(cells[:, genes].copy(), bulk=real[:, genes].copy())
     model.train(accelerator="cpu")
-    model.save(place / "model")
+    model.save(work / "model")
     names = pd.DataFrame(index=[f"sample_{i}" for i in range(n_samples)])
-    tables = {"h5ad": place / "bulk.h5ad", "zarr": place / "bulk.zarr"}
+    tables = {"h5ad": work / "bulk.h5ad", "zarr": work / "bulk.zarr"}
     empty = ad.AnnData(obs=names, var=pd.DataFrame(index=genes))
     empty.write_h5ad(tables["h5ad"])
     empty.write_zarr(tables["zarr"])
@@ -200,16 +200,16 @@ def _model_and_samples(data: Path, place: Path, *, n_samples: int) -> tuple[Path
             for array in arrays:
                 array[start : start + n] = noisy
     zarr.consolidate_metadata(tables["zarr"])
-    return place / "model", tables
+    return work / "model", tables
 
 
 def sizes(table: Path) -> None:
-    """Run made-up references of more and more types, and of more and more genes."""
-    import hpvade as package  # noqa: PLC0415 - the part that measures does without
+    """Run simulated references with increasing numbers of cell types and of genes."""
+    import hpvade as package  # noqa: PLC0415 - not needed by the other commands
 
     plan = [("types", n, 5_000) for n in (5, 10, 20, 50, 100)]
     plan += [("genes", 10, n) for n in (2_500, 5_000, 10_000, 20_000)]
-    for grown, n_types, n_genes in plan:
+    for varied, n_types, n_genes in plan:
         types = tuple(f"type_{i}" for i in range(n_types))
         with tempfile.TemporaryDirectory() as folder:
             cells = package.testing.tiny_reference(n_cells=60, n_genes=n_genes, cell_types=types)
@@ -219,15 +219,20 @@ def sizes(table: Path) -> None:
             command = hpvade("run", Path(folder) / "cells.h5ad", Path(folder) / "bulk.h5ad", "-o", output)
             subprocess.run(command, check=True)
             record = json.loads((output / "run.json").read_text())
-        row = {"grown": grown, "types": n_types, "genes": n_genes, "peak_memory_mb": record["peak_memory_mb"]}
+        row = {
+            "grown": varied,
+            "types": n_types,
+            "genes": n_genes,
+            "peak_memory_mb": record["peak_memory_mb"],
+        }
         _append(table, row | {f"seconds_{stage}": s for stage, s in record["seconds"].items()})
 
 
 def plot(folder: Path, picture: Path) -> None:
     """Draw seconds against size on log axes, with the slope over the three largest sizes."""
-    import matplotlib.pyplot as plt  # noqa: PLC0415 - the part that measures does without
+    import matplotlib.pyplot as plt  # noqa: PLC0415 - not needed by the other commands
 
-    cells, of_sizes, many = (
+    cells, sizes_table, many = (
         pd.read_csv(folder / f"scale{name}.tsv", sep="\t") for name in ("", "_sizes", "_samples")
     )
     many = many[many["format"] == "h5ad"].sort_values("samples")
@@ -236,7 +241,7 @@ def plot(folder: Path, picture: Path) -> None:
         "samples": (many, "samples", ["seconds"]),
         **{
             what: (
-                of_sizes[of_sizes["grown"] == what],
+                sizes_table[sizes_table["grown"] == what],
                 what,
                 ["seconds_prepare", "seconds_train", "seconds_deconvolve"],
             )
@@ -264,9 +269,9 @@ def _append(table: Path, row: dict) -> None:
 
 
 def main() -> None:
-    """Run one part."""
+    """Run one command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parts = parser.add_subparsers(dest="part", required=True)
+    parts = parser.add_subparsers(dest="command", required=True)
     maker = parts.add_parser("make")
     maker.add_argument("data", type=Path)
     maker.add_argument("output", type=Path)
@@ -286,19 +291,19 @@ def main() -> None:
     drawn = parts.add_parser("plot")
     drawn.add_argument("folder", type=Path)
     drawn.add_argument("picture", type=Path)
-    given = parser.parse_args()
-    if given.part == "make":
-        make(given.data, given.output, n_cells=given.cells)
-    elif given.part == "run":
-        run(given.cells, given.bulk, given.table)
-    elif given.part == "cluster":
-        cluster(given.cells, given.bulk)
-    elif given.part == "samples":
-        samples(given.data, given.table, n_samples=given.samples)
-    elif given.part == "sizes":
-        sizes(given.table)
+    arguments = parser.parse_args()
+    if arguments.command == "make":
+        make(arguments.data, arguments.output, n_cells=arguments.cells)
+    elif arguments.command == "run":
+        run(arguments.cells, arguments.bulk, arguments.table)
+    elif arguments.command == "cluster":
+        cluster(arguments.cells, arguments.bulk)
+    elif arguments.command == "samples":
+        samples(arguments.data, arguments.table, n_samples=arguments.samples)
+    elif arguments.command == "sizes":
+        sizes(arguments.table)
     else:
-        plot(given.folder, given.picture)
+        plot(arguments.folder, arguments.picture)
 
 
 if __name__ == "__main__":

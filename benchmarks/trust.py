@@ -1,4 +1,4 @@
-"""How far the warnings that come with fractions hold: intervals, unknown content, levels, expression.
+"""Reliability of intervals, unknown content, levels and cell-type-specific expression.
 
     python benchmarks/trust.py intervals DATA_DIR results.tsv [--seeds 0,1,2]
     python benchmarks/trust.py coverage DATA_DIR results.tsv
@@ -7,7 +7,8 @@
     python benchmarks/trust.py fine DATA_DIR results.tsv
     python benchmarks/trust.py expression DATA_DIR results.tsv
 
-DATA_DIR is that of `hpvade benchmark`. Each takes 10 to 30 minutes on two cores and appends to its table.
+DATA_DIR is the one of `hpvade benchmark`. Each measurement takes 10 to 30 minutes on two cores and writes its
+table.
 """
 
 from __future__ import annotations
@@ -47,12 +48,12 @@ def trained(cells: AnnData, *, seed: int = 0, bulk: AnnData | None = None) -> hp
 
 
 def references(data: Path) -> dict:
-    """Read the references of the manifest, and all of them together."""
+    """Read the references of the manifest, and all of them combined."""
     return benchmark_references(hpvade.datasets.read_manifest(data))
 
 
 def blood_cells(data: Path, name: str = "pbmc3k") -> AnnData:
-    """Cells of one reference with its own labels, set up."""
+    """Read the cells of one reference, with its own labels."""
     cells = load_reference(references(data)[name])
     cells.obs["cell_type"] = cells.obs["cell_type"].astype(str)
     return cells
@@ -62,10 +63,10 @@ def blood_cells(data: Path, name: str = "pbmc3k") -> AnnData:
 
 
 def intervals(data: Path, *, seeds: list[int]) -> pd.DataFrame:
-    """Coverage and width of 90 % intervals on real bulk, beside the spread of the ensemble alone.
+    """Measure coverage and width of 90% intervals on real bulk samples, and the spread of the ensemble.
 
-    Types that a set's truth has together (T cells) are summed through their covariance, with the factor of
-    all types pooled.
+    Cell types that the truth of a data set combines (T cells) are summed with their covariance, with the
+    factor of all types pooled.
     """
     manifest = hpvade.datasets.read_manifest(data)
     reference = references(data)["all"]
@@ -99,13 +100,13 @@ def intervals(data: Path, *, seeds: list[int]) -> pd.DataFrame:
                     )
                 )
     table = pd.concat(rows, ignore_index=True).dropna()
-    _tell_intervals(table)
+    _print_intervals(table)
     return table
 
 
 def _ensemble(model: hpvade.HPVADE, bulk: AnnData) -> np.ndarray:
-    """Answers of the members, (members, n_samples, n_types)."""
-    answerer = Deconvolver(
+    """Estimate fractions with each member of the ensemble, shape (n_members, n_samples, n_types)."""
+    deconvolver = Deconvolver(
         model.network,
         bulk.var_names,
         profiles=model.reference_signature,
@@ -114,24 +115,23 @@ def _ensemble(model: hpvade.HPVADE, bulk: AnnData) -> np.ndarray:
         hierarchy=model.hierarchy,
         config=model.config.deconvolve,
     )
-    cpm = torch.from_numpy(answerer.model_cpm(answerer.linear(bulk), bulk.obs_names)).float()
-    measured = torch.from_numpy(answerer.measured).float()
+    cpm = torch.from_numpy(deconvolver.model_cpm(deconvolver.linear(bulk), bulk.obs_names)).float()
+    measured = torch.from_numpy(deconvolver.measured).float()
     with torch.inference_mode():
-        found = model.network.deconvolution(cpm, measured)
-    return found.double().numpy()
+        fractions = model.network.deconvolution(cpm, measured)
+    return fractions.double().numpy()
 
 
-def _tell_intervals(table: pd.DataFrame) -> None:
-    """Print coverage, median width and rank correlation of width and error, with bootstrap bounds."""
+def _print_intervals(table: pd.DataFrame) -> None:
+    """Print coverage, median width, and rank correlation of width and error, with bootstrap bounds."""
     rng = np.random.default_rng(RNG_SEED)
     for name, part in [("all", table), *table.groupby("dataset", sort=False)]:
-        rows_of = list(
-            part.reset_index(drop=True).groupby("sample").indices.values()
-        )  # of all types and seeds
-        resamples = [np.concatenate(rows_of)]
+        groups = part.reset_index(drop=True).groupby("sample").indices  # all types and seeds of a sample
+        sample_rows = list(groups.values())
+        resamples = [np.concatenate(sample_rows)]
         for _ in range(1_000):
-            chosen = rng.integers(0, len(rows_of), len(rows_of))
-            resamples.append(np.concatenate([rows_of[i] for i in chosen]))
+            chosen = rng.integers(0, len(sample_rows), len(sample_rows))
+            resamples.append(np.concatenate([sample_rows[i] for i in chosen]))
         error = (part["fraction"] - part["truth"]).abs().to_numpy()
         members = [part["fraction"] + sign * part["ensemble_half_width"] for sign in (-1, 1)]
         kinds = {"calibrated": (part["lower"], part["upper"]), "ensemble": members}
@@ -146,18 +146,20 @@ def _tell_intervals(table: pd.DataFrame) -> None:
                 ]
             )
             ends = np.quantile(figures, [0.025, 0.975], axis=0)
-            told = zip(("coverage", "width", "rank"), figures[0], ends.T, strict=True)
-            print(name, kind, ", ".join(f"{n} {v:.2f} ({lo:.2f} to {hi:.2f})" for n, v, (lo, hi) in told))
+            estimates = zip(("coverage", "width", "rank"), figures[0], ends.T, strict=True)
+            print(
+                name, kind, ", ".join(f"{n} {v:.2f} ({lo:.2f} to {hi:.2f})" for n, v, (lo, hi) in estimates)
+            )
 
 
 # --- intervals on mixtures ---
 
 
 def coverage(data: Path) -> pd.DataFrame:
-    """Coverage on mixtures of held-out cells, under noise that neither training nor calibration knows.
+    """Measure coverage on mixtures of held-out cells, under noise that training and calibration do not use.
 
-    Cells hold as much RNA as the reference says, or more or less of it by a factor of a type and mixture
-    whose log is uniform, with the standard deviation that the model reckons with.
+    The RNA content of the cells equals that of the reference, or deviates from it by a factor per type and
+    mixture. The log of the factor is uniform, with the standard deviation that the model assumes.
     """
     rows = []
     for name in ("all", "pbmc_hao"):
@@ -176,15 +178,15 @@ def coverage(data: Path) -> pd.DataFrame:
                 config=model.config.deconvolve,
             )
             answer = estimator(cpm)
-            told = mixtures.obsm["fractions"].to_numpy()
-            factor = np.exp(rng.uniform(-1, 1, told.shape) * sd * np.sqrt(3))
-            for content, truth in (("as told", told), ("another", told / factor)):
+            stated = mixtures.obsm["fractions"].to_numpy()
+            factor = np.exp(rng.uniform(-1, 1, stated.shape) * sd * np.sqrt(3))
+            for content, truth in (("as told", stated), ("another", stated / factor)):
                 true = truth / truth.sum(1, keepdims=True)
                 for level in (0.5, 0.8, 0.9, 0.95):
                     lower, upper = model.calibration.interval(answer.fractions, answer.sd, level=level)
                     inside = (lower <= true) & (true <= upper)
-                    of_types = inside.mean(0)
-                    rows.append((name, noise, content, level, inside.mean(), of_types.min(), of_types.max()))
+                    by_type = inside.mean(0)
+                    rows.append((name, noise, content, level, inside.mean(), by_type.min(), by_type.max()))
                     print(*rows[-1], flush=True)
     columns = ["reference", "noise", "rna_content", "level", "coverage", "worst_type", "best_type"]
     return pd.DataFrame(rows, columns=columns)
@@ -211,26 +213,28 @@ NOISES = {
 
 
 def unknown(data: Path) -> pd.DataFrame:
-    """Leave each type out of a reference in turn; mixtures of other cells hold up to 80 % of it.
+    """Leave each type out of a reference in turn; mixtures of other cells contain up to 80% of it.
 
-    The same compositions of known types, without and with 30 % unknown cells, tell what these cost.
+    The same compositions of known types, without and with 30% unknown cells, show the loss of accuracy.
     """
     cells = blood_cells(data)
     types = sorted(cells.obs["cell_type"].unique())
     rng = np.random.default_rng(RNG_SEED)
     in_reference = np.zeros(cells.n_obs, dtype=bool)
     for cell_type in types:
-        of_type = np.flatnonzero(cells.obs["cell_type"] == cell_type)
-        in_reference[rng.permutation(of_type)[: max(10, len(of_type) // 2)]] = True
+        members = np.flatnonzero(cells.obs["cell_type"] == cell_type)
+        in_reference[rng.permutation(members)[: max(10, len(members) // 2)]] = True
     rows = []
-    for cell_type in sorted(types, key=lambda name: name not in ("B", "DC", "Platelet")):  # no siblings
+    for cell_type in sorted(
+        types, key=lambda name: name not in ("B", "DC", "Platelet")
+    ):  # without close relatives
         left_out = types.index(cell_type)
         kept = cells[in_reference & (cells.obs["cell_type"] != cell_type).to_numpy()].copy()
         hpvade.HPVADE.setup_anndata(kept)
         model = trained(kept)
         known = [t for t in types if t != cell_type]
         for share, n in ((None, 60), (0.0, 80), (0.3, 80)):
-            rng = np.random.default_rng(1)  # the same known cells' compositions for 0 and .3
+            rng = np.random.default_rng(1)  # the same compositions of known cells for 0 and 0.3
             fractions = rng.dirichlet(np.ones(len(types)), n)
             fractions[:, left_out] = 0
             fractions /= fractions.sum(1, keepdims=True)
@@ -281,7 +285,7 @@ def _table(cpm: np.ndarray, genes: pd.Index) -> AnnData:
 
 
 def levels(data: Path) -> pd.DataFrame:
-    """Coarse types summed from fine ones, beside a model that was trained on coarse types only."""
+    """Compare coarse types summed from fine ones with a model that was trained on coarse types only."""
     manifest = hpvade.datasets.read_manifest(data)
     rows = []
     for name in ("pbmc_hao", "pbmc3k"):
@@ -309,7 +313,7 @@ def levels(data: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["reference", "dataset", "model", "r", "ccc"])
 
 
-# Labels of pbmc3k, and the columns of Monaco's detailed flow cytometry that count the same cells.
+# Labels of pbmc3k, and the columns of Monaco's detailed flow cytometry with the same cells.
 FINE_TYPES = {
     "Naive CD4 T": "T CD4 Naive",
     "Memory CD4 T": "T CD4 Memory",
@@ -323,7 +327,7 @@ FINE_TYPES = {
 
 
 def fine(data: Path) -> pd.DataFrame:
-    """Pearson r of each fine type with Monaco's detailed flow cytometry, beside the baselines."""
+    """Compare each fine type with Monaco's detailed flow cytometry (Pearson r), also for the baselines."""
     entry = hpvade.datasets.read_manifest(data).bulk["monaco_GSE107011"]
     truth = pd.read_csv(
         entry.truth.with_name("fractions_flow_all_populations_percent.tsv"), sep="\t", index_col=0
@@ -349,10 +353,10 @@ def fine(data: Path) -> pd.DataFrame:
 
 
 def expression(data: Path) -> pd.DataFrame:
-    """Plant a program (100 genes, 2–8 fold, half of the samples) in one type, and look where it is found.
+    """Add a program (100 genes, 2–8 fold, half of the samples) to one type, and measure its recovery.
 
-    AUROC of the t-statistic of log CPM between the halves, over genes expressed above 20 CPM in some type and
-    samples with 10 % or more of the type; the right type, and the worst and the mean of the wrong ones.
+    AUROC of the t-statistic of log CPM between the halves, over genes expressed above 20 CPM in any type and
+    samples with at least 10% of the type; for the right type, and the maximum and mean of the wrong types.
     """
     cells = blood_cells(data)
     cells = cells[cells.obs["cell_type"] != "Platelet"].copy()

@@ -55,8 +55,8 @@ PLOTS = (
     Plot(
         "composition",
         "Composition",
-        "Similar samples are next to each other. `order` can also be a cell type, or None for the order of the "
-        "table.",
+        "Similar samples are next to each other. `order` can also be a cell type, or None for the order of "
+        "the table.",
         """
 axes = hpvade.pl.composition(fractions, order="clustered")
 axes.figure.savefig("composition.png", dpi=100)

@@ -1,7 +1,7 @@
 """Estimates of scaden: python -P scaden.py REFERENCE.h5ad BULK.tsv OUT.tsv SEED, in an empty folder.
 
--P, or this file would be imported in the package's place. The commands `scaden simulate`, `process`,
-`train` and `predict` as functions, because the first of them cannot be given a seed.
+-P prevents that this file is imported instead of the package. Calls the functions behind `scaden simulate`,
+`process`, `train` and `predict`, because the first command has no seed option.
 """
 
 import random
@@ -21,11 +21,11 @@ def main() -> None:
     reference, bulk, out, seed = sys.argv[1:]
     cells = ad.read_h5ad(reference)
     genes = pd.read_csv(bulk, sep="\t", index_col=0).index
-    cells = cells[:, cells.var_names.isin(genes)].copy()  # `process` drops the others, after they cost memory
+    cells = cells[:, cells.var_names.isin(genes)].copy()  # `process` drops the others too, but later
     cells.obs["Celltype"] = cells.obs["cell_type"].astype(str)
     cells.write_h5ad("reference_counts.h5ad")
-    np.random.seed(int(seed))  # noqa: NPY002 - what the simulation draws from
-    random.seed(int(seed))  # what Keras draws its initial weights' seeds from
+    np.random.seed(int(seed))  # noqa: NPY002 - used by the simulation
+    random.seed(int(seed))  # used by Keras for the initial weights
     simulation(
         simulate_dir="./",
         data_dir="./",

@@ -10,14 +10,14 @@ from TAPE import Deconvolution
 
 
 def main() -> None:
-    """Run with the settings of its manual, adapted to all samples of a set at once."""
+    """Run with the settings of its manual, adapted to all samples of a data set together."""
     reference, bulk, out, seed = sys.argv[1:]
     cells = ad.read_h5ad(reference)
     samples = pd.read_csv(bulk, sep="\t", index_col=0).T
     cells = cells[:, cells.var_names.isin(samples.columns)]
     table = pd.DataFrame(cells.X.toarray(), index=cells.obs["cell_type"].astype(str), columns=cells.var_names)
-    seaborn.histplot = lambda **_: None  # plots that nobody sees
-    np.random.seed(int(seed))  # noqa: NPY002 - what its simulation draws from
+    seaborn.histplot = lambda **_: None  # skip plots
+    np.random.seed(int(seed))  # noqa: NPY002 - used by its simulation
     _, fractions = Deconvolution(
         table,
         samples[cells.var_names],
