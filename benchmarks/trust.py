@@ -78,7 +78,7 @@ def intervals(data: Path, *, seeds: list[int]) -> pd.DataFrame:
             model = trained(cells, seed=seed, bulk=bulk)
             answer = model.deconvolve(bulk.copy())
             scored = scored_columns(entry, reference.coarse)["estimate"]
-            sums = sum_types(answer, scored, calibration=model.calibration)
+            sums = sum_types(answer, scored, calibration=model.trained.calibration)
             spread = _ensemble(model, bulk)
             known = truth_of_scopes(hpvade.results.read_fractions(entry.truth), entry, reference.coarse)
             for cell_type, parts in scored.items():
@@ -106,18 +106,18 @@ def intervals(data: Path, *, seeds: list[int]) -> pd.DataFrame:
 def _ensemble(model: hpvade.HPVADE, bulk: AnnData) -> np.ndarray:
     """Answers of the members, (members, n_samples, n_types)."""
     answerer = Deconvolver(
-        model.network,
+        model.trained.network,
         bulk.var_names,
         profiles=model.reference_signature,
-        states=model.states,
-        calibration=model.calibration,
-        hierarchy=model.hierarchy,
+        states=model.trained.states,
+        calibration=model.trained.calibration,
+        hierarchy=model.trained.hierarchy,
         config=model.config.deconvolve,
     )
     cpm = torch.from_numpy(answerer.model_cpm(answerer.linear(bulk), bulk.obs_names)).float()
     measured = torch.from_numpy(answerer.measured).float()
     with torch.inference_mode():
-        found = model.network.deconvolution(cpm, measured)
+        found = model.trained.network.deconvolution(cpm, measured)
     return found.double().numpy()
 
 
@@ -169,9 +169,9 @@ def coverage(data: Path) -> pd.DataFrame:
             rng = np.random.default_rng(RNG_SEED)
             cpm = counts_to_cpm(effect(mixtures.X.astype(float), rng))
             estimator = Estimator(
-                model.network,
+                model.trained.network,
                 measured=np.ones(cpm.shape[1], dtype=bool),
-                states=model.states,
+                states=model.trained.states,
                 content_sd=sd,
                 config=model.config.deconvolve,
             )
@@ -181,7 +181,7 @@ def coverage(data: Path) -> pd.DataFrame:
             for content, truth in (("as told", told), ("another", told / factor)):
                 true = truth / truth.sum(1, keepdims=True)
                 for level in (0.5, 0.8, 0.9, 0.95):
-                    lower, upper = model.calibration.interval(answer.fractions, answer.sd, level=level)
+                    lower, upper = model.trained.calibration.interval(answer.fractions, answer.sd, level=level)
                     inside = (lower <= true) & (true <= upper)
                     of_types = inside.mean(0)
                     rows.append((name, noise, content, level, inside.mean(), of_types.min(), of_types.max()))

@@ -69,7 +69,7 @@ def written(tmp_path_factory) -> Path:
         folder / "bulk.tsv",
         folder / "out",
         train=TrainOptions("fast", changes),
-        extras=OutputOptions(groups=folder / "groups.tsv"),
+        options=OutputOptions(groups=folder / "groups.tsv"),
     )
     return folder / "out"
 

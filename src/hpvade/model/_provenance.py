@@ -1,4 +1,4 @@
-"""Which software and which reference made a model."""
+"""The software and the reference that a model was made with."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def versions() -> dict[str, str]:
     return own | {package: version(package) for package in _PACKAGES}
 
 
-def provenance_of(prepared: AnnData) -> dict[str, Any]:
-    """Say what a model on a prepared reference is made with."""
+def model_provenance(prepared: AnnData) -> dict[str, Any]:
+    """Return the versions and the facts about the reference that a model is made with."""
     return {"versions": versions(), "reference": _reference_facts(prepared)}
 
 
 def _reference_facts(prepared: AnnData) -> dict[str, Any]:
-    """Say what a prepared reference holds.
+    """Describe a prepared reference.
 
     Returns
     -------

@@ -1,26 +1,27 @@
-"""One estimate: one method with one reference on one set, with what it took."""
+"""Fitting one method with one reference to one set, on the clock."""
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from hpvade import _keys
 from hpvade._errors import LabelError, suggest
+from hpvade._threads import set_threads
 from hpvade._warnings import HPVADEWarning
 from hpvade.datasets import scored_columns
 from hpvade.io import is_missing_label, match_genes, read_bulk, read_reference
 from hpvade.jobs._compare import baseline_fractions
-from hpvade.jobs._deconvolve import deconvolve_bulk
 from hpvade.jobs._train import train_model
-from hpvade.jobs.benchmark._intervals import intervals_of
+from hpvade.jobs.benchmark._estimate import Estimate
+from hpvade.jobs.benchmark._intervals import scored_intervals
 from hpvade.jobs.benchmark._plan import MODEL
-from hpvade.model import HPVADE
+from hpvade.model import HPVADE, deconvolve
 from hpvade.pp import apply_label_map, combine_references
-from hpvade.results._run_record import RunRecord, peak_memory_mb, set_threads
+from hpvade.results import RunRecord, peak_memory_mb
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -50,25 +51,6 @@ class Task:
         return f"{self.reference.name}.{self.method}.{self.dataset}.{self.seed}"
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """What a method says of a set.
-
-    Attributes
-    ----------
-    fractions
-        Cell fractions, samples × cell types.
-    facts
-        Seconds, peak memory, notes.
-    intervals
-        As `intervals_of` makes them; None where the method has none.
-    """
-
-    fractions: pd.DataFrame
-    facts: dict[str, Any]
-    intervals: pd.DataFrame | None = None
-
-
 def estimate(task: Task) -> Estimate:
     """Read the data, then prepare the reference, fit and answer on the clock.
 
@@ -88,11 +70,12 @@ def estimate(task: Task) -> Estimate:
             model, finished = train_model(cells, bulk=bulk, options=task.train, record=record)
             if not finished:
                 raise KeyboardInterrupt
-            answer = deconvolve_bulk(model, bulk, record=record)
+            assert model.trained is not None  # for the type checker: training has ended
+            with record.stage("deconvolve"):
+                answer = deconvolve(model.trained, bulk)
             fractions = answer.fractions
             scored = scored_columns(task.bulk, task.reference.coarse)["estimate"]
-            assert model.calibration is not None  # for the type checker: training has ended
-            intervals = intervals_of(answer, scored, calibration=model.calibration)
+            intervals = scored_intervals(answer, scored, calibration=model.trained.calibration)
         else:
             with record.stage("prepare"):
                 model = HPVADE(
@@ -111,7 +94,7 @@ def estimate(task: Task) -> Estimate:
     facts = {
         "seconds": round(sum(record.timings.values()), 3),
         "seconds_of_stages": record.timings,
-        "peak_memory_mb": round(peak_memory_mb()),
+        "peak_memory_mb": peak_memory_mb(),
         "genes": len(model.reference_signature.model_genes.genes),
         "notes": list(dict.fromkeys(str(w.message) for w in caught if isinstance(w.message, HPVADEWarning))),
     }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpvade._errors import FileFormatError, OutputError
 from hpvade.io import output_file
-from hpvade.jobs.benchmark._fit import Estimate
+from hpvade.jobs.benchmark._estimate import Estimate
 from hpvade.jobs.benchmark._intervals import read_intervals
 from hpvade.model import preset_config, versions
 from hpvade.results import read_fractions, write_fractions

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from hpvade import _keys
 from hpvade._errors import FileFormatError
 from hpvade.datasets import scored_columns
 from hpvade.deconvolve import sum_types
+from hpvade.jobs.benchmark._columns import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,13 +18,12 @@ if TYPE_CHECKING:
     from hpvade.datasets import BulkEntry
     from hpvade.deconvolve import Calibration, Deconvolution
 
-LEVEL = 0.9
-UNKNOWN = _keys.UNKNOWN  # the scope of unknown content
+_COVERAGE = 0.9
 _LARGEST_SUM = 1.02  # of measured fractions, with room for rounding
 _COLUMNS = ["sample", "scope", "fraction", "lower", "upper"]
 
 
-def intervals_of(
+def scored_intervals(
     answer: Deconvolution, scored: Mapping[str, Sequence[str]], *, calibration: Calibration
 ) -> pd.DataFrame:
     """Put the 90 % intervals of scored types, sums of the answer's, and of unknown content into one table.
@@ -34,7 +33,7 @@ def intervals_of(
     ``sample``, ``scope`` (a scored type, or ``unknown``), ``fraction``, ``lower``, ``upper``. Unknown content
     of which nothing is told has no rows.
     """
-    sums = sum_types(answer, scored, calibration=calibration, level=LEVEL)
+    sums = sum_types(answer, scored, calibration=calibration, coverage=_COVERAGE)
     of = {name: [table[name] for table in sums] for name in scored}
     of[UNKNOWN] = [answer.qc[name] for name in ("unknown", "unknown_lower", "unknown_upper")]
     parts = [
@@ -64,7 +63,7 @@ def read_intervals(path: Path) -> pd.DataFrame:
     return table
 
 
-def truth_of_scopes(
+def true_scopes(
     truth: pd.DataFrame, entry: BulkEntry, coarse: Mapping[str, Sequence[str]]
 ) -> pd.DataFrame:
     """Sum measured fractions to scored types, and to ``unknown`` those of cells that the reference lacks.
@@ -90,7 +89,7 @@ def coverage_and_width(intervals: pd.DataFrame, truth: pd.DataFrame) -> pd.DataF
     Parameters
     ----------
     intervals
-        As `intervals_of` returns it.
+        As `scored_intervals` returns it.
     truth
         Samples × scopes; samples that it lacks are left out.
 

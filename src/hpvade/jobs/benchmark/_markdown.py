@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from hpvade.jobs.benchmark._intervals import UNKNOWN
-from hpvade.jobs.benchmark._score import COSTS, INTERVALS, METRICS, PAIR, POOLED, by_type, over_seeds
+from hpvade.jobs.benchmark._columns import COSTS, INTERVALS, METRICS, PAIR, POOLED, UNKNOWN
+from hpvade.jobs.benchmark._score import by_type, over_seeds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

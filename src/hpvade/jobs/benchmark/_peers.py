@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hpvade._errors import FileFormatError, suggest
-from hpvade.jobs.benchmark._fit import Estimate
+from hpvade.jobs.benchmark._estimate import Estimate
 from hpvade.jobs.benchmark._folder import read_facts
 from hpvade.jobs.benchmark._plan import METHOD_NAMES
 from hpvade.results import read_fractions

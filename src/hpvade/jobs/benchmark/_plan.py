@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from hpvade._errors import FileFormatError, InputError, suggest
 from hpvade.datasets import scored_columns
 from hpvade.deconvolve.baselines import METHODS
-from hpvade.jobs.benchmark._intervals import UNKNOWN
-from hpvade.jobs.benchmark._score import MEAN, POOLED
+from hpvade.jobs.benchmark._columns import MEAN, POOLED, UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

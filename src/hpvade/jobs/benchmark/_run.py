@@ -13,15 +13,15 @@ from hpvade._process import in_own_process
 from hpvade.datasets import read_manifest
 from hpvade.io import output_file
 from hpvade.jobs._train import TrainOptions
+from hpvade.jobs.benchmark._columns import COLUMNS, MEAN, POOLED
 from hpvade.jobs.benchmark._fit import Task, estimate
 from hpvade.jobs.benchmark._folder import open_folder, settings_of
 from hpvade.jobs.benchmark._peers import find_peers
 from hpvade.jobs.benchmark._plan import METHOD_NAMES, MODEL, benchmark_references, check_names, make_plan
-from hpvade.jobs.benchmark._score import COLUMNS, MEAN, POOLED, score, summarise
+from hpvade.jobs.benchmark._score import score, summarise
 from hpvade.jobs.benchmark._summary import Benchmark, write_results
-from hpvade.model import preset_config, versions
-from hpvade.results import read_fractions
-from hpvade.results._run_record import RunRecord
+from hpvade.model import versions
+from hpvade.results import RunRecord, read_fractions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -144,9 +144,6 @@ def benchmark_files(
 
 
 def _check_options(options: BenchmarkOptions, train: TrainOptions) -> None:
-    if preset_config(train.preset).updated(train.changes).deconvolve.with_unknown:
-        msg = "A benchmark compares fractions of the known types; leave with_unknown out of the settings."
-        raise InputError(msg)
     check_names(options.methods, METHOD_NAMES, what="method")
     for what, given in (("method", options.methods), ("seed", options.seeds)):
         if not given:

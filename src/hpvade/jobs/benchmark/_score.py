@@ -10,22 +10,15 @@ import pandas as pd
 from hpvade._errors import InputError
 from hpvade._warnings import DegenerateMetricWarning, HPVADEWarning, warn
 from hpvade.datasets import scored_columns
-from hpvade.jobs.benchmark._intervals import UNKNOWN, coverage_and_width, truth_of_scopes
+from hpvade.jobs.benchmark._columns import COLUMNS, COSTS, INTERVALS, MEAN, METRICS, PAIR, POOLED, UNKNOWN
+from hpvade.jobs.benchmark._intervals import coverage_and_width, true_scopes
 from hpvade.metrics import evaluate
 
 if TYPE_CHECKING:
     from hpvade.datasets import BulkEntry
-    from hpvade.jobs.benchmark._fit import Estimate
+    from hpvade.jobs.benchmark._estimate import Estimate
     from hpvade.jobs.benchmark._plan import BenchmarkReference
 
-METRICS = ("r", "ccc", "rmse", "mae", "bias")
-POOLED = "pooled"
-MEAN = "mean of types"
-PAIR = ["reference", "dataset"]
-COSTS = ["seconds", "peak_memory_mb"]
-INTERVALS = ["coverage", "width"]
-_BOUNDED = [f"{metric}{side}" for metric in METRICS for side in ("", "_lower", "_upper")]
-COLUMNS = [*PAIR, "method", "seed", "scope", "n_samples", *_BOUNDED, *INTERVALS, *COSTS]
 _CONSTANT = "mean"  # the method that has no correlation by nature
 
 
@@ -72,7 +65,7 @@ def score(
     if estimate.intervals is None:
         table = pd.DataFrame(rows).T.assign(**dict.fromkeys(INTERVALS, float("nan")))
     else:
-        known = truth_of_scopes(truth, entry, reference.coarse)
+        known = true_scopes(truth, entry, reference.coarse)
         if UNKNOWN in known and UNKNOWN in set(estimate.intervals["scope"]):
             rows[UNKNOWN] = _score_unknown(estimate.intervals, known, seed=bootstrap_seed)
         table = pd.DataFrame(rows).T.join(_score_intervals(estimate.intervals, known))

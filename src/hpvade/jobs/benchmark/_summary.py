@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from hpvade.io import output_file
+from hpvade.jobs.benchmark._columns import COSTS, INTERVALS
 from hpvade.jobs.benchmark._markdown import markdown
-from hpvade.jobs.benchmark._score import COSTS, INTERVALS
 from hpvade.pl import benchmark_summary
 
 if TYPE_CHECKING:
