@@ -62,11 +62,11 @@ def _types(run: RunSummary, names: pd.Index, colors: dict[str, str]) -> Iterator
 
 def _samples(fractions: pd.DataFrame, colors: dict[str, str]) -> Iterator[Text]:
     largest = fractions.to_numpy().max()
-    for sample, of_types in fractions.iloc[:_MOST_SAMPLES].iterrows():
+    for sample, row in fractions.iloc[:_MOST_SAMPLES].iterrows():
         line = Text(f"  {_fitted(sample)}  ")
-        for name, fraction in of_types.items():
+        for name, fraction in row.items():
             line.append(_bar(fraction / largest), style=colors[str(name)])
-        yield line.append(f"  {of_types.idxmax()} {of_types.max():.0%}\n", style="dim")
+        yield line.append(f"  {row.idxmax()} {row.max():.0%}\n", style="dim")
     if len(fractions) > _MOST_SAMPLES:
         yield Text(f"  … and {len(fractions) - _MOST_SAMPLES:,} more\n")
 

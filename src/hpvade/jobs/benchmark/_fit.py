@@ -52,7 +52,7 @@ class Task:
 
 
 def estimate(task: Task) -> Estimate:
-    """Read the data, then prepare the reference, fit and answer on the clock.
+    """Read the data, then prepare the reference, fit and deconvolve on the clock.
 
     The seconds are from data in memory to fractions, the same for every method; importing libraries and
     reading files do not count. The peak memory is that of the whole process.
@@ -102,7 +102,7 @@ def estimate(task: Task) -> Estimate:
 
 
 def load_reference(reference: BenchmarkReference) -> AnnData:
-    """Read the members of a reference, drop and rename labels, and put them together for `HPVADE`.
+    """Read the members of a reference, drop and rename labels, and combine them for `HPVADE`.
 
     Raises
     ------
@@ -115,21 +115,21 @@ def load_reference(reference: BenchmarkReference) -> AnnData:
             entry.path, labels_key=entry.labels_key, donor_key=entry.donor_key, layer=entry.layer
         )
         labels = cells.obs[entry.labels_key]
-        there = sorted(set(labels[~is_missing_label(labels)].astype(str)))
+        present = sorted(set(labels[~is_missing_label(labels)].astype(str)))
         if reference.labels is None:
-            new_of = {label: label for label in there if label not in entry.drop_labels}
-            named = [label for of_type in reference.coarse.values() for label in of_type]
+            new_of = {label: label for label in present if label not in entry.drop_labels}
+            named = [label for labels in reference.coarse.values() for label in labels]
         else:
             new_of = dict(reference.labels[name])
             named = list(new_of)
         for label in [*named, *entry.drop_labels]:
-            if label not in there:
+            if label not in present:
                 msg = (
                     f"The manifest names the label '{label}', which is not in obs['{entry.labels_key}'] of "
-                    f"{entry.path}. Labels: {', '.join(there)}.{suggest(label, there)}"
+                    f"{entry.path}. Labels: {', '.join(present)}.{suggest(label, present)}"
                 )
                 raise LabelError(msg)
-        rows = [(label, new_of.get(label, "")) for label in ["", *there]]
+        rows = [(label, new_of.get(label, "")) for label in ["", *present]]
         label_map = pd.DataFrame(rows, columns=["label", "cell_type"])
         cells = apply_label_map(cells, label_map, labels_key=entry.labels_key, name=name)
         obs = {_keys.CELL_TYPE: cells.obs[entry.labels_key]}

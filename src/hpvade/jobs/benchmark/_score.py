@@ -38,7 +38,7 @@ def score(
     Returns
     -------
     One row for each type, one for the mean of types (no bounds; types without a value are skipped), one for
-    all samples and types pooled, and one for unknown content if the method tells it; columns as `COLUMNS`
+    all samples and types pooled, and one for unknown content if the method estimates it; columns as `COLUMNS`
     names them. ``<metric>_lower`` and ``_upper`` are the 95 % percentile bootstrap over samples; ``coverage``
     and ``width`` the share of 90 % intervals that hold the truth, and their median width.
 
@@ -56,9 +56,9 @@ def score(
     except InputError as error:
         msg = f"{name}: {error}"
         raise InputError(msg) from error
-    for told in caught:
-        if not (method == _CONSTANT and issubclass(told.category, DegenerateMetricWarning)):
-            warn(f"{name}: {told.message}", told.category)  # type: ignore[arg-type]
+    for warning in caught:
+        if not (method == _CONSTANT and issubclass(warning.category, DegenerateMetricWarning)):
+            warn(f"{name}: {warning.message}", warning.category)  # type: ignore[arg-type]
     rows = {str(cell_type): row for cell_type, row in result.per_type.iterrows()}
     rows[MEAN] = result.per_type[list(METRICS)].mean()
     rows[POOLED] = pd.Series(result.pooled)
@@ -81,22 +81,22 @@ def score(
 
 def _score_unknown(intervals: pd.DataFrame, truth: pd.DataFrame, *, seed: int) -> pd.Series:
     """Compare unknown content with the measured fractions of what the reference lacks."""
-    of_samples = intervals[intervals["scope"] == UNKNOWN].set_index("sample")
+    unknown = intervals[intervals["scope"] == UNKNOWN].set_index("sample")
     with warnings.catch_warnings():
-        # Often nothing is unknown, or nothing is found: no correlation by nature.
+        # Often the true or the estimated content is 0 in all samples, and there is no correlation.
         warnings.simplefilter("ignore", DegenerateMetricWarning)
-        share = of_samples[["fraction"]].set_axis([UNKNOWN], axis=1)
+        share = unknown[["fraction"]].set_axis([UNKNOWN], axis=1)
         result = evaluate(share, truth[[UNKNOWN]], seed=seed)
     return result.per_type.iloc[0]
 
 
 def _score_intervals(intervals: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     """Coverage and median width of each scope, index: scope."""
-    told = coverage_and_width(intervals, truth)
-    table = told.groupby("scope").agg(coverage=("covered", "mean"), width=("width", "median"))
-    of_types = told[told["scope"] != UNKNOWN]
+    scored = coverage_and_width(intervals, truth)
+    table = scored.groupby("scope").agg(coverage=("covered", "mean"), width=("width", "median"))
+    types = scored[scored["scope"] != UNKNOWN]
     table.loc[MEAN] = table.drop(index=UNKNOWN, errors="ignore").mean()
-    table.loc[POOLED] = [of_types["covered"].mean(), of_types["width"].median()]
+    table.loc[POOLED] = [types["covered"].mean(), types["width"].median()]
     return table
 
 
@@ -128,22 +128,22 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
     """
     pairs = over_seeds(table)
     pooled = pairs[pairs["scope"] == POOLED].set_index([*PAIR, "method"])
-    of_types = pairs[pairs["scope"] == MEAN].set_index([*PAIR, "method"])
-    values = pd.DataFrame({"r_type": of_types["r"], "ccc_type": of_types["ccc"]})
+    types = pairs[pairs["scope"] == MEAN].set_index([*PAIR, "method"])
+    values = pd.DataFrame({"r_type": types["r"], "ccc_type": types["ccc"]})
     values = values.join(pooled[["r", "ccc", "rmse", "mae", *INTERVALS, *COSTS]])
     groups = values.groupby("method", sort=False)
     summary = groups.mean()
     summary.insert(0, "pairs", groups.size())
-    told: list[str] = []
+    undefined_metrics: list[str] = []
     for metric in ("r_type", "ccc_type", "r", "ccc"):
         undefined = values[metric].isna().groupby("method", sort=False).sum()
-        told += [
+        undefined_metrics += [
             f"{metric} of {method} in {n} of {of} pairs"
             for method, n, of in zip(summary.index, undefined, summary["pairs"], strict=True)
             if 0 < n < of
         ]
-    if told:
-        warn(f"Undefined and skipped in the mean over pairs: {'; '.join(told)}.", DegenerateMetricWarning)
+    if undefined_metrics:
+        warn(f"Undefined and skipped in the mean over pairs: {'; '.join(undefined_metrics)}.", DegenerateMetricWarning)
     return summary
 
 
