@@ -433,7 +433,9 @@ class TestReport:
         assert result.code == 2
         assert "holds no fractions.tsv" in result.err
 
-    def test_interrupted_leaves_the_results_and_names_the_command_that_completes_them(self, hpv, files, tmp_path, monkeypatch):
+    def test_interrupted_leaves_the_results_and_names_the_command_that_completes_them(
+        self, hpv, files, tmp_path, monkeypatch
+    ):
         def stop(_results, _folder):
             raise KeyboardInterrupt
 
@@ -505,4 +507,7 @@ def test_the_original_preset_keeps_its_earlier_name(hpv, files, tmp_path):
     assert settings[0] == settings[1]
     assert settings[0]["preset"] == "original"
     assert "original" in hpv("train", "--help").out
-    assert "'best' is not a preset" in hpv("train", files.reference, "-o", tmp_path / "x", "--preset", "best").err
+    assert (
+        "'best' is not a preset"
+        in hpv("train", files.reference, "-o", tmp_path / "x", "--preset", "best").err
+    )

@@ -40,7 +40,8 @@ def test_truncated_file(folder, name):
 
 
 @pytest.mark.parametrize(
-    ("version", "message"), [(99, "later version of hpvade.*Upgrade"), (1, "earlier version of hpvade.*again")]
+    ("version", "message"),
+    [(99, "later version of hpvade.*Upgrade"), (1, "earlier version of hpvade.*again")],
 )
 def test_other_format(folder, version, message):
     config = json.loads((folder / "config.json").read_text())

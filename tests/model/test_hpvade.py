@@ -139,7 +139,9 @@ class TestPaths:
         errors = {}
         for fit in (False, True):
             changed = with_settings(model, fit=fit, subtract_background=False)
-            errors[fit] = (deconvolve(changed, bulk).fractions - bulk.obsm["fractions"]).abs().to_numpy().mean()
+            errors[fit] = (
+                (deconvolve(changed, bulk).fractions - bulk.obsm["fractions"]).abs().to_numpy().mean()
+            )
         assert errors[True] < errors[False] / 2
 
     def test_the_level_of_an_array_does_not_matter(self, trained):
@@ -185,7 +187,13 @@ class TestFolder:
         model, _ = trained
         model.save(tmp_path / "model")
         names = {path.name for path in (tmp_path / "model").iterdir()}
-        assert names == {"weights.safetensors", "config.json", "genes.tsv", "validation.tsv", "provenance.json"}
+        assert names == {
+            "weights.safetensors",
+            "config.json",
+            "genes.tsv",
+            "validation.tsv",
+            "provenance.json",
+        }
 
     def test_loaded_model_needs_its_reference_to_train(self, trained, tmp_path):
         model, _ = trained

@@ -44,7 +44,9 @@ def test_it_grows_during_training_and_has_the_bytes_of_the_whole_table(tmp_path)
 
 
 def test_a_history_that_cannot_be_continued(tmp_path):
-    with pytest.raises(FileFormatError, match=r"history\.csv cannot be read, so there is no training to continue"):
+    with pytest.raises(
+        FileFormatError, match=r"history\.csv cannot be read, so there is no training to continue"
+    ):
         read_history(tmp_path)
 
 
