@@ -9,11 +9,11 @@
 
 `make` resamples and thins the cells of a reference in DATA_DIR to the requested number, over 20,000 genes
 (those of the reference, and copies of them under other names), and writes them in blocks. `run` is one
-`hpvade run` in a separate process; its run time and memory are appended to the table. `cluster` compares
-a run without a cluster, with a Dask cluster of two workers, and with blocks a tenth of the size, and prints
-the largest difference. `samples` deconvolves a table of 5,000 genes from h5ad and from zarr; the run from h5ad
-is also killed half-way, resumed, and compared byte by byte. `sizes` runs simulated references of 5 to 100 cell
-types and 2,500 to 20,000 genes. `plot` draws all tables with their slopes.
+`hpvade run` in a separate process; its run time and memory are appended to the table. `cluster` compares a
+run without a cluster, with a Dask cluster of two workers, and with blocks a tenth of the size, and prints
+the largest difference. `samples` deconvolves a table of 5,000 genes from h5ad and from zarr; the run from
+h5ad is also killed half-way, resumed, and compared byte by byte. `sizes` runs simulated references of 5 to
+100 cell types and 2,500 to 20,000 genes. `plot` draws all tables with their slopes.
 """
 
 from __future__ import annotations

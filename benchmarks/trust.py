@@ -29,7 +29,7 @@ from hpvade.datasets import scored_columns
 from hpvade.deconvolve import Estimator, sum_types
 from hpvade.jobs._compare import baseline_fractions
 from hpvade.jobs.benchmark._fit import load_reference
-from hpvade.jobs.benchmark._intervals import truth_of_scopes
+from hpvade.jobs.benchmark._intervals import true_scopes
 from hpvade.jobs.benchmark._plan import benchmark_references
 from hpvade.metrics import ccc, evaluate, pearson
 from hpvade.model._deconvolver import Deconvolver
@@ -79,9 +79,9 @@ def intervals(data: Path, *, seeds: list[int]) -> pd.DataFrame:
             model = trained(cells, seed=seed, bulk=bulk)
             answer = model.deconvolve(bulk.copy())
             scored = scored_columns(entry, reference.coarse)["estimate"]
-            sums = sum_types(answer, scored, calibration=model.calibration)
+            sums = sum_types(answer, scored, calibration=model.trained.calibration)
             spread = _ensemble(model, bulk)
-            known = truth_of_scopes(hpvade.results.read_fractions(entry.truth), entry, reference.coarse)
+            known = true_scopes(hpvade.results.read_fractions(entry.truth), entry, reference.coarse)
             for cell_type, parts in scored.items():
                 at = [answer.fractions.columns.get_loc(part) for part in parts]
                 rows.append(
@@ -106,19 +106,12 @@ def intervals(data: Path, *, seeds: list[int]) -> pd.DataFrame:
 
 def _ensemble(model: hpvade.HPVADE, bulk: AnnData) -> np.ndarray:
     """Estimate fractions with each member of the ensemble, shape (n_members, n_samples, n_types)."""
-    deconvolver = Deconvolver(
-        model.network,
-        bulk.var_names,
-        profiles=model.reference_signature,
-        states=model.states,
-        calibration=model.calibration,
-        hierarchy=model.hierarchy,
-        config=model.config.deconvolve,
-    )
-    cpm = torch.from_numpy(deconvolver.model_cpm(deconvolver.linear(bulk), bulk.obs_names)).float()
+    deconvolver = Deconvolver(model.trained, bulk, coverage=0.9, with_unknown=False)
+    matched = deconvolver.match.renamed(bulk)
+    cpm = torch.from_numpy(deconvolver._model_cpm(deconvolver._linear(matched), matched.obs_names)).float()
     measured = torch.from_numpy(deconvolver.measured).float()
     with torch.inference_mode():
-        fractions = model.network.deconvolution(cpm, measured)
+        fractions = model.trained.network.deconvolution(cpm, measured)
     return fractions.double().numpy()
 
 
@@ -171,9 +164,9 @@ def coverage(data: Path) -> pd.DataFrame:
             rng = np.random.default_rng(RNG_SEED)
             cpm = counts_to_cpm(effect(mixtures.X.astype(float), rng))
             estimator = Estimator(
-                model.network,
+                model.trained.network,
                 measured=np.ones(cpm.shape[1], dtype=bool),
-                states=model.states,
+                states=model.trained.states,
                 content_sd=sd,
                 config=model.config.deconvolve,
             )
@@ -183,7 +176,9 @@ def coverage(data: Path) -> pd.DataFrame:
             for content, truth in (("as told", stated), ("another", stated / factor)):
                 true = truth / truth.sum(1, keepdims=True)
                 for level in (0.5, 0.8, 0.9, 0.95):
-                    lower, upper = model.calibration.interval(answer.fractions, answer.sd, level=level)
+                    lower, upper = model.trained.calibration.interval(
+                        answer.fractions, answer.sd, coverage=level
+                    )
                     inside = (lower <= true) & (true <= upper)
                     by_type = inside.mean(0)
                     rows.append((name, noise, content, level, inside.mean(), by_type.min(), by_type.max()))

@@ -29,32 +29,33 @@ def trained_on(cells, preset, **simulate):
 
 
 def heldout_mixtures(model, **settings):
-    """Mixtures from cells the model was not trained on, with the model's own settings but a new seed."""
+    """Mixtures from cells the model was not trained on, with the settings of the model and a new seed."""
     config = SimulateConfig(**{**model.config.simulate.model_dump(), "n_heldout": 200, **settings})
     return simulate(model.prepared, config=config, split=_keys.HELDOUT, seed=99)
 
 
 @pytest.mark.filterwarnings("ignore::hpvade._warnings.DegenerateMetricWarning")
-def test_both_presets_are_finite_on_pbmc3k_and_the_seed_does_not_learn(pbmc3k):
+def test_both_presets_are_finite_on_pbmc3k_and_the_original_does_not_learn(pbmc3k):
     small = {"n_mixtures": 1500, "n_heldout": 300}
-    seed, default = (trained_on(pbmc3k, preset, **small) for preset in ("seed", "default"))
-    for model in (seed, default):
+    original, default = (trained_on(pbmc3k, preset, **small) for preset in ("original", "default"))
+    for model in (original, default):
         assert len(model.history) == 4
         assert np.isfinite(model.history.drop(columns="val_r_type").to_numpy()).all()
         assert model.history["val_loss_proto"].between(0.1, 10).all()
-    # The witness: every loss is finite and falls, and the answer is as good as none. The CPM reconstruction
-    # outweighs the proportion loss by five orders of magnitude; the softmax saturates on one type.
-    # Measured here: bulk_recon 1.4e6 → 1.1e6, prop 1.96 throughout, mean correlation per sample −0.03.
-    assert seed.history["train_loss"].is_monotonic_decreasing
-    assert seed.history["val_loss_bulk_recon"].between(1e5, 2e6).all()
-    assert (seed.history["val_loss_bulk_recon"] / seed.history["val_loss_prop"]).min() > 1e5
-    assert seed.history["val_loss_prop"].iloc[-1] > 0.5
+    # The original: every loss is finite, the total falls, and the answer is as good as none. The CPM
+    # reconstruction outweighs the proportion loss by five orders of magnitude; the softmax saturates on one type.
+    # Measured: bulk_recon 1.4e6 → 1.1e6, prop 1.96 throughout, mean correlation per sample −0.03. From one epoch
+    # to the next the total may rise by a per mille, depending on the processor; over all four it falls by 6 %.
+    assert original.history["train_loss"].iloc[-1] < 0.98 * original.history["train_loss"].iloc[0]
+    assert original.history["val_loss_bulk_recon"].between(1e5, 2e6).all()
+    assert (original.history["val_loss_bulk_recon"] / original.history["val_loss_prop"]).min() > 1e5
+    assert original.history["val_loss_prop"].iloc[-1] > 0.5
     # Measured here: prop 0.030, val_r_type 0.87 after these four epochs.
     assert default.history["val_loss_bulk_recon"].max() < 1
     assert default.history["val_loss_prop"].iloc[-1] < 0.1
     assert default.history["val_r_type"].iloc[-1] > 0.8
-    mixtures = heldout_mixtures(seed)
-    estimate, truth = seed.deconvolve(mixtures.copy()).fractions, mixtures.obsm[_keys.FRACTIONS]
+    mixtures = heldout_mixtures(original)
+    estimate, truth = original.deconvolve(mixtures.copy()).fractions, mixtures.obsm[_keys.FRACTIONS]
     per_sample = [pearson(e, t) for e, t in zip(estimate.to_numpy(), truth.to_numpy(), strict=True)]
     assert abs(np.mean(per_sample)) < 0.3
 

@@ -12,7 +12,7 @@ import hpvade
 
 SOURCE = Path(hpvade.__file__).parent
 PACKAGES = [
-    "io", "schema", "pp", "simulate", "nn", "train", "deconvolve", "deconvolve.baselines", "model", "metrics", "results",
+    "io", "schema", "pp", "simulate", "nn", "train", "deconvolve", "deconvolve.baselines", "model", "tl", "metrics", "results",
     "pl", "jobs", "jobs.benchmark", "app", "datasets", "testing",
 ]  # fmt: skip
 

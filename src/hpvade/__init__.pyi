@@ -8,6 +8,7 @@ from . import results as results
 from . import schema as schema
 from . import simulate as simulate
 from . import testing as testing
+from . import tl as tl
 from .model import HPVADE as HPVADE
 
 __version__: str

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 BulkUnit = Literal["auto", "counts", "tpm", "cpm", "fpkm", "log2", "microarray"]
-Preset = Literal["default", "fast", "seed"]
+Preset = Literal["default", "fast", "original"]
+PRESETS: tuple[str, ...] = get_args(Preset)
 Space = Literal["log", "cpm"]
 Split = Literal["train", "heldout"]
 

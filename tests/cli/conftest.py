@@ -24,12 +24,14 @@ def files(tmp_path_factory):
     bulk.to_df().T.to_csv(folder / "bulk.tsv", sep="\t")
     bulk.obsm["fractions"].to_csv(folder / "truth.tsv", sep="\t", index_label="sample")
     (folder / "quick.yaml").write_text(QUICK)
+    (folder / "small.yaml").write_text(QUICK.replace("preset: fast\n", ""))
     return SimpleNamespace(
         folder=folder,
         reference=folder / "reference.h5ad",
         bulk=folder / "bulk.tsv",
         truth=folder / "truth.tsv",
         quick=folder / "quick.yaml",
+        small=folder / "small.yaml",
     )
 
 

@@ -214,7 +214,7 @@ class TestOutput:
         def refuse(*_args, **_kwargs):
             raise OSError(number, "no")
 
-        monkeypatch.setattr("hpvade.jobs._blocks.write_deconvolution", refuse)
+        monkeypatch.setattr("hpvade.jobs._deconvolve.write_deconvolution", refuse)
         result = hpv(
             "run", files.reference, files.bulk, "-o", tmp_path / "out", "-q", "--config", files.quick
         )

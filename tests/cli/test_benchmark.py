@@ -104,7 +104,7 @@ def test_interrupted_in_the_middle_it_goes_on(data, hpv, tmp_path, here):
         said = process.stderr.read()  # ends when no process holds it open
         code = process.wait(60)
     assert code == 130, said
-    assert "the same command goes on" in said
+    assert "Run the same command to continue" in said
     assert "Traceback" not in said
     assert [path.name for path in (out / "estimates").iterdir() if path.suffix == ".json"] == [first.name]
     made = first.stat().st_mtime_ns

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pandas as pd
 import pytest
 
-from hpvade.jobs import _blocks
+from hpvade.jobs import _deconvolve
 
 TABLES = ("fractions", "fractions_lower", "fractions_upper", "rna_fractions", "qc")
 
@@ -27,7 +27,7 @@ def model(files):
 @pytest.fixture
 def bulk(files, monkeypatch):
     """Twelve samples in blocks of five."""
-    monkeypatch.setattr(_blocks, "BLOCK", 5)
+    monkeypatch.setattr(_deconvolve, "BLOCK", 5)
     table = pd.read_csv(files.bulk, sep="\t", index_col=0)
     table = pd.concat([table.add_suffix(f"_{i}") * (1 + 0.3 * i) for i in range(3)], axis=1)
     table.iloc[:, :12].to_csv(files.folder / "twelve.tsv", sep="\t")
@@ -37,7 +37,7 @@ def bulk(files, monkeypatch):
 @pytest.fixture
 def stopped_after_one_block(monkeypatch):
     """Return a context in which Ctrl-C comes before the second block is written."""
-    write = _blocks.write_deconvolution
+    write = _deconvolve.write_deconvolution
 
     def stop(result, folder, *, append):
         if append:
@@ -47,7 +47,7 @@ def stopped_after_one_block(monkeypatch):
     @contextmanager
     def stopped():
         with monkeypatch.context() as patch:
-            patch.setattr(_blocks, "write_deconvolution", stop)
+            patch.setattr(_deconvolve, "write_deconvolution", stop)
             yield
 
     return stopped
@@ -59,7 +59,7 @@ def read(folder):
 
 def test_blocks_make_the_whole_table(hpv, model, bulk, tmp_path, monkeypatch):
     assert hpv("deconvolve", model, bulk, "-o", tmp_path / "blocks").code == 0
-    monkeypatch.setattr(_blocks, "BLOCK", 256)
+    monkeypatch.setattr(_deconvolve, "BLOCK", 256)
     assert hpv("deconvolve", model, bulk, "-o", tmp_path / "whole").code == 0
     for name in TABLES:
         blocks, whole = (
@@ -71,7 +71,7 @@ def test_blocks_make_the_whole_table(hpv, model, bulk, tmp_path, monkeypatch):
 
 def test_a_stopped_run_goes_on(hpv, model, bulk, tmp_path, monkeypatch):
     assert hpv("deconvolve", model, bulk, "-o", tmp_path / "unbroken").code == 0
-    write, answered = _blocks.write_deconvolution, []
+    write, answered = _deconvolve.write_deconvolution, []
 
     def stop_at_the_second(result, folder, **options):
         write(result, folder, **options)
@@ -79,7 +79,7 @@ def test_a_stopped_run_goes_on(hpv, model, bulk, tmp_path, monkeypatch):
         if len(answered) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(_blocks, "write_deconvolution", stop_at_the_second)
+    monkeypatch.setattr(_deconvolve, "write_deconvolution", stop_at_the_second)
     stopped = hpv("deconvolve", model, bulk, "-o", tmp_path / "out")
     assert stopped.code == 130
     assert "the same command goes on" in stopped.err
@@ -97,10 +97,10 @@ def test_a_stopped_run_goes_on(hpv, model, bulk, tmp_path, monkeypatch):
 
 
 def test_what_another_command_left_is_not_used(hpv, model, bulk, tmp_path, stopped_after_one_block):
-    assert hpv("deconvolve", model, bulk, "-o", tmp_path / "unbroken", "--level", "0.5").code == 0
+    assert hpv("deconvolve", model, bulk, "-o", tmp_path / "unbroken", "--coverage", "0.5").code == 0
     with stopped_after_one_block():
         assert hpv("deconvolve", model, bulk, "-o", tmp_path / "out").code == 130
-    assert hpv("deconvolve", model, bulk, "-o", tmp_path / "out", "--level", "0.5").code == 0
+    assert hpv("deconvolve", model, bulk, "-o", tmp_path / "out", "--coverage", "0.5").code == 0
     assert read(tmp_path / "out") == read(tmp_path / "unbroken")
 
 
@@ -149,4 +149,4 @@ def test_a_shard_that_is_none(hpv, model, bulk, tmp_path, shard):
 def test_more_shards_than_blocks(hpv, model, bulk, tmp_path):
     result = hpv("deconvolve", model, bulk, "-o", tmp_path / "out", "--shard", "1/4")
     assert result.code == 2
-    assert "3 shards at most" in result.err
+    assert "allow 3 shards at most" in result.err

@@ -87,9 +87,9 @@ class TestRun:
         qc = pd.read_csv(files.folder / "half" / "qc.tsv", sep="\t")
         assert qc["gene_overlap"].max() < 0.6
 
-    def test_intervals_hold_the_fractions_and_follow_the_level(self, ran, files, hpv, tmp_path):
+    def test_intervals_contain_the_fractions_and_follow_the_coverage(self, ran, files, hpv, tmp_path):
         arguments = ("deconvolve", ran[0], files.bulk, "-o")
-        assert hpv(*arguments, tmp_path / "half", "--level", "0.5").code == 0
+        assert hpv(*arguments, tmp_path / "half", "--coverage", "0.5").code == 0
 
         def read(folder, name):
             return pd.read_csv(folder / f"{name}.tsv", sep="\t", index_col=0)
@@ -102,9 +102,11 @@ class TestRun:
             assert ((lower >= 0) & (upper <= 1)).all(axis=None)
             widths.append(upper - lower)
         assert (widths[1] < widths[0]).all(axis=None)
-        result = hpv(*arguments, tmp_path / "all", "--level", "1")
+        assert hpv(*arguments, tmp_path / "old", "--level", "0.5").code == 0  # the option's earlier name
+        assert read(tmp_path / "old", "fractions_lower").equals(read(tmp_path / "half", "fractions_lower"))
+        result = hpv(*arguments, tmp_path / "all", "--coverage", "1")
         assert result.code == 2
-        assert "deconvolve.level" in result.err
+        assert "--coverage 1 is out of range" in result.err
 
     def test_single_sample(self, ran, files, hpv):
         pd.read_csv(files.bulk, sep="\t", index_col=0).iloc[:, [2]].to_csv(files.folder / "one.tsv", sep="\t")
@@ -124,7 +126,7 @@ class TestRun:
         settings.write_text("network: {members: 5}\n")
         result = hpv(*arguments, tmp_path / "other", "--config", settings)
         assert result.code == 2
-        assert "section 'network' cannot change" in result.err
+        assert "Section 'network' of a trained model cannot change" in result.err
 
     def test_expression_of_types_adds_up_to_the_samples(self, ran, files, hpv, tmp_path):
         arguments = ("deconvolve", ran[0], files.bulk, "--expression", tmp_path / "parts.h5ad", "-o")
@@ -134,12 +136,12 @@ class TestRun:
         fractions = pd.read_csv(tmp_path / "first" / "fractions.tsv", sep="\t", index_col=0)
         assert list(parts.obs["sample"].unique()) == list(bulk.index)
         for sample, rows in parts.obs.groupby("sample", observed=True):
-            of_sample = parts[rows.index]
-            np.testing.assert_allclose(of_sample.layers["counts"].sum(0), bulk.loc[sample], rtol=1e-4)
-            cpm = (rows["rna_fraction"].to_numpy()[:, None] * of_sample.layers["cpm"]).sum(0)
+            in_sample = parts[rows.index]
+            np.testing.assert_allclose(in_sample.layers["counts"].sum(0), bulk.loc[sample], rtol=1e-4)
+            cpm = (rows["rna_fraction"].to_numpy()[:, None] * in_sample.layers["cpm"]).sum(0)
             np.testing.assert_allclose(cpm, bulk.loc[sample] / bulk.loc[sample].sum() * 1e6, rtol=1e-4)
-            told = dict(zip(rows["cell_type"], rows["fraction"], strict=True))
-            assert told == pytest.approx(fractions.loc[sample].to_dict(), abs=1e-6)
+            stated = dict(zip(rows["cell_type"], rows["fraction"], strict=True))
+            assert stated == pytest.approx(fractions.loc[sample].to_dict(), abs=1e-6)
         assert parts.obs["information"].between(0, 1).all()
         result = hpv(*arguments, tmp_path / "second")
         assert result.code == 2
@@ -153,10 +155,10 @@ class TestRun:
             assert files.bulk.read_bytes() == before
             assert not (tmp_path / "third").exists()
 
-    def test_unknown_content_that_cannot_be_told_is_refused(self, ran, files, hpv, tmp_path):
+    def test_unknown_content_that_cannot_be_estimated_is_refused(self, ran, files, hpv, tmp_path):
         result = hpv("deconvolve", ran[0], files.bulk, "--with-unknown", "-o", tmp_path / "out")
         assert result.code == 2
-        assert "Nothing is told of unknown content" in result.err
+        assert "Unknown content cannot be estimated" in result.err
         assert not (tmp_path / "out").exists()
 
     def test_levels_of_a_label_map(self, files, hpv, tmp_path):
@@ -421,7 +423,7 @@ class TestReport:
         (results / "model").rename(tmp_path / "moved")
         result = hpv("report", results)
         assert result.code == 0
-        assert "lacks the parts about the model" in result.err
+        assert "lacks the sections about the model" in result.err
         assert "Not judged" in (results / "report.html").read_text()
         assert hpv("report", results, "--model", tmp_path / "moved").code == 0
         assert "Not judged" not in (results / "report.html").read_text()
@@ -431,14 +433,16 @@ class TestReport:
         assert result.code == 2
         assert "holds no fractions.tsv" in result.err
 
-    def test_interrupted_leaves_the_results_and_says_how_to_go_on(self, hpv, files, tmp_path, monkeypatch):
-        def stop(_folder):
+    def test_interrupted_leaves_the_results_and_names_the_command_that_completes_them(
+        self, hpv, files, tmp_path, monkeypatch
+    ):
+        def stop(_results, _folder):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("hpvade.jobs._report.report_folder", stop)
+        monkeypatch.setattr("hpvade.jobs._report.write_report", stop)
         result = hpv("run", files.reference, files.bulk, "-o", tmp_path / "out", "--config", files.quick)
         assert result.code == 130
-        assert f"hpvade report {tmp_path / 'out'} makes it" in result.err
+        assert f"hpvade report {tmp_path / 'out'} writes the report" in result.err
         assert (tmp_path / "out" / "fractions.tsv").exists()
 
     def test_groups_of_a_shard_are_refused(self, hpv, files, results, tmp_path):
@@ -465,12 +469,45 @@ def test_a_table_in_the_place_of_the_reference(hpv, files, tmp_path):
     assert "The bulk table comes last" in result.err
 
 
-def test_summary_shows_types_samples_and_where_to_go_on(hpv, files, ran, tmp_path):
-    result = hpv("deconvolve", ran[0], files.bulk, "-o", tmp_path / "out", "--level", "0.5")
+def test_summary_shows_types_samples_and_where_the_results_are(hpv, files, ran, tmp_path):
+    result = hpv("deconvolve", ran[0], files.bulk, "-o", tmp_path / "out", "--coverage", "0.5")
     mean = pd.read_csv(tmp_path / "out" / "fractions.tsv", sep="\t", index_col=0).mean()
-    assert "(50% interval)" in result.out
+    assert "The median 50 % interval is ±" in result.out
     for name, value in mean.items():
         line = next(line for line in result.out.splitlines() if line.startswith(f"  {name} "))
         assert f"{value:.1%}" in line
-    assert f"Look at it: {tmp_path / 'out' / 'report.html'}" in result.out
-    assert result.out.rstrip().splitlines()[-1] == f"Results → {tmp_path / 'out'}"
+    assert f"Report:  {tmp_path / 'out' / 'report.html'}" in result.out
+    assert result.out.rstrip().splitlines()[-1] == f"Results: {tmp_path / 'out'}"
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [("validate", "--seed"), ("validate", "--threads"), ("report", "--threads"), ("deconvolve", "--seed")],
+)
+def test_an_option_without_effect_is_accepted_but_not_offered(hpv, files, ran, tmp_path, command, option):
+    arguments = {
+        "validate": (files.reference,),
+        "report": (ran[0],),
+        "deconvolve": (ran[0], files.bulk, "-o", tmp_path / "out"),
+    }[command]
+    result = hpv(command, *arguments, option, "1")
+    assert result.code == 0
+    assert f"{option} has no effect on hpvade {command}" in result.err
+    assert option not in hpv(command, "--help").out
+
+
+def test_the_original_preset_keeps_its_earlier_name(hpv, files, tmp_path):
+    settings = []
+    for name in ("seed", "original"):
+        out = tmp_path / name
+        result = hpv("train", files.reference, "-o", out, "--preset", name, "--max-epochs", 1, "--members", 1,
+                     "--config", files.small)  # fmt: skip
+        assert result.code == 0, result.err
+        settings.append(json.loads((out / "model" / "config.json").read_text())["settings"])
+    assert settings[0] == settings[1]
+    assert settings[0]["preset"] == "original"
+    assert "original" in hpv("train", "--help").out
+    assert (
+        "'best' is not a preset"
+        in hpv("train", files.reference, "-o", tmp_path / "x", "--preset", "best").err
+    )

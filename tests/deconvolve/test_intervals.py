@@ -138,9 +138,9 @@ def test_coverage_on_a_platform_that_nobody_simulated(embedded, effect):
     rng = np.random.default_rng(5)
     cpm = effect(mixtures.X.astype(float), rng)
     estimator = Estimator(
-        embedded.network,
+        embedded.trained.network,
         measured=np.ones(mixtures.n_vars, dtype=bool),
-        states=embedded.states,
+        states=embedded.trained.states,
         content_sd=embedded.reference_signature.content_sd,
         config=embedded.config.deconvolve,
     )
@@ -151,7 +151,7 @@ def test_coverage_on_a_platform_that_nobody_simulated(embedded, effect):
     truth = as_told / np.exp(rng.uniform(-width, width, as_told.shape))
     truth /= truth.sum(1, keepdims=True)
     for level in (0.5, 0.8, 0.9, 0.95):
-        lower, upper = embedded.calibration.interval(answer.fractions, answer.sd, level=level)
+        lower, upper = embedded.trained.calibration.interval(answer.fractions, answer.sd, level=level)
         covered = (lower <= truth) & (truth <= upper)
         assert abs(covered.mean() - level) < 0.06
         assert ((lower <= as_told) & (as_told <= upper)).mean() > level - 0.03
@@ -170,7 +170,7 @@ def test_a_training_that_is_broken_off_leaves_no_old_calibration(reference, monk
     def stop(*_arguments, **_settings):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hpvade.model._training.calibrate", stop)
+    monkeypatch.setattr("hpvade.model._train.calibrate", stop)
     with pytest.raises(KeyboardInterrupt):
         model.train()
     with pytest.raises(HPVADEError, match="not trained yet"):

@@ -22,11 +22,11 @@ def fitted(trained):
 
     def fractions(states, table=bulk):
         answer = hpvade.model._deconvolver.deconvolve(
-            model.network,
+            model.trained.network,
             table,
             signature=model.reference_signature,
             states=states,
-            hierarchy=model.hierarchy,
+            hierarchy=model.trained.hierarchy,
             calibration=Calibration(np.ones((20, len(model.cell_types)))),
             config=config,
         )
@@ -42,7 +42,7 @@ def one_state(model):
 
 def test_a_trained_model_has_states(trained):
     model, _ = trained
-    states = model.states
+    states = model.trained.states
     assert np.bincount(states.cell_type).max() == 2
     assert np.abs(states.log_change).max() > 0.1
 
@@ -51,8 +51,8 @@ def test_they_survive_saving(trained, tmp_path):
     model, bulk = trained
     model.save(tmp_path / "model")
     loaded = hpvade.HPVADE.load(tmp_path / "model")
-    np.testing.assert_array_equal(loaded.states.cell_type, model.states.cell_type)
-    np.testing.assert_array_equal(loaded.states.log_change, model.states.log_change)
+    np.testing.assert_array_equal(loaded.trained.states.cell_type, model.trained.states.cell_type)
+    np.testing.assert_array_equal(loaded.trained.states.log_change, model.trained.states.log_change)
     pd.testing.assert_frame_equal(
         loaded.deconvolve(bulk.copy()).fractions, model.deconvolve(bulk.copy()).fractions
     )
@@ -69,14 +69,14 @@ def test_a_sample_of_one_state_only_is_answered_right(trained, fitted):
     """All B cells of the sample are in a state halfway to monocytes."""
     model, _ = trained
     genes = pd.Index(model.reference_signature.model_genes.genes)
-    cpm = model.network.signature.cpm().detach().double().numpy()
+    cpm = model.trained.network.signature.cpm().detach().double().numpy()
     log = np.log(cpm + _FLOOR)
     change = np.zeros((len(genes), 4))
     change[:, 1] = (log[:, 1] - log[:, 0]) / 2
     states = CellStates(np.array([0, 0, 1, 2]), change)
     profile = np.maximum((cpm[:, 0] + _FLOOR) * np.exp(change[:, 1]) - _FLOOR, 0)
     profile *= 1e6 / profile.sum()
-    content = model.network.signature.rna_content.double().numpy()
+    content = model.trained.network.signature.rna_content.double().numpy()
     truth = np.array([0.6, 0.1, 0.3])
     weight = truth * content / (truth @ content)
     sample = weight[0] * profile + cpm[:, 1:] @ weight[1:]

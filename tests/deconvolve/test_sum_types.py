@@ -17,7 +17,7 @@ def answered():
     hpvade.HPVADE.setup_anndata(reference)
     model = hpvade.HPVADE(reference, preset="fast", config={"train": {"max_epochs": 1}})
     model.train()
-    return model.deconvolve(hpvade.testing.tiny_bulk(reference)), model.calibration
+    return model.deconvolve(hpvade.testing.tiny_bulk(reference)), model.trained.calibration
 
 
 def test_a_type_alone_is_itself(answered):

@@ -61,18 +61,18 @@ def test_a_trained_model_keeps_a_trial_of_mixtures_it_has_not_seen(tmp_path, mon
         seen.append(mixtures)
         return hpvade.deconvolve.validate_on_mixtures(network, mixtures, *arguments, **named)
 
-    monkeypatch.setattr("hpvade.model._training.validate_on_mixtures", validate_on_mixtures)
+    monkeypatch.setattr("hpvade.model._train.validate_on_mixtures", validate_on_mixtures)
     reference = hpvade.testing.tiny_reference()
     hpvade.HPVADE.setup_anndata(reference, labels_key="cell_type")
     changes = {"train": {"max_epochs": 1}, "simulate": {"n_mixtures": 200, "n_heldout": 200}}
     model = hpvade.HPVADE(reference, preset="fast", config=changes)
-    assert model.heldout.empty
+    assert model.trained.validation.empty
     model.save(tmp_path / "untrained")
     assert hpvade.HPVADE.load(tmp_path / "untrained").heldout.empty
     model.train()
     model.save(tmp_path / "model")
     stored = hpvade.HPVADE.load(tmp_path / "model").heldout
-    pd.testing.assert_frame_equal(stored, model.heldout, atol=1e-6, rtol=0)
+    pd.testing.assert_frame_equal(stored, model.trained.validation, atol=1e-6, rtol=0)
     np.testing.assert_allclose(stored.groupby("mixture")["truth"].sum(), 1, atol=1e-5)
     calibration, last = seen
     assert len(last) * len(model.cell_types) == len(stored)

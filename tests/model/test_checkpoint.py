@@ -40,7 +40,8 @@ def test_truncated_file(folder, name):
 
 
 @pytest.mark.parametrize(
-    ("version", "message"), [(99, "later hpvade.*Upgrade"), (1, "earlier hpvade.*again")]
+    ("version", "message"),
+    [(99, "later version of hpvade.*Upgrade"), (1, "earlier version of hpvade.*again")],
 )
 def test_other_format(folder, version, message):
     config = json.loads((folder / "config.json").read_text())
@@ -55,5 +56,5 @@ def test_all_settings_survive(folder, trained):
     loaded = HPVADE.load(folder)
     assert loaded.config == model.config
     assert loaded.settings == model.settings
-    assert loaded.provenance == model.provenance
+    assert loaded.trained.provenance == model.trained.provenance
     assert loaded.signature.equals(model.signature)

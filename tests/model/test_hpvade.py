@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import anndata
 import numpy as np
@@ -13,13 +14,17 @@ import torch
 import hpvade
 from hpvade._errors import CountsError, GeneOverlapError, HPVADEError, InputError, LabelError
 from hpvade._warnings import DataWarning
-from hpvade.model import HPVADE, HPVADEConfig
+from hpvade.model import HPVADE, HPVADEConfig, deconvolve
 
 FAST = {"train": {"max_epochs": 2}, "simulate": {"n_mixtures": 200, "n_heldout": 50, "n_cells": 50}}
 
 
 def fractions_of(model, bulk):
     return model.deconvolve(bulk.copy()).fractions
+
+
+def with_settings(model, **changes):
+    return replace(model.trained, config=model.trained.config.updated({"deconvolve": changes}))
 
 
 class TestInvariance:
@@ -120,30 +125,23 @@ class TestAnswer:
 class TestPaths:
     def test_without_the_fit_the_network_answers(self, trained):
         model, bulk = trained
-        before = model.config
-        try:
-            model.config = before.updated({"deconvolve": {"fit": False, "subtract_background": False}})
-            found = fractions_of(model, bulk)
-        finally:
-            model.config = before
+        found = deconvolve(with_settings(model, fit=False, subtract_background=False), bulk).fractions
         share = model.reference_signature.model_genes.cpm.mean(1)
         panel = bulk[:, list(model.reference_signature.model_genes.genes)].X
         cpm = torch.from_numpy(panel / panel.sum(1, keepdims=True) * 1e6).float()
         assert np.isclose(share.sum(), 1e6)
         with torch.no_grad():
-            expected = model.network.deconvolution(cpm).mean(0).numpy()
+            expected = model.trained.network.deconvolution(cpm).mean(0).numpy()
         np.testing.assert_allclose(found, expected, atol=1e-4)
 
     def test_the_fit_improves_on_the_network(self, trained):
         model, bulk = trained
-        before = model.config
         errors = {}
-        try:
-            for fit in (False, True):
-                model.config = before.updated({"deconvolve": {"fit": fit, "subtract_background": False}})
-                errors[fit] = (fractions_of(model, bulk) - bulk.obsm["fractions"]).abs().to_numpy().mean()
-        finally:
-            model.config = before
+        for fit in (False, True):
+            changed = with_settings(model, fit=fit, subtract_background=False)
+            errors[fit] = (
+                (deconvolve(changed, bulk).fractions - bulk.obsm["fractions"]).abs().to_numpy().mean()
+            )
         assert errors[True] < errors[False] / 2
 
     def test_the_level_of_an_array_does_not_matter(self, trained):
@@ -189,7 +187,13 @@ class TestFolder:
         model, _ = trained
         model.save(tmp_path / "model")
         names = {path.name for path in (tmp_path / "model").iterdir()}
-        assert names == {"weights.safetensors", "config.json", "genes.tsv", "heldout.tsv", "provenance.json"}
+        assert names == {
+            "weights.safetensors",
+            "config.json",
+            "genes.tsv",
+            "validation.tsv",
+            "provenance.json",
+        }
 
     def test_loaded_model_needs_its_reference_to_train(self, trained, tmp_path):
         model, _ = trained
@@ -213,11 +217,11 @@ class TestFolder:
     def test_going_on_never_makes_it_worse(self, reference, tmp_path):
         model = HPVADE(reference, preset="fast", config=FAST)
         model.train(max_epochs=5)
-        before = {name: tensor.clone() for name, tensor in model.network.state_dict().items()}
+        before = {name: tensor.clone() for name, tensor in model.trained.network.state_dict().items()}
         model.config = model.config.updated({"train": {"learning_rate": 0.5}})  # every epoch does harm
         model.train(max_epochs=2)
         assert model.history["epoch"].tolist() == [0, 1, 2, 3, 4, 5, 6]
-        assert all(before[name].equal(tensor) for name, tensor in model.network.state_dict().items())
+        assert all(before[name].equal(tensor) for name, tensor in model.trained.network.state_dict().items())
 
     def test_another_reference_is_refused(self, trained, tmp_path):
         model, _ = trained
@@ -263,7 +267,7 @@ class TestConfig:
             HPVADEConfig().updated({"nonsense": {"members": 0}})
 
     def test_unknown_preset(self, reference):
-        with pytest.raises(InputError, match=r"no preset 'best'\. Presets: default, seed, fast"):
+        with pytest.raises(InputError, match=r"no preset 'best'\. Presets: default, original, fast"):
             HPVADE(reference, preset="best")
 
 
@@ -320,12 +324,48 @@ def test_no_sample_at_all(trained):
     model, bulk = trained
     with pytest.raises(InputError, match="0 samples"):
         model.deconvolve(bulk[:0].copy())
-    with pytest.raises(InputError, match="no sample"):
-        hpvade.model._deconvolver.deconvolve(
-            model.network,
-            bulk[:0].copy(),
-            signature=model.reference_signature,
-            states=model.states,
-            calibration=model.calibration,
-            hierarchy=model.hierarchy,
-        )
+
+
+@pytest.mark.parametrize("coverage", [0, 1, -0.5, 90])
+def test_coverage_out_of_range(trained, coverage):
+    model, bulk = trained
+    with pytest.raises(InputError, match="must be between 0 and 1"):
+        model.deconvolve(bulk.copy(), coverage=coverage)
+
+
+def test_coverage_changes_the_intervals_and_nothing_else(trained):
+    model, bulk = trained
+    wide, narrow = (model.deconvolve(bulk.copy(), coverage=coverage) for coverage in (0.9, 0.5))
+    pd.testing.assert_frame_equal(wide.fractions, narrow.fractions, check_exact=True)
+    width = (wide.upper - wide.lower) - (narrow.upper - narrow.lower)
+    assert (width >= 0).all(axis=None)
+    assert (width > 0).any(axis=None)
+
+
+def test_unknown_content_that_cannot_be_estimated_gets_no_column(trained):
+    model, bulk = trained  # its few genes are all markers, and none is expressed alike by all types
+    with pytest.raises(InputError, match="Unknown content cannot be estimated"):
+        model.deconvolve(bulk.copy(), with_unknown=True)
+
+
+def test_a_model_before_training_cannot_be_used_or_saved(reference, tmp_path):
+    model = HPVADE(reference, preset="fast")
+    for use in (lambda: model.deconvolve(hpvade.testing.tiny_bulk(reference)), lambda: model.save(tmp_path)):
+        with pytest.raises(HPVADEError, match="not trained yet"):
+            use()
+
+
+def test_the_original_preset_keeps_its_earlier_name(reference):
+    old, new = (HPVADE(reference, preset=name) for name in ("seed", "original"))
+    assert old.config == new.config
+    assert old.settings == new.settings
+
+
+def test_training_further_leaves_the_earlier_model_as_it_is(reference):
+    model = HPVADE(reference, preset="fast", config=FAST)
+    model.train(max_epochs=1)
+    earlier = model.trained
+    before = {name: tensor.clone() for name, tensor in earlier.network.state_dict().items()}
+    model.train(max_epochs=2)
+    assert model.trained is not earlier
+    assert all(before[name].equal(tensor) for name, tensor in earlier.network.state_dict().items())

@@ -16,7 +16,7 @@ def encoded(model, counts):
     """μ, from counts over the model's genes."""
     log = np.log1p(counts / counts.sum(1, keepdims=True) * 1e4)
     with torch.no_grad():
-        return model.network.encoder(torch.from_numpy(log).float())[0].numpy()
+        return model.trained.network.encoder(torch.from_numpy(log).float())[0].numpy()
 
 
 def test_posterior_means_of_cells_and_prototypes(trained, monkeypatch):

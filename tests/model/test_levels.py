@@ -111,8 +111,8 @@ def test_expression_follows_the_names_of_the_fractions(model_and_bulk):
 
 def test_the_prototype_of_a_group_is_the_mixture_of_its_types(model_and_bulk):
     model, _ = model_and_bulk
-    signature = model.network.signature
-    found = signature.prototypes(model.network.membership).detach()
+    signature = model.trained.network.signature
+    found = signature.prototypes(model.trained.network.membership).detach()
     cpm, content = signature.cpm().detach(), signature.rna_content
     left = (cpm[:, :2] * content[:2]).sum(1) / content[:2].sum()
     torch.testing.assert_close(found[2, 0], cpm_to_log(left), rtol=1e-4, atol=1e-4)
@@ -122,7 +122,7 @@ def test_the_prototype_of_a_group_is_the_mixture_of_its_types(model_and_bulk):
 
 def test_the_loss_of_a_level_ignores_how_a_group_is_parted(model_and_bulk):
     model, _ = model_and_bulk
-    level = model.network.membership[1]
+    level = model.trained.network.membership[1]
     truth = torch.tensor([[0.4, 0.2, 0.3, 0.1]])
     same_sides = torch.tensor([[0.1, 0.5, 0.1, 0.3]])
     assert proportion_loss(same_sides @ level, truth @ level).item() == pytest.approx(0, abs=1e-6)

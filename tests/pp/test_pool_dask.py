@@ -9,7 +9,7 @@ import hpvade
 from hpvade._errors import CountsError, InputError
 from hpvade.io import open_reference
 from hpvade.jobs import ReferenceOptions, load_references
-from hpvade.jobs._cluster import dask_client
+from hpvade.jobs._references import _dask_client as dask_client
 from hpvade.pp import pool_reference
 
 distributed = pytest.importorskip("distributed", reason="Dask is an extra")
@@ -83,7 +83,7 @@ def test_no_scheduler_file_there(tmp_path):
 
 
 def test_no_scheduler_there(monkeypatch):
-    monkeypatch.setattr("hpvade.jobs._cluster._PATIENCE", "1s")
+    monkeypatch.setattr("hpvade.jobs._references._PATIENCE", "1s")
     with (
         pytest.raises(InputError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"),
         dask_client("tcp://127.0.0.1:9"),

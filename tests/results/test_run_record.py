@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from hpvade._process import in_own_process
-from hpvade.results import peak_memory_mb
-from hpvade.results._run_record import RunRecord
+from hpvade.results import RunRecord, peak_memory_mb
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux says of a process")
@@ -28,9 +27,9 @@ def test_each_stage_has_its_seconds_and_the_most_memory_up_to_its_end(tmp_path):
     with record.stage("large"):
         held = np.ones(int(1.2 * peak_memory_mb() * 1e6 / 8))
     record.write(tmp_path / "run.json")
-    told = json.loads((tmp_path / "run.json").read_text())
-    assert list(told["seconds"]) == list(told["peak_memory_mb_up_to"]) == names == ["small", "large"]
-    small, large = told["peak_memory_mb_up_to"].values()
+    read = json.loads((tmp_path / "run.json").read_text())
+    assert list(read["seconds"]) == list(read["peak_memory_mb_up_to"]) == names == ["small", "large"]
+    small, large = read["peak_memory_mb_up_to"].values()
     assert large > small
     assert large > held.nbytes / 1e6
-    assert told["peak_memory_mb"] >= large
+    assert read["peak_memory_mb"] >= large

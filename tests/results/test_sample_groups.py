@@ -41,11 +41,11 @@ def test_samples_without_a_group_and_strangers_are_told(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("sample\tage\tsex\n1\t30\tm\n", "must be called 'group'. Columns: sample, age, sex"),
-        ("sample\n1\n", "their group in the second"),
+        ("sample\tage\tsex\n1\t30\tm\n", "name the one with the groups 'group'. Columns: sample, age, sex"),
+        ("sample\n1\n", "their groups in the second"),
         ("sample\tgroup\n1\tx\n1\ty\n", "'1' twice"),
-        ("1\tx\nNA\ty\nc\tx\n", "first line of the groups file .* names a sample"),
-        ("sample\tgroup\nq\tx\nr\ty\n", "names no sample.*It has q, r.*that 1, NA, c"),
+        ("1\tx\nNA\ty\nc\tx\n", "groups file .* has no header"),
+        ("sample\tgroup\nq\tx\nr\ty\n", "lists no sample.*It has q, r.*has 1, NA, c"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path, text, message):

@@ -34,7 +34,7 @@ def batch_of(data):
 
 
 def plan_of(model):
-    return TrainingPlan(model.network, config=TrainConfig(), weights=LossWeights())
+    return TrainingPlan(model.trained.network, config=TrainConfig(), weights=LossWeights())
 
 
 class TestSharedStep:
@@ -99,14 +99,14 @@ class TestSharedStep:
 def test_planted_nan_stops_the_whole_run(model, data):
     data.train.mixtures[3, 5] = np.nan
     with pytest.raises(NonFiniteLossError, match="train batch"):
-        fit(model.network, data, config=TrainConfig(max_epochs=2), weights=LossWeights(), seed=0)
+        fit(model.trained.network, data, config=TrainConfig(max_epochs=2), weights=LossWeights(), seed=0)
 
 
 class TestFit:
     def test_history_has_the_contract_columns_and_losses_fall(self, model, data):
         seen = []
         result = fit(
-            model.network,
+            model.trained.network,
             data,
             config=TrainConfig(max_epochs=5, batch_size=32),
             weights=LossWeights(),
@@ -123,7 +123,7 @@ class TestFit:
     def test_best_weights_are_kept(self, model, data):
         """The weights at the end give the best validation loss of the history."""
         result = fit(
-            model.network,
+            model.trained.network,
             data,
             config=TrainConfig(max_epochs=6, batch_size=32, learning_rate=0.05),
             weights=LossWeights(),
@@ -133,7 +133,7 @@ class TestFit:
         rng = child_rng(0, "heldout")
         for batch in Batches(data.heldout, effects=SIMULATE, batch_size=32, rng=rng):
             with torch.inference_mode():
-                p = model.network.deconvolution(batch.bulk)
+                p = model.trained.network.deconvolution(batch.bulk)
             losses += [hpvade.nn.proportion_loss(p, batch.fractions).item()] * len(batch.fractions)
         assert np.mean(losses) == pytest.approx(result.history["val_loss_prop"].min(), rel=1e-3)
 
@@ -141,7 +141,7 @@ class TestFit:
         torch.manual_seed(5)
         expected = torch.rand(3)
         torch.manual_seed(5)
-        fit(model.network, data, config=TrainConfig(max_epochs=1), weights=LossWeights(), seed=0)
+        fit(model.trained.network, data, config=TrainConfig(max_epochs=1), weights=LossWeights(), seed=0)
         assert torch.equal(torch.rand(3), expected)
 
     def test_interrupt_ends_cleanly_with_a_history(self, model, data):
@@ -152,7 +152,7 @@ class TestFit:
                 os.kill(os.getpid(), signal.SIGINT)
 
         result = fit(
-            model.network,
+            model.trained.network,
             data,
             config=TrainConfig(max_epochs=50),
             weights=LossWeights(),
@@ -172,13 +172,13 @@ class TestFit:
             return plan_step(plan, batch, batch_idx)
 
         monkeypatch.setattr(TrainingPlan, "training_step", interrupted)
-        result = fit(model.network, data, config=TrainConfig(max_epochs=5), weights=LossWeights(), seed=0)
+        result = fit(model.trained.network, data, config=TrainConfig(max_epochs=5), weights=LossWeights(), seed=0)
         assert result.interrupted
         assert len(result.history) == 1
 
     def test_early_stopping_watches_the_proportion_loss(self, model, data):
         config = TrainConfig(max_epochs=60, patience=1, learning_rate=0.3)
-        result = fit(model.network, data, config=config, weights=LossWeights(), seed=0)
+        result = fit(model.trained.network, data, config=config, weights=LossWeights(), seed=0)
         assert len(result.history) < 60
 
 
@@ -217,9 +217,9 @@ def test_signature_has_a_rate_of_its_own(model, data):
     moved = []
     for rate in (0.0, 0.01, 1.0):
         with torch.no_grad():
-            model.network.signature.log_change.zero_()
+            model.trained.network.signature.log_change.zero_()
         config = TrainConfig(max_epochs=2, signature_rate=rate)
-        fit(model.network, data, config=config, weights=LossWeights(), seed=0)
-        moved.append(model.network.signature.log_change.abs().mean().item())
+        fit(model.trained.network, data, config=config, weights=LossWeights(), seed=0)
+        moved.append(model.trained.network.signature.log_change.abs().mean().item())
     assert moved[0] == 0
     assert 0 < moved[1] < moved[2] / 10

@@ -49,7 +49,7 @@ def _root(
         False, "--version", callback=_version, is_eager=True, help="Print the version."
     ),
 ) -> None:
-    """Keep the options that stand before a command."""
+    """Declare the options before a command."""
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -22,13 +22,13 @@ def register(app: typer.Typer) -> None:
 
 
 def local_page(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 is any that is free.")] = 8765,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 chooses a free one.")] = 8765,
     host: Annotated[
-        str, typer.Option(help="Address; the default cannot be reached from outside.")
+        str, typer.Option(help="Address to listen on; the default is not reachable from other machines.")
     ] = "127.0.0.1",
-    data: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder whose files can be picked.")] = Path(),
+    data: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder whose files can be selected.")] = Path(),
     max_upload: Annotated[
-        int, typer.Option(metavar="MB", min=1, help="Largest upload. Picked files may be larger.")
+        int, typer.Option(metavar="MB", min=1, help="Maximum size of an upload. Files selected from --data may be larger.")
     ] = 2_000,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")] = False,
     quiet: o.Quiet = False,
@@ -45,13 +45,13 @@ def local_page(
         raise InputError(msg) from error
     if not is_loopback(host):
         terminal.note(
-            f"Warning: at {host} others on the network can reach this page, and what is sent to it is not "
-            "encrypted. On a server, rather keep the default and use ssh -L."
+            f"Warning: other machines on the network can reach this page at {host}, and the connection is not "
+            "encrypted. On a server, keep the default and use ssh -L instead."
         )
 
     def ready(url: str) -> None:
-        print(url, flush=True)  # the result; without it nobody gets in
-        terminal.note("Open this address in a browser. Nothing leaves this machine. Ctrl-C ends the page.")
+        print(url, flush=True)  # the result; the address holds the access token
+        terminal.note("Open this address in a browser. No data leaves this machine. Press Ctrl-C to stop.")
         if not no_browser:  # a browser in the terminal would keep the server from answering it
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 

@@ -22,20 +22,20 @@ def benchmark(
         Path, typer.Argument(metavar="DATA_DIR", help="A folder with manifest.json, or the manifest.")
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for the results; the same call goes on in it.")
+        Path, typer.Option("--output", "-o", help="Folder for the results; the same command continues in it.")
     ],
     config: o.Config = None,
     preset: o.Preset = "default",
     methods: Annotated[
         o.Names,
-        typer.Option(parser=o.names, metavar="NAME,...", help="Of hpvade, nnls, em, svr and mean."),
+        typer.Option(parser=o.names, metavar="NAME,...", help="Methods: hpvade, nnls, em, svr, mean."),
     ] = "hpvade,nnls,em,svr,mean",  # type: ignore[assignment] # Typer parses defaults too
     references: Annotated[
         o.Names,
         typer.Option(
             parser=o.names,
             metavar="NAME,...",
-            help="Names in the manifest; all is all together. Default: each.",
+            help="Names in the manifest; all: all together. Default: each.",
         ),
     ] = "",  # type: ignore[assignment]
     datasets: Annotated[
@@ -47,7 +47,7 @@ def benchmark(
     ] = "0,1,2",  # type: ignore[assignment]
     estimates: Annotated[
         Path | None,
-        typer.Option(help="Folder with REFERENCE.METHOD.DATASET[.SEED].tsv of other tools, to score too."),
+        typer.Option(help="Folder with estimates of other tools, REFERENCE.METHOD.DATASET[.SEED].tsv, to score as well."),
     ] = None,
     n_genes: o.NGenes = None,
     members: o.Members = None,
@@ -58,49 +58,40 @@ def benchmark(
     as_json: o.Json = False,
     seed: Annotated[
         int,
-        typer.Option("--seed", min=0, help="Seed of the bootstrap bounds; --seeds are those of training."),
+        typer.Option("--seed", min=0, help="Seed of the bootstrap intervals; --seeds are those of training."),
     ] = 0,
     threads: o.Threads = None,
     quiet: o.Quiet = False,
     force: o.Force = False,
 ) -> None:
     """Compare methods with every reference on every bulk set of a manifest."""
+    given = locals()
     terminal = Terminal(quiet=quiet)
+    from hpvade._threads import set_threads
     from hpvade.jobs import BenchmarkOptions, TrainOptions, benchmark_files
-    from hpvade.results import set_threads
 
     set_threads(threads)
-    changes = o.setting_changes(
-        context,
-        preprocess__n_genes=n_genes,
-        preprocess__min_cells=min_cells,
-        network__members=members,
-        train__max_epochs=max_epochs,
-    )
+    changes = o.setting_changes(context, given)
     try:
         with terminal.tasks() as on_task:
             result = benchmark_files(
                 data,
                 output,
-                options=BenchmarkOptions(
-                    methods=methods,
-                    references=references,
-                    datasets=datasets,
-                    seeds=[int(number) for number in seeds],
-                    estimates=estimates,
+                options=o.record(
+                    BenchmarkOptions,
+                    given | {"seeds": [int(number) for number in seeds]},
                     bootstrap_seed=seed,
-                    threads=threads,
                 ),
-                train=TrainOptions(preset, changes, accelerator, devices),
+                train=o.record(TrainOptions, given, changes=changes),
                 force=force,
                 on_stage=terminal.stage,
                 on_task=on_task,
                 on_pair=terminal.note,
             )
     except KeyboardInterrupt:
-        terminal.note(f"Interrupted. What is finished is in {output}; the same command goes on from there.")
+        terminal.note(f"Interrupted. Finished estimates are in {output}. Run the same command to continue.")
         raise typer.Exit(130) from None
     for note in result.notes:
         terminal.note(note)
-    text = f"Mean over all pairs of reference and set:\n\n{result.summary_text()}\n\nResults → {output}"
+    text = f"Mean over all pairs of reference and set:\n\n{result.summary_text()}\n\nResults: {output}"
     terminal.result(text, result.to_records(), as_json=as_json)

@@ -27,45 +27,42 @@ def deconvolve(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")],
     config: o.Config = None,
     bulk_unit: o.BulkUnit = "auto",
-    level: o.Level = None,
-    with_unknown: o.WithUnknown = None,
+    coverage: o.Coverage = 0.9,
+    with_unknown: o.WithUnknown = False,
     expression: o.Expression = None,
     shard: Annotated[
         str | None,
-        typer.Option(
-            "--shard", metavar="I/N", help="Only the I-th of N parts of the samples, for a cluster."
-        ),
+        typer.Option("--shard", metavar="I/N", help="Only part I of N of the samples, for a cluster."),
     ] = None,
     groups: o.Groups = None,
     report: o.Report = True,
     as_json: o.Json = False,
-    seed: o.Seed = 0,
+    seed: o.UnusedSeed = None,
     threads: o.Threads = None,
     quiet: o.Quiet = False,
     force: o.Force = False,
 ) -> None:
     """Estimate the fractions of new bulk samples with a trained model."""
+    given = locals()
     terminal = Terminal(quiet=quiet)
+    from hpvade._threads import set_threads
     from hpvade.jobs import OutputOptions, deconvolve_files
-    from hpvade.results import set_threads
 
     set_threads(threads)
     with terminal.tasks() as on_block:
-        answered = deconvolve_files(
+        summary = deconvolve_files(
             model,
             bulk,
             output,
             bulk_unit=bulk_unit,
-            changes=o.setting_changes(
-                context, deconvolve__level=level, deconvolve__with_unknown=with_unknown
-            ),
+            changes=o.setting_changes(context, given),
+            options=o.record(OutputOptions, given),
             shard=None if shard is None else _shard(shard),
-            extras=OutputOptions(report, groups, expression),
             force=force,
             on_stage=terminal.stage,
             on_block=on_block,
         )
-    terminal.fractions(answered, output, as_json=as_json)
+    terminal.fractions(summary, output, as_json=as_json)
 
 
 def _shard(text: str) -> Shard:
@@ -73,6 +70,6 @@ def _shard(text: str) -> Shard:
 
     found = re.fullmatch(r"(\d+)/(\d+)", text)
     if found is None or not 1 <= int(found[1]) <= int(found[2]):
-        msg = f"'{text}' is not a part. Give for instance 3/10, for the third of ten."
+        msg = f"'{text}' is not a part. Give, for example, 3/10 for the third of ten."
         raise typer.BadParameter(msg, param_hint="--shard")
     return Shard(int(found[1]), int(found[2]))

@@ -28,17 +28,18 @@ def demo(
     quiet: o.Quiet = False,
     force: o.Force = False,
 ) -> None:
-    """Run the main job on embedded data: 700 PBMC, and bulk simulated from held-out cells."""
+    """Run the main job on embedded data: 700 PBMCs, and bulk simulated from held-out cells."""
+    given = locals()
     terminal = Terminal(quiet=quiet)
+    from hpvade._threads import set_threads
     from hpvade.jobs import TrainOptions, demo_files
-    from hpvade.results import set_threads
 
     set_threads(threads)
-    changes = o.setting_changes(context, train__max_epochs=max_epochs)
+    changes = o.setting_changes(context, given)
     with terminal.training() as on_epoch:
         accuracy = demo_files(
             output,
-            train=TrainOptions(preset, changes, on_epoch=on_epoch),
+            train=o.record(TrainOptions, given, changes=changes, on_epoch=on_epoch),
             seed=seed,
             force=force,
             on_stage=terminal.stage,
@@ -47,9 +48,9 @@ def demo(
         terminal.note(f"Interrupted. The best model so far is in {output}.")
         raise typer.Exit(130)
     text = (
-        "Accuracy on bulk simulated, with platform effects, from cells that are not in the reference:\n\n"
+        "Accuracy on bulk samples simulated with platform effects from cells that are not in the reference:\n\n"
         f"{accuracy.round(3).to_string(na_rep='undefined')}\n\n"
-        f"Look at it: {output / 'report.html'}\nResults → {output}"
+        f"Report:  {output / 'report.html'}\nResults: {output}"
     )
     # JSON has no NaN: an undefined metric is null.
     values = accuracy.astype(object).where(accuracy.notna(), None).T.to_dict()

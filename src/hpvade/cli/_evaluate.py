@@ -19,14 +19,14 @@ def register(app: typer.Typer) -> None:
 def evaluate(
     fractions: Annotated[Path, typer.Argument(help="Estimated fractions, TSV.")],
     truth: Annotated[Path, typer.Argument(help="Measured fractions, TSV.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The metrics, JSON.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file for the metrics.")] = None,
     mapping: Annotated[
         Path | None, typer.Option("--map", help='JSON: {"coarse type": ["column", …]} to sum columns.')
     ] = None,
     config: o.Config = None,
     as_json: o.Json = False,
     seed: o.Seed = 0,
-    threads: o.Threads = None,
+    threads: o.UnusedThreads = None,
     quiet: o.Quiet = False,
     force: o.Force = False,
 ) -> None:

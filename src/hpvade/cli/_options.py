@@ -1,9 +1,10 @@
-"""Options that commands share, and how they become settings."""
+"""The options of all commands: each is declared once, with its help and the setting that it changes."""
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 import yaml
@@ -12,10 +13,44 @@ from hpvade import _types
 from hpvade._errors import FileFormatError, InputError, suggest
 
 SECTIONS = ("preprocess", "simulate", "network", "loss", "train", "deconvolve")
+_SECTION_OF: dict[str, str] = {}  # option that is a setting of the model → section of the setting
+_OLD_PRESETS = {"seed": "original"}
+_PRESETS = _types.PRESETS
+
+Record = TypeVar("Record")
+
+
+def _setting(section: str, flag: str, **declaration: Any) -> Any:  # noqa: ANN401 - what typer.Option returns
+    """Declare an option that is a setting of the model by the same name."""
+    _SECTION_OF[flag.removeprefix("--").replace("-", "_")] = section
+    return typer.Option(flag, **declaration)
+
+
+def setting_changes(context: typer.Context, given: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Collect the changes to the model's settings: sections of ``--config``, and options that were given.
+
+    Parameters
+    ----------
+    context
+        The command's context, with the sections of ``--config``.
+    given
+        Option → value; None leaves the setting to the preset.
+    """
+    changes: dict[str, dict[str, Any]] = {key: dict(value) for key, value in (context.obj or {}).items()}
+    for name, value in given.items():
+        if name in _SECTION_OF and value is not None:
+            changes.setdefault(_SECTION_OF[name], {})[name] = value
+    return changes
+
+
+def record(kind: type[Record], given: dict[str, Any], **more: Any) -> Record:  # noqa: ANN401
+    """Make an options record of the options that bear the names of its fields."""
+    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    return kind(**{name: value for name, value in given.items() if name in names}, **more)
 
 
 def read_config(context: typer.Context, path: Path | None) -> Path | None:
-    """Take the values of ``--config`` as defaults of the command's options.
+    """Use the values of ``--config`` as defaults of the command's options.
 
     A key is an option of the command without its dashes, or a section of the model's settings.
     """
@@ -29,7 +64,7 @@ def read_config(context: typer.Context, path: Path | None) -> Path | None:
     if not isinstance(content, dict):
         msg = f"The settings file {path} must hold 'name: value' lines."
         raise FileFormatError(msg)
-    parameter_of = {
+    parameters = {
         option.lstrip("-"): parameter.name
         for parameter in context.command.params
         for option in parameter.opts
@@ -41,63 +76,60 @@ def read_config(context: typer.Context, path: Path | None) -> Path | None:
         name = str(key).replace("_", "-")
         if name in SECTIONS:
             if not isinstance(value, dict):
-                msg = f"The section '{name}' of {path} must hold 'setting: value' lines. Got {value!r}."
+                msg = f"Section '{name}' of {path} must hold 'setting: value' lines, but it is {value!r}."
                 raise InputError(msg)
             sections[name] = value
-        elif name in parameter_of:
-            defaults[parameter_of[name]] = value
+        elif name in parameters:
+            defaults[parameters[name]] = value
         else:
-            near = suggest(name, [*parameter_of, *SECTIONS])
-            msg = f"The settings file {path} has the unknown name '{key}'.{near}"
+            near = suggest(name, [*parameters, *SECTIONS])
+            msg = f"The settings file {path} has an unknown name: '{key}'.{near}"
             raise InputError(msg)
     context.obj, context.default_map = sections, defaults
     return path
 
 
-def setting_changes(context: typer.Context, **options: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401
-    """Merge the sections of ``--config`` with the options that were given.
-
-    Parameters
-    ----------
-    context
-        The command's context, with the sections of ``--config``.
-    options
-        ``section__setting`` → value; None leaves the setting to the preset.
-    """
-    changes: dict[str, dict[str, Any]] = {key: dict(value) for key, value in (context.obj or {}).items()}
-    for name, value in options.items():
-        if value is not None:
-            section, setting = name.split("__")
-            changes.setdefault(section, {})[setting] = value
-    return changes
-
-
 class Names(tuple[str, ...]):
-    """Names given as one option, parted by commas."""
+    """Names given as one option, separated by commas."""
 
     __slots__ = ()
 
 
 def names(value: object) -> Names:
-    """Part names at commas; a settings file may also give a list."""
+    """Split names at commas; a settings file may also give a list."""
     parts = value if isinstance(value, list | tuple) else str(value).split(",")
     return Names(str(part).strip() for part in parts if str(part).strip())
 
 
 def seeds(value: object) -> Names:
-    """Part seeds at commas.
+    """Split seeds at commas.
 
     Raises
     ------
     BadParameter
-        One is not a whole number from 0.
+        One is not a whole number ≥ 0.
     """
     parts = names(value)
     for part in parts:
         if not part.isdecimal():
-            msg = f"'{part}' is not a seed. Give whole numbers from 0, parted by commas: 0,1,2."
+            msg = f"'{part}' is not a seed. Give whole numbers, separated by commas: 0,1,2."
             raise typer.BadParameter(msg)
     return parts
+
+
+def _preset(value: str) -> str:
+    name = _OLD_PRESETS.get(value, value)
+    if name not in _PRESETS:
+        msg = f"'{value}' is not a preset. Presets: {', '.join(_PRESETS)}.{suggest(value, _PRESETS)}"
+        raise typer.BadParameter(msg)
+    return name
+
+
+def _without_effect(context: typer.Context, parameter: typer.CallbackParam, value: int | None) -> int | None:
+    """Report an option that every command accepts and this one does not need."""
+    if value is not None:
+        typer.echo(f"Note: {parameter.opts[0]} has no effect on hpvade {context.info_name}.", err=True)
+    return value
 
 
 Config = Annotated[
@@ -106,60 +138,36 @@ Config = Annotated[
         "--config", callback=read_config, is_eager=True, help="YAML file; any option can be set there."
     ),
 ]
-LabelsKey = Annotated[str, typer.Option("--labels-key", help="Column of obs with the cell type.")]
+
+# The reference
+LabelsKey = Annotated[str, typer.Option("--labels-key", help="Column of obs with the cell types.")]
 DonorKey = Annotated[
-    str | None, typer.Option("--donor-key", help="Column of obs with the donor; whole donors are held out.")
+    str | None,
+    typer.Option("--donor-key", help="Column of obs with the donors; whole donors are held out."),
 ]
 Layer = Annotated[
-    str | None, typer.Option("--layer", help="Where the counts are: a layer, X or raw. Default: search.")
+    str | None,
+    typer.Option("--layer", help="Where the counts are: a layer, X or raw. Default: detected automatically."),
 ]
 LabelMap = Annotated[
     Path | None,
-    typer.Option("--label-map", help="TSV with columns label, cell_type[, reference] to rename labels."),
+    typer.Option(
+        "--label-map", help="TSV with columns label, cell_type[, reference]; renames and merges labels."
+    ),
 ]
 RnaContent = Annotated[
     Path | None,
     typer.Option(
         "--rna-content",
-        help="TSV with columns cell_type, rna_content: RNA of a cell of each type. Default: measured.",
+        help="TSV with columns cell_type, rna_content: RNA per cell of each type. Default: measured.",
     ),
 ]
-BulkUnit = Annotated[_types.BulkUnit, typer.Option("--bulk-unit", help="Unit of the bulk table.")]
-Level = Annotated[
-    float | None, typer.Option("--level", help="Coverage of the intervals, between 0 and 1. Default: 0.9.")
-]
-WithUnknown = Annotated[
-    bool | None,
-    typer.Option(
-        "--with-unknown/--no-with-unknown",
-        help="Give unknown content a column; fractions then sum to 1 with it.",
-    ),
-]
-Expression = Annotated[
-    Path | None,
-    typer.Option("--expression", help="AnnData file for what each type expresses in each sample."),
-]
-Groups = Annotated[
-    Path | None,
-    typer.Option("--groups", help="TSV or CSV: samples, and the group of each, to compare in the report."),
-]
-Report = Annotated[
-    bool, typer.Option("--report/--no-report", help="Whether to make report.html and files for MultiQC.")
-]
-Preset = Annotated[
-    _types.Preset, typer.Option("--preset", help="Settings to start from; seed is the witness that fails.")
-]
-NGenes = Annotated[
-    int | None, typer.Option("--n-genes", min=0, help="Highly variable genes, beside the markers.")
-]
-Members = Annotated[int | None, typer.Option("--members", min=1, help="Networks in the ensemble.")]
-MaxEpochs = Annotated[int | None, typer.Option("--max-epochs", min=1, help="Most epochs.")]
 MaxCells = Annotated[
     int,
     typer.Option(
         "--max-cells",
         min=100,
-        help="Keep so many cells of a larger h5ad or zarr reference; S of one reference is made of all.",
+        help="Maximum number of cells kept in memory from an h5ad or zarr reference; S is still made of all.",
     ),
 ]
 Dask = Annotated[
@@ -167,24 +175,68 @@ Dask = Annotated[
     typer.Option(
         "--dask",
         metavar="SCHEDULER",
-        help="Let a Dask cluster read large references: tcp://host:8786, or a scheduler file.",
+        help="Read large references on a Dask cluster: tcp://host:8786, or a scheduler file.",
     ),
 ]
-MinCells = Annotated[int | None, typer.Option("--min-cells", min=4, help="Fewest cells of a type.")]
+
+# The bulk table and the results
+BulkUnit = Annotated[_types.BulkUnit, typer.Option("--bulk-unit", help="Unit of the bulk table.")]
+Coverage = Annotated[
+    float, typer.Option("--coverage", "--level", help="Coverage of the intervals, between 0 and 1.")
+]
+WithUnknown = Annotated[
+    bool,
+    typer.Option(
+        "--with-unknown/--no-with-unknown",
+        help="Add a column for unknown content; fractions then sum to 1 with it.",
+    ),
+]
+Expression = Annotated[
+    Path | None,
+    typer.Option("--expression", help="AnnData file to write: expression of each cell type in each sample."),
+]
+Groups = Annotated[
+    Path | None,
+    typer.Option("--groups", help="TSV or CSV with samples and their groups, to compare in the report."),
+]
+Report = Annotated[
+    bool, typer.Option("--report/--no-report", help="Write report.html and files for MultiQC.")
+]
+
+# The model and its training
+Preset = Annotated[
+    str,
+    typer.Option("--preset", parser=_preset, metavar=f"[{'|'.join(_PRESETS)}]", help="Settings to start from."),
+]
+NGenes = Annotated[
+    int | None,
+    _setting("preprocess", "--n-genes", min=0, help="Highly variable genes to use besides the markers."),
+]
+MinCells = Annotated[
+    int | None, _setting("preprocess", "--min-cells", min=4, help="Minimum number of cells per type.")
+]
+Members = Annotated[int | None, _setting("network", "--members", min=1, help="Networks in the ensemble.")]
+MaxEpochs = Annotated[
+    int | None, _setting("train", "--max-epochs", min=1, help="Maximum number of epochs.")
+]
+NCells = Annotated[int | None, _setting("simulate", "--n-cells", min=1, help="Cells per mixture.")]
 Accelerator = Annotated[str, typer.Option("--accelerator", help="auto, cpu or gpu.")]
-Devices = Annotated[str, typer.Option("--devices", help="Number of devices; auto is one.")]
+Devices = Annotated[str, typer.Option("--devices", help="Number of devices; auto uses one.")]
 Strategy = Annotated[
     str,
-    typer.Option("--strategy", help="How processes for several devices are started: ddp_spawn, ddp_fork."),
+    typer.Option("--strategy", help="How to start the processes of several devices: ddp_spawn, ddp_fork."),
 ]
 TensorBoard = Annotated[
     Path | None,
-    typer.Option(
-        "--tensorboard", metavar="LOGDIR", help="Write the losses there too, as TensorBoard reads them."
-    ),
+    typer.Option("--tensorboard", metavar="LOGDIR", help="Also write the losses there for TensorBoard."),
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
+
+# Every command
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Random seed; the same seed gives the same result.")]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Processor threads. Default: all.")]
+# Accepted by every command, so that scripts can pass them, but offered only where they have an effect.
+UnusedSeed = Annotated[int | None, typer.Option("--seed", min=0, hidden=True, callback=_without_effect)]
+UnusedThreads = Annotated[int | None, typer.Option("--threads", min=1, hidden=True, callback=_without_effect)]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]

@@ -33,24 +33,24 @@ def preprocess(
     dask: o.Dask = None,
     preset: o.Preset = "default",
     seed: o.Seed = 0,
-    threads: o.Threads = None,
+    threads: o.UnusedThreads = None,
     quiet: o.Quiet = False,
     force: o.Force = False,
 ) -> None:
     """Find and check the counts, choose the genes, split the cells."""
+    given = locals()
     terminal = Terminal(quiet=quiet)
     from hpvade.io import output_file
-    from hpvade.jobs import ReferenceOptions, load_references, prepare_reference
+    from hpvade.jobs import ReferenceOptions, preprocess_files
 
-    changes = o.setting_changes(context, preprocess__n_genes=n_genes, preprocess__min_cells=min_cells)
     with output_file(output, force=force) as partial:
-        cells = load_references(
+        prepared = preprocess_files(
             reference,
-            options=ReferenceOptions(
-                labels_key, donor_key, layer, label_map, most_cells=max_cells, dask=dask
-            ),
+            options=o.record(ReferenceOptions, given),
+            preset=preset,
+            changes=o.setting_changes(context, given),
+            seed=seed,
         )
-        prepared = prepare_reference(cells, preset=preset, changes=changes, seed=seed)
         prepared.write_h5ad(partial)
     heldout = int((prepared.obs["split"] == "heldout").sum())
     terminal.note(

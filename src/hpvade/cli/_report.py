@@ -22,16 +22,16 @@ def report(
     ],
     model: Annotated[
         Path | None,
-        typer.Option("--model", help="Folder of the model that answered, if it has been moved since."),
+        typer.Option("--model", help="Folder of the model that was used, if it has been moved."),
     ] = None,
     groups: o.Groups = None,
     config: o.Config = None,
     as_json: o.Json = False,
-    seed: o.Seed = 0,
-    threads: o.Threads = None,
+    seed: o.UnusedSeed = None,
+    threads: o.UnusedThreads = None,
     quiet: o.Quiet = False,
 ) -> None:
-    """Make report.html of results again, with groups of samples perhaps."""
+    """Recreate report.html from results, optionally with groups of samples."""
     terminal = Terminal(quiet=quiet)
     from hpvade.jobs import report_folder
 

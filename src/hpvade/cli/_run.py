@@ -32,8 +32,8 @@ def run(
     label_map: o.LabelMap = None,
     rna_content: o.RnaContent = None,
     bulk_unit: o.BulkUnit = "auto",
-    level: o.Level = None,
-    with_unknown: o.WithUnknown = None,
+    coverage: o.Coverage = 0.9,
+    with_unknown: o.WithUnknown = False,
     n_genes: o.NGenes = None,
     members: o.Members = None,
     max_epochs: o.MaxEpochs = None,
@@ -54,6 +54,7 @@ def run(
     force: o.Force = False,
 ) -> None:
     """Validate, train, deconvolve and report in one go."""
+    given = locals()
     if len(inputs) < 2:
         msg = "Give at least one reference and, last, the bulk table."
         raise typer.BadParameter(msg)
@@ -61,36 +62,28 @@ def run(
         msg = f"{swapped[0]} is a table, not a single-cell reference. The bulk table comes last."
         raise InputError(msg)
     terminal = Terminal(quiet=quiet)
+    from hpvade._threads import set_threads
     from hpvade.jobs import OutputOptions, ReferenceOptions, TrainOptions, run_files
-    from hpvade.results import set_threads
 
     set_threads(threads)
-    changes = o.setting_changes(
-        context,
-        preprocess__n_genes=n_genes,
-        preprocess__min_cells=min_cells,
-        network__members=members,
-        train__max_epochs=max_epochs,
-        deconvolve__level=level,
-        deconvolve__with_unknown=with_unknown,
-    )
+    changes = o.setting_changes(context, given)
     with terminal.training() as on_epoch:
-        answered = run_files(
+        summary = run_files(
             inputs[:-1],
             inputs[-1],
             output,
             bulk_unit=bulk_unit,
-            options=ReferenceOptions(labels_key, donor_key, layer, label_map, rna_content, max_cells, dask),
-            train=TrainOptions(preset, changes, accelerator, devices, strategy, on_epoch, tensorboard),
+            reference_options=o.record(ReferenceOptions, given),
+            train=o.record(TrainOptions, given, changes=changes, on_epoch=on_epoch),
+            options=o.record(OutputOptions, given),
             seed=seed,
-            extras=OutputOptions(report, groups, expression),
             force=force,
             on_stage=terminal.stage,
         )
-    if answered is None:
+    if summary is None:
         terminal.note(
-            f"Interrupted. The best model so far is in {output}; "
-            f"hpvade deconvolve {output} {inputs[-1]} -o FOLDER uses it as it is."
+            f"Interrupted. The best model so far is in {output}. To use it as it is: "
+            f"hpvade deconvolve {output} {inputs[-1]} -o FOLDER"
         )
         raise typer.Exit(130)
-    terminal.fractions(answered, output, as_json=as_json)
+    terminal.fractions(summary, output, as_json=as_json)

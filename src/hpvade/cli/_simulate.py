@@ -19,11 +19,11 @@ def register(app: typer.Typer) -> None:
 
 def simulate(
     context: typer.Context,
-    prepared: Annotated[Path, typer.Argument(help="What hpvade preprocess wrote.")],
+    prepared: Annotated[Path, typer.Argument(help="Prepared reference, as hpvade preprocess writes it.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The mixtures, h5ad.")],
     config: o.Config = None,
     n_mixtures: Annotated[int | None, typer.Option("--n-mixtures", min=1, help="Mixtures to draw.")] = None,
-    n_cells: Annotated[int | None, typer.Option("--n-cells", min=1, help="Cells per mixture.")] = None,
+    n_cells: o.NCells = None,
     split: Annotated[Split, typer.Option("--split", help="Cells to draw from.")] = "heldout",
     effects: Annotated[
         bool, typer.Option(help="Add platform effects, and sequencing noise if --config sets a depth.")
@@ -35,12 +35,17 @@ def simulate(
     force: o.Force = False,
 ) -> None:
     """Simulate bulk samples with known fractions (obsm['fractions'])."""
+    given = locals()
     terminal = Terminal(quiet=quiet)
+    from hpvade._threads import set_threads
     from hpvade.io import output_file
     from hpvade.jobs import simulate_mixtures
 
-    number = "simulate__n_heldout" if split == "heldout" else "simulate__n_mixtures"
-    changes = o.setting_changes(context, simulate__n_cells=n_cells, **{number: n_mixtures})
+    set_threads(threads)
+    changes = o.setting_changes(context, given)
+    if n_mixtures is not None:
+        number = "n_heldout" if split == "heldout" else "n_mixtures"
+        changes.setdefault("simulate", {})[number] = n_mixtures
     with output_file(output, force=force) as partial:
         mixtures = simulate_mixtures(
             prepared, preset=preset, changes=changes, split=split, effects=effects, seed=seed

@@ -1,4 +1,4 @@
-"""What a command says while it works: notes and progress on stderr, results on stdout."""
+"""The output of a command: notes and progress on stderr, results on stdout."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ class Terminal:
     Parameters
     ----------
     quiet
-        Whether notes and warnings are left out.
+        Whether to print no notes and warnings.
     """
 
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet
-        self._told: set[str] = set()
+        self._shown: set[str] = set()
         self.console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
         warnings.simplefilter("always", HPVADEWarning)
         warnings.showwarning = self._show_warning  # type: ignore[assignment]
 
     def note(self, text: str) -> None:
-        """Say what is going on."""
+        """Print a note."""
         self.console.print(text, markup=False)
 
     def result(self, text: str, values: Any, *, as_json: bool) -> None:  # noqa: ANN401
@@ -51,15 +51,15 @@ class Terminal:
             print(text)
 
     def stage(self, name: str) -> None:
-        """Say which stage begins."""
+        """Print which stage begins."""
         self.note(f"{name} …")
 
-    def fractions(self, answered: RunSummary, output: Path, *, as_json: bool) -> None:
-        """Print a summary of the answer, or all fractions as JSON."""
+    def fractions(self, run: RunSummary, output: Path, *, as_json: bool) -> None:
+        """Print a summary of the run, or all fractions as JSON."""
         if as_json:
-            self.result("", answered.fractions.T.to_dict(), as_json=True)
+            self.result("", run.fractions.T.to_dict(), as_json=True)
         elif not self.quiet:
-            Console(highlight=False, soft_wrap=True).print(summary(answered, output))
+            Console(highlight=False, soft_wrap=True).print(summary(run, output))
 
     def epoch_line(self, row: Row, last: int) -> None:
         """Print both losses of one epoch as a line."""
@@ -76,7 +76,7 @@ class Terminal:
         task = progress.add_task("train", total=None, losses="")
 
         def show(row: Row, last: int) -> None:
-            progress.start()  # only now: reading and preparing may fail, and show lines of their own
+            progress.start()  # only now: earlier stages may fail or print lines
             progress.update(task, total=last, completed=int(row["epoch"]) + 1, losses=losses_of(row))
 
         try:
@@ -95,7 +95,7 @@ class Terminal:
         task = progress.add_task("tasks", total=None, name="")
 
         def show(name: str, done: int, total: int) -> None:
-            progress.start()  # only now: what comes before may fail, and shows lines of its own
+            progress.start()  # only now: earlier stages may fail or print lines
             progress.update(task, total=total, completed=done, name=name)
 
         try:
@@ -104,18 +104,18 @@ class Terminal:
             progress.stop()
 
     def _show_warning(self, message: Warning | str, category: type[Warning], *_args: object) -> None:
-        if issubclass(category, HPVADEWarning) and str(message) not in self._told:
-            self._told.add(str(message))  # what holds for many blocks of samples is told once
+        if issubclass(category, HPVADEWarning) and str(message) not in self._shown:
+            self._shown.add(str(message))  # the same warning may come from many blocks
             self.note(f"Note: {message}")
 
 
 def losses_of(row: Mapping[str, float]) -> str:
-    """Return both losses and `val_r_type` of an epoch as text, without those that are not a number."""
+    """Return both losses and `val_r_type` of an epoch as text, without undefined ones."""
     names = ("train_loss", "val_loss", "val_r_type")
     return "  ".join(f"{name} {row[name]:.4g}" for name in names if not math.isnan(row[name]))
 
 
 def fail(message: str, code: int) -> None:
-    """Say what went wrong on stderr and exit."""
+    """Print an error on stderr and exit."""
     print(f"Error: {message}", file=sys.stderr)
     sys.exit(code)

@@ -21,10 +21,10 @@ def train(
     reference: Annotated[list[Path], typer.Argument(help="h5ad, zarr, or 10x mtx folder; one or more.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for model, history and signature.")],
     bulk: Annotated[
-        Path | None, typer.Option("--bulk", help="Bulk samples that will be deconvolved; fixes the genes.")
+        Path | None, typer.Option("--bulk", help="Bulk samples to deconvolve later; only their genes are used.")
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the model in the output folder.")
+        bool, typer.Option("--resume", help="Continue from the model in the output folder.")
     ] = False,
     config: o.Config = None,
     preset: o.Preset = "default",
@@ -50,26 +50,21 @@ def train(
     force: o.Force = False,
 ) -> None:
     """Train a model on one or more references."""
+    given = locals()
     terminal = Terminal(quiet=quiet)
+    from hpvade._threads import set_threads
     from hpvade.jobs import ReferenceOptions, TrainOptions, train_files
-    from hpvade.results import set_threads
 
     set_threads(threads)
-    changes = o.setting_changes(
-        context,
-        preprocess__n_genes=n_genes,
-        preprocess__min_cells=min_cells,
-        network__members=members,
-        train__max_epochs=max_epochs,
-    )
+    changes = o.setting_changes(context, given)
     with terminal.training() as on_epoch:
         finished = train_files(
             reference,
             output,
             bulk=bulk,
             bulk_unit=bulk_unit,
-            options=ReferenceOptions(labels_key, donor_key, layer, label_map, rna_content, max_cells, dask),
-            train=TrainOptions(preset, changes, accelerator, devices, strategy, on_epoch, tensorboard),
+            options=o.record(ReferenceOptions, given),
+            train=o.record(TrainOptions, given, changes=changes, on_epoch=on_epoch),
             seed=seed,
             resume=resume,
             force=force,
@@ -77,7 +72,7 @@ def train(
         )
     if not finished:
         terminal.note(
-            f"Interrupted. The best model so far is in {output}; go on with the same command and --resume."
+            f"Interrupted. The best model so far is in {output}. Continue with the same command and --resume."
         )
         raise typer.Exit(130)
     terminal.note(f"Model → {output}")

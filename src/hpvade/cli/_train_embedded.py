@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def train_embedded(
+    context: typer.Context,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for model and history.")] = Path(
         "hp_vade_training"
@@ -28,20 +29,21 @@ def train_embedded(
     quiet: o.Quiet = False,
     force: o.Force = False,
 ) -> None:
-    """Train on the embedded reference of 700 PBMC."""
+    """Train on the embedded reference of 700 PBMCs."""
+    given = locals()
     terminal = Terminal(quiet=quiet)
+    from hpvade._threads import set_threads
     from hpvade.jobs import TrainOptions, settings_text, train_embedded
-    from hpvade.results import set_threads
 
     set_threads(threads)
-    changes = {} if max_epochs is None else {"train": {"max_epochs": max_epochs}}
+    changes = o.setting_changes(context, given)
     if not yes:
         typer.echo(settings_text(preset, changes))
         if not typer.confirm(f"Train on the embedded data and write {output}?"):
             raise typer.Exit
     finished = train_embedded(
         output,
-        train=TrainOptions(preset, changes, on_epoch=terminal.epoch_line),
+        train=o.record(TrainOptions, given, changes=changes, on_epoch=terminal.epoch_line),
         seed=seed,
         force=force,
         on_stage=terminal.stage,

@@ -31,19 +31,20 @@ def validate(
     bulk_unit: o.BulkUnit = "auto",
     as_json: o.Json = False,
     quiet: o.Quiet = False,
-    threads: o.Threads = None,
-    seed: o.Seed = 0,
+    threads: o.UnusedThreads = None,
+    seed: o.UnusedSeed = None,
 ) -> None:
-    """Say what the files hold, and every problem at once."""
+    """Describe what the files hold, and list all problems at once."""
+    given = locals()
     terminal = Terminal(quiet=quiet)
     from hpvade.jobs import ReferenceOptions, validate_files
 
     report = validate_files(
         reference,
         bulk,
-        options=ReferenceOptions(labels_key, donor_key, layer, label_map, most_cells=max_cells, dask=dask),
+        options=o.record(ReferenceOptions, given),
         bulk_unit=bulk_unit,
-        changes=o.setting_changes(context, preprocess__min_cells=min_cells),
+        changes=o.setting_changes(context, given),
     )
     terminal.result(report.to_text(), report.to_dict(), as_json=as_json)
     if not report.ok and quiet and not as_json:

@@ -1,14 +1,16 @@
-"""Whole jobs over files: what the commands do."""
+"""Whole jobs over files: one module per command."""
 
-from hpvade.jobs._blocks import RunSummary, Shard
 from hpvade.jobs._compare import baseline_fractions, compare_with_baselines
-from hpvade.jobs._demo import DemoData, demo_data, demo_files, train_embedded
+from hpvade.jobs._deconvolve import OutputOptions, RunSummary, Shard, deconvolve_files
+from hpvade.jobs._demo import DemoData, demo_data, demo_files
 from hpvade.jobs._evaluate import evaluate_files
+from hpvade.jobs._preprocess import preprocess_files
 from hpvade.jobs._references import ReferenceOptions, load_references
 from hpvade.jobs._report import report_folder
-from hpvade.jobs._run import OutputOptions, deconvolve_files, run_files
-from hpvade.jobs._simulate import prepare_reference, simulate_mixtures
+from hpvade.jobs._run import run_files
+from hpvade.jobs._simulate import simulate_mixtures
 from hpvade.jobs._train import TrainOptions, settings_text, train_files, train_model, write_model
+from hpvade.jobs._train_embedded import train_embedded
 from hpvade.jobs._validate import validate_demo, validate_files, validate_for_model
 from hpvade.jobs.benchmark import Benchmark, BenchmarkOptions, benchmark_files
 
@@ -29,7 +31,7 @@ __all__ = [
     "demo_files",
     "evaluate_files",
     "load_references",
-    "prepare_reference",
+    "preprocess_files",
     "report_folder",
     "run_files",
     "settings_text",

@@ -1,76 +1,332 @@
-"""Bulk → fractions, and the files they are written to."""
+"""A trained model and a bulk table → fractions: the job of ``hpvade deconvolve``.
+
+A table of any length is deconvolved block by block; an interrupted run continues where it stopped.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+import json
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hpvade import _keys
-from hpvade._errors import OutputError
-from hpvade.io import check_output_file, output_file
-from hpvade.results import write_fractions, write_samples
+from hpvade._errors import InputError, OutputError
+from hpvade.deconvolve import Deconvolution
+from hpvade.io import (
+    all_gene_names,
+    check_output_file,
+    open_bulk,
+    output_dir,
+    output_file,
+    sha256,
+    unfinished,
+)
+from hpvade.jobs._report import add_report
+from hpvade.model import COVERAGE, deconvolve_blocks, expression, load, model_folder, versions
+from hpvade.results import (
+    FoundModel,
+    Results,
+    ResultTables,
+    RunRecord,
+    history_beside,
+    keep_groups,
+    own_files,
+    write_deconvolution,
+)
+from hpvade.results._files import RUN
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
-    from anndata import AnnData
 
-    from hpvade.deconvolve import Deconvolution
-    from hpvade.model import HPVADE
-    from hpvade.results._run_record import RunRecord
+    from hpvade._types import BulkUnit
+    from hpvade.io import BulkFile
+    from hpvade.model import TrainedModel
 
-
-def deconvolve_bulk(model: HPVADE, bulk: AnnData, *, record: RunRecord) -> Deconvolution:
-    """Deconvolve bulk samples and note what was decided about them."""
-    with record.stage("deconvolve"):
-        result = model.deconvolve(bulk)
-    decisions = bulk.uns[_keys.UNS]
-    of_model = ("model", "slots_of_levels")
-    record.decisions["bulk"] = {key: value for key, value in decisions.items() if key not in of_model}
-    record.decisions["deconvolve"] = model.config.deconvolve.model_dump(mode="json")
-    record.decisions["genes_used"] = int(result.qc["genes_used"].iloc[0])
-    return result
+BLOCK = 256  # samples
 
 
-def write_deconvolution(result: Deconvolution, folder: Path, *, append: bool = False) -> None:
-    """Write ``fractions.tsv`` with its bounds, ``rna_fractions.tsv`` and ``qc.tsv`` into a folder.
+@dataclass(frozen=True)
+class OutputOptions:
+    """What to estimate and to write.
 
-    ``append`` adds samples to those that are there.
+    Attributes
+    ----------
+    coverage
+        Coverage of the intervals, between 0 and 1.
+    with_unknown
+        Give unknown content a column; fractions then sum to 1 with it.
+    report
+        Write the report and the files for MultiQC.
+    groups
+        Table of the samples' groups, for the report.
+    expression
+        File for the expression of each cell type in each sample.
     """
-    tables = {
-        "fractions": result.fractions,
-        "fractions_lower": result.lower,
-        "fractions_upper": result.upper,
-        "rna_fractions": result.rna_fractions,
-    }
-    for name, level in result.levels.items():
-        tables |= {
-            f"fractions_{name}": level.fractions,
-            f"fractions_{name}_lower": level.lower,
-            f"fractions_{name}_upper": level.upper,
-        }
-    for name, table in tables.items():
-        write_fractions(table, folder / f"{name}.tsv", append=append)
-    write_samples(result.qc, folder / "qc.tsv", decimals=4, append=append)
+
+    coverage: float = COVERAGE
+    with_unknown: bool = False
+    report: bool = True
+    groups: Path | None = None
+    expression: Path | None = None
+
+    def check(self, *, output: Path, inputs: Sequence[Path], force: bool) -> None:
+        """Refuse, before anything is read, options that cannot be carried out.
+
+        Raises
+        ------
+        InputError
+            The coverage is out of range, or the file for expression exists without ``force``, is a folder,
+            or lies in the output folder or in an input.
+        """
+        if not 0 < self.coverage < 1:
+            msg = f"--coverage {self.coverage:g} is out of range. It must be between 0 and 1, for example 0.9."
+            raise InputError(msg)
+        if self.expression is None:
+            return
+        check_output_file(self.expression, force=force)
+        for place in (output, *inputs):
+            if self.expression.resolve().is_relative_to(place.resolve()):
+                msg = f"The expression file {self.expression} lies in {place}. Choose another place."
+                raise OutputError(msg)
 
 
-def check_expression_path(path: Path, *, output: Path, inputs: Sequence[Path], force: bool) -> None:
-    """Refuse a file for expression that would be lost, or would replace what is not an older one.
+class RunSummary(NamedTuple):
+    """The result of a run in brief.
+
+    Attributes
+    ----------
+    fractions
+        Samples × cell types, and ``unknown`` if it has a column.
+    half_widths
+        Half of the width of each interval, samples × cell types.
+    flags
+        Names of the flags of each sample, lists.
+    coverage
+        Coverage of the intervals.
+    cell_types
+        Cell types, without the column of unknown content.
+    """
+
+    fractions: pd.DataFrame
+    half_widths: pd.DataFrame
+    flags: pd.Series
+    coverage: float
+    cell_types: list[str]
+
+
+class Shard(NamedTuple):
+    """One of several parts of a table, counted from 1."""
+
+    number: int = 1
+    n_shards: int = 1
+
+    def block_starts(self, n_samples: int) -> range:
+        """Return the first sample of each block; all shards together have the blocks of the whole table.
+
+        Raises
+        ------
+        InputError
+            There are fewer blocks than shards.
+        """
+        n_blocks = -(-n_samples // BLOCK)
+        if self.n_shards > n_blocks:
+            msg = f"{n_samples} samples allow {n_blocks} shards at most: a shard holds {BLOCK} or more."
+            raise InputError(msg)
+        first, end = (n_blocks * number // self.n_shards for number in (self.number - 1, self.number))
+        return range(first * BLOCK, min(end * BLOCK, n_samples), BLOCK)
+
+
+def deconvolve_files(
+    model_path: Path,
+    bulk: Path,
+    output: Path,
+    *,
+    bulk_unit: BulkUnit = "auto",
+    changes: Mapping[str, dict[str, Any]] | None = None,
+    options: OutputOptions | None = None,
+    shard: Shard | None = None,
+    force: bool = False,
+    on_stage: Callable[[str], None] = lambda _name: None,
+    on_block: Callable[[str, int, int], None] = lambda _name, _done, _total: None,
+) -> RunSummary:
+    """Deconvolve a bulk table with a trained model.
+
+    Parameters
+    ----------
+    model_path, bulk, output
+        Folder of the model, bulk table, and folder for the results.
+    bulk_unit
+        Unit of the table.
+    changes
+        Changes to the settings of the model, section → setting → value; of section ``deconvolve`` only.
+    options
+        What to estimate and to write.
+    shard
+        The part of the table to deconvolve. Default: all.
+    force
+        Whether an existing output may be replaced.
+    on_stage, on_block
+        Called as each stage, and each block of samples, begins.
+    """
+    options = options or OutputOptions()
+    options.check(output=output, inputs=[model_path, bulk], force=force)
+    if options.groups is not None and shard is not None:
+        msg = "--groups compares all samples, and a shard has only some. Leave out --groups or --shard."
+        raise InputError(msg)
+    trained = load(model_path)
+    if other := sorted(set(changes or {}) - {"deconvolve"}):
+        msg = f"Section '{other[0]}' of a trained model cannot change; only 'deconvolve' can."
+        raise InputError(msg)
+    trained = replace(trained, config=trained.config.updated(changes or {}))
+    place = model_folder(model_path).resolve()
+    record = RunRecord(trained.settings["seed"], on_stage)
+    with ExitStack() as stack:
+        with output_dir(output, own_files=own_files, force=force, inputs=[model_path, bulk]) as folder:
+            with record.stage("read"):
+                names = all_gene_names(trained.gene_names)
+                samples = stack.enter_context(open_bulk(bulk, unit=bulk_unit, genes=names))
+                groups = read_sample_groups(options, folder, samples)
+            with record.stage("checksums"):
+                record.inputs[str(model_path)] = sha256(place)
+                record.add_input(bulk)
+                record.decisions["model"] = str(place)
+            tables = deconvolve_table(
+                trained,
+                samples,
+                folder,
+                output=output,
+                model_sha256=record.inputs[str(model_path)],
+                record=record,
+                options=options,
+                shard=shard,
+                on_block=on_block,
+            )
+            record.write(folder / RUN)
+        return finish(
+            tables,
+            output,
+            bulk=samples,
+            shard=shard,
+            model=FoundModel(trained, "", history_beside(place)),
+            groups=groups,
+            record=record,
+            options=options,
+        )
+
+
+def deconvolve_table(
+    trained: TrainedModel,
+    bulk: BulkFile,
+    folder: Path,
+    *,
+    output: Path,
+    model_sha256: str,
+    record: RunRecord,
+    options: OutputOptions,
+    shard: Shard | None = None,
+    on_block: Callable[[str, int, int], None] = lambda _name, _done, _total: None,
+) -> ResultTables:
+    """Deconvolve a table and write the files that `write_deconvolution` writes.
+
+    Parameters
+    ----------
+    trained, bulk
+        The model, and the open table.
+    folder
+        Where to write.
+    output
+        Where ``folder`` will be in the end. The finished part of an interrupted run is kept beside it.
+    model_sha256
+        Checksum of the model's folder. Together with the inputs in the record it decides whether a finished
+        part belongs to the same run.
+    record
+        Takes timings and decisions.
+    options
+        What to estimate.
+    shard
+        The part of the table to deconvolve. Default: all.
+    on_block
+        Called as each block begins: what is done with it, how many are done, and of how many.
+    """
+    shard = shard or Shard()
+    starts = shard.block_starts(bulk.n_obs)
+    estimated = {"coverage": options.coverage, "with_unknown": options.with_unknown}
+    settings = trained.config.deconvolve.model_dump(mode="json")
+    record.decisions |= {"bulk": bulk.facts, "model_sha256": model_sha256, "deconvolve": settings} | estimated
+    if shard.n_shards > 1:
+        record.decisions["shard"] = list(shard)
+    key = _digest(model_sha256, *record.inputs.values(), bulk.facts, settings, estimated, shard)
+    with record.stage("deconvolve"), unfinished(output, key=key) as files:
+        n_earlier = record.decisions["blocks_of_an_earlier_run"] = files.done
+        blocks = (bulk.block(start, min(start + BLOCK, starts.stop)) for start in starts[n_earlier:])
+        answers = []
+        results = deconvolve_blocks(
+            trained, blocks, representative=bulk.representative_samples(), **estimated
+        )
+        with closing(results):
+            for done in range(n_earlier, len(starts)):
+                on_block("blocks of samples", done, len(starts))
+                answer = next(results)
+                write_deconvolution(answer, files.folder, append=done > 0)
+                files.save(done + 1)
+                # The covariances of all samples would be the largest part of the result, and nobody needs them.
+                answers.append(replace(answer, covariance=answer.covariance[:, :0, :0]))
+        files.move_to(folder)
+    if n_earlier:  # an earlier run wrote the first samples
+        tables = ResultTables.read(folder)
+    else:
+        tables = ResultTables.from_deconvolution(Deconvolution.concatenate(answers))
+    record.decisions["genes_used"] = int(tables.qc["genes_used"].iloc[0])
+    return tables
+
+
+def finish(
+    tables: ResultTables,
+    output: Path,
+    *,
+    bulk: BulkFile,
+    shard: Shard | None = None,
+    model: FoundModel,
+    groups: pd.Series | None,
+    record: RunRecord,
+    options: OutputOptions,
+) -> RunSummary:
+    """Write expression and report once the output is in place: whatever happens, the fractions are there."""
+    if options.expression is not None and model.trained is not None:
+        with record.stage("expression"), output_file(options.expression, force=True) as file:
+            starts = (shard or Shard()).block_starts(bulk.n_obs)
+            samples = bulk.block(starts.start, starts.stop)
+            expression(model.trained, samples, tables.fractions).write_h5ad(file, compression="gzip")
+    results = Results.combine(tables, run=record.to_dict(), model=model, groups=groups)
+    if options.report:
+        add_report(results, output, record=record)
+    return RunSummary(
+        results.fractions, results.half_widths, results.qc["flags"], options.coverage, list(results.known)
+    )
+
+
+def read_sample_groups(options: OutputOptions, folder: Path, bulk: BulkFile) -> pd.Series | None:
+    """Read the groups of a table's samples, and keep a copy with the results; None without groups."""
+    return None if options.groups is None else keep_groups(options.groups, folder, samples=bulk.obs_names)
+
+
+def check_table(bulk: BulkFile) -> None:
+    """Read a table to its end, so that errors in it are reported before a model is trained for it.
 
     Raises
     ------
-    OutputError
-        It exists without ``force``, is a folder, lies in the output folder, or is or lies in an input.
+    InputError
+        As `hpvade.io.read_bulk` says.
     """
-    check_output_file(path, force=force)
-    for place in (output, *inputs):
-        if path.resolve().is_relative_to(place.resolve()):
-            msg = f"The file for expression, {path}, lies in {place}. Choose another place."
-            raise OutputError(msg)
+    starts = Shard().block_starts(bulk.n_obs)
+    for start in starts:
+        bulk.block(start, min(start + BLOCK, starts.stop))
 
 
-def write_expression(model: HPVADE, bulk: AnnData, fractions: pd.DataFrame, path: Path) -> None:
-    """Part the samples among their types and write the AnnData to a file of its own, whole or not at all."""
-    with output_file(path, force=True) as file:
-        model.expression(bulk, fractions).write_h5ad(file, compression="gzip")
+def _digest(*parts: object) -> str:
+    """Digest of everything that the results depend on."""
+    return hashlib.sha256(json.dumps([*parts, BLOCK, versions()]).encode()).hexdigest()

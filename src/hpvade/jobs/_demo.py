@@ -1,4 +1,4 @@
-"""The main job on embedded data, with a truth to compare with."""
+"""The main job on embedded data, with a truth to compare with: the job of ``hpvade demo``."""
 
 from __future__ import annotations
 
@@ -9,13 +9,20 @@ from hpvade import _keys
 from hpvade.datasets import pbmc68k_reduced
 from hpvade.io import output_dir
 from hpvade.jobs._compare import compare_with_baselines
-from hpvade.jobs._deconvolve import deconvolve_bulk, write_deconvolution
 from hpvade.jobs._report import add_report
 from hpvade.jobs._train import TrainOptions, train_model, write_model
-from hpvade.model import HPVADE
+from hpvade.model import COVERAGE, HPVADE, deconvolve
 from hpvade.pp import PreprocessConfig, preprocess
-from hpvade.results import write_fractions
-from hpvade.results._run_record import RUN, RunRecord
+from hpvade.results import (
+    FoundModel,
+    Results,
+    ResultTables,
+    RunRecord,
+    own_files,
+    write_deconvolution,
+    write_fractions,
+)
+from hpvade.results._files import ACCURACY, RUN, TRUTH
 from hpvade.simulate import SimulateConfig, simulate
 
 if TYPE_CHECKING:
@@ -60,28 +67,6 @@ def demo_data(*, seed: int) -> DemoData:
     return DemoData(reference, bulk)
 
 
-def train_embedded(
-    output: Path,
-    *,
-    train: TrainOptions | None = None,
-    seed: int = 0,
-    force: bool = False,
-    on_stage: Callable[[str], None] = lambda _name: None,
-) -> bool:
-    """Train on all embedded cells; returns and writes as `train_files` does."""
-    record = RunRecord(seed, on_stage)
-    with output_dir(output, force=force) as folder:
-        record.keep_in(folder)
-        reference = pbmc68k_reduced()
-        HPVADE.setup_anndata(reference)
-        model, finished = train_model(
-            reference, bulk=None, options=train or TrainOptions(), record=record, folder=folder
-        )
-        write_model(model, folder)
-        record.write(folder / RUN)
-    return finished
-
-
 def demo_files(
     output: Path,
     *,
@@ -90,30 +75,43 @@ def demo_files(
     force: bool = False,
     on_stage: Callable[[str], None] = lambda _name: None,
 ) -> pd.DataFrame | None:
-    """Run the main job on embedded data: the job of ``hpvade demo``.
+    """Run the main job on embedded data.
 
     Returns
     -------
     Methods × metrics on the demo's truth, also written to ``accuracy.tsv``; None after Ctrl-C.
     """
     record = RunRecord(seed, on_stage)
-    with output_dir(output, force=force) as folder:
-        record.keep_in(folder)
+    with output_dir(output, own_files=own_files, force=force) as folder:
         with record.stage("read"):
             data = demo_data(seed=seed)
         model, finished = train_model(
             data.reference, bulk=data.bulk, options=train or TrainOptions(), record=record, folder=folder
         )
         write_model(model, folder)
-        if not finished:
+        if not finished or model.trained is None:
             record.write(folder / RUN)
             return None
-        result = deconvolve_bulk(model, data.bulk, record=record)
-        write_deconvolution(result, folder)
+        with record.stage("deconvolve"):
+            answer = deconvolve(model.trained, data.bulk)
+        record.decisions |= {
+            "bulk": dict(data.bulk.uns[_keys.UNS]),
+            "deconvolve": model.trained.config.deconvolve.model_dump(mode="json"),
+            "coverage": COVERAGE,
+            "with_unknown": False,
+            "genes_used": int(answer.qc["genes_used"].iloc[0]),
+        }
+        write_deconvolution(answer, folder)
         truth = data.bulk.obsm["truth"]
-        write_fractions(truth, folder / "truth.tsv")
-        accuracy = compare_with_baselines(result.fractions, truth, model=model, bulk=data.bulk)
-        accuracy.to_csv(folder / "accuracy.tsv", sep="\t", index_label="method", float_format="%.4f")
+        write_fractions(truth, folder / TRUTH)
+        accuracy = compare_with_baselines(answer.fractions, truth, model=model, bulk=data.bulk)
+        accuracy.to_csv(folder / ACCURACY, sep="\t", index_label="method", float_format="%.4f")
         record.write(folder / RUN)
-    add_report(output, record=record)
+    results = Results.combine(
+        ResultTables.from_deconvolution(answer),
+        run=record.to_dict(),
+        model=FoundModel(model.trained, "", model.history),
+        groups=None,
+    )
+    add_report(results, output, record=record)
     return accuracy

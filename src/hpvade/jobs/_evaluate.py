@@ -1,4 +1,4 @@
-"""Estimated fractions against a truth, over files."""
+"""Estimated fractions compared with measured ones: the job of ``hpvade evaluate``."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def evaluate_files(
     seed: int = 0,
     force: bool = False,
 ) -> Evaluation:
-    """Score a table of fractions and write the metrics as JSON: the job of ``hpvade evaluate``.
+    """Score a table of fractions and write the metrics as JSON.
 
     Raises
     ------
     InputError
-        A file cannot be read, or the tables do not belong together.
+        A file cannot be read, or the tables do not match.
     """
     columns = None if mapping is None else _read_map(mapping)
     result = evaluate(read_fractions(fractions), read_fractions(truth), mapping=columns, seed=seed)

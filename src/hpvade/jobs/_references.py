@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +14,6 @@ from hpvade import _keys
 from hpvade._errors import InputError, LabelError, absent_column
 from hpvade._warnings import DataWarning, warn
 from hpvade.io import n_cells_of, open_reference, read_reference
-from hpvade.jobs._cluster import dask_client
 from hpvade.model import HPVADE
 from hpvade.pp import (
     apply_label_map,
@@ -24,30 +25,34 @@ from hpvade.pp import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from anndata import AnnData
+    from distributed import Client
 
 
-@dataclass(frozen=True, slots=True)
+_PATIENCE = "20s"  # for a scheduler to answer
+
+
+@dataclass(frozen=True)
 class ReferenceOptions:
-    """Where labels, donors and counts are in a reference.
+    """How to read references.
 
     Attributes
     ----------
     labels_key, donor_key
         Columns of ``obs``.
     layer
-        Where the counts are; None searches.
+        Where the counts are; None searches for them.
     label_map
         Table that renames, merges and drops labels.
     rna_content
         Table of the RNA content of each type; None measures it in the reference.
-    most_cells
-        Of an h5ad or zarr reference with more cells, a pool of so many is kept in memory; S and m are made of
-        all.
+    max_cells
+        A larger h5ad or zarr reference is reduced to a pool of this many cells in memory; S and m are made of
+        all cells.
     dask
-        Scheduler of a Dask cluster that reads it; None takes the active client of this process, if there is
+        Scheduler of a Dask cluster that reads it; None uses the active client of this process, if there is
         one.
     """
 
@@ -56,7 +61,7 @@ class ReferenceOptions:
     layer: str | None = None
     label_map: Path | None = None
     rna_content: Path | None = None
-    most_cells: int = 20_000
+    max_cells: int = 20_000
     dask: str | None = None
 
 
@@ -85,7 +90,7 @@ def load_references(paths: Sequence[Path], *, options: ReferenceOptions) -> AnnD
         references,
         labels_key=options.labels_key,
         donor_key=options.donor_key,
-        allow_missing_types=label_map is not None,  # whoever wrote a map has looked at the types
+        allow_missing_types=label_map is not None,  # the author of a map has checked the types
     )
     levels = pd.DataFrame() if label_map is None else levels_of_label_map(label_map)
     labels = combined.obs[options.labels_key].astype(str)
@@ -104,23 +109,23 @@ def load_references(paths: Sequence[Path], *, options: ReferenceOptions) -> AnnD
 def _read(path: Path, *, options: ReferenceOptions) -> AnnData:
     """Read a reference, or a pool of its cells where it is large."""
     n_cells = n_cells_of(path)
-    if n_cells is None or n_cells <= options.most_cells:
+    if n_cells is None or n_cells <= options.max_cells:
         return read_reference(path, labels_key=options.labels_key, layer=options.layer)
     with (
-        dask_client(options.dask) as client,
+        _dask_client(options.dask) as client,
         open_reference(path, labels_key=options.labels_key, layer=options.layer) as file,
     ):
         return pool_reference(
             file,
             labels_key=options.labels_key,
             donor_key=options.donor_key if options.donor_key in file.obs else None,
-            most_cells=options.most_cells,
+            most_cells=options.max_cells,
             client=client,
         )
 
 
 def _check_donors(references: dict[str, AnnData], *, donor_key: str | None) -> None:
-    """Of several references some may not know their donors; one at least must, if a column was named."""
+    """Check that at least one reference has the donor column; the others count as one donor each."""
     if donor_key is None:
         return
     lacking = [name for name, reference in references.items() if donor_key not in reference.obs]
@@ -128,5 +133,56 @@ def _check_donors(references: dict[str, AnnData], *, donor_key: str | None) -> N
         columns = sorted({str(c) for reference in references.values() for c in reference.obs})
         raise LabelError(absent_column(donor_key, columns, option="donor_key", place="reference.obs"))
     if lacking:
-        msg = f"{', '.join(lacking)} has no column '{donor_key}': its cells count as one donor's."
+        msg = f"No donor column '{donor_key}' in {', '.join(lacking)}: all cells there count as one donor."
         warn(msg, DataWarning)
+
+
+@contextmanager
+def _dask_client(scheduler: str | None) -> Iterator[Client | None]:
+    """Yield a client of a Dask scheduler; without one the active client of this process, or None.
+
+    Parameters
+    ----------
+    scheduler
+        Its address, as ``tcp://host:8786``, or its scheduler file.
+
+    Raises
+    ------
+    InputError
+        Dask is not installed, or nothing answers there.
+    """
+    if scheduler is None:
+        yield _active()
+        return
+    try:
+        from distributed import Client  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        msg = "--dask needs Dask: pip install 'hp-vade[dask]'."
+        raise InputError(msg) from error
+    is_file = scheduler.endswith(".json")
+    if is_file and not Path(scheduler).exists():  # Dask would wait for it
+        msg = f"{scheduler} does not exist. Give the file that dask scheduler --scheduler-file writes."
+        raise InputError(msg)
+    try:
+        client = Client(
+            None if is_file else scheduler,
+            scheduler_file=scheduler if is_file else None,
+            timeout=_PATIENCE,
+            set_as_default=False,
+        )
+    except (OSError, ValueError) as error:
+        msg = f"No Dask scheduler answers at {scheduler} ({error}). Give its address, as tcp://host:8786."
+        raise InputError(msg) from error
+    with client:
+        yield client
+
+
+def _active() -> Client | None:
+    if "distributed" not in sys.modules:
+        return None
+    from distributed import get_client  # noqa: PLC0415 - an extra
+
+    try:
+        return get_client()
+    except ValueError:  # there is none
+        return None

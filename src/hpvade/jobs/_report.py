@@ -1,4 +1,4 @@
-"""Results → the report beside them."""
+"""Results → the report beside them: the job of ``hpvade report``."""
 
 from __future__ import annotations
 
@@ -6,31 +6,27 @@ from typing import TYPE_CHECKING
 
 from hpvade._warnings import DataWarning, warn
 from hpvade.io import output_file
-from hpvade.metrics import check_groups
 from hpvade.report import render, write_multiqc
-from hpvade.results import GROUPS, read_fractions, read_groups, read_results
-from hpvade.results._run_record import RUN
+from hpvade.results import keep_groups, read_fractions, read_results
+from hpvade.results._files import FRACTIONS, GROUP_TESTS, REPORT, RUN
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
     from pathlib import Path
 
-    from hpvade.results._run_record import RunRecord
-
-_TESTS = "group_tests.tsv"
+    from hpvade.results import Results, RunRecord
 
 
 def report_folder(folder: Path, *, model: Path | None = None, groups: Path | None = None) -> Path:
-    """Write ``report.html`` and files for MultiQC into an output folder: the job of ``hpvade report``.
+    """Write ``report.html`` and files for MultiQC into an output folder.
 
     Parameters
     ----------
     folder
         Output folder of ``hpvade run``, ``deconvolve`` or ``demo``.
     model
-        Folder of the model that answered, where the output folder does not hold it and it has been moved.
+        Folder of the model that gave the results, if the output folder does not hold it and it was moved.
     groups
-        Table of the samples' groups. Default: the one that an earlier report was made with.
+        Table of the samples' groups. Default: the one of an earlier report.
 
     Returns
     -------
@@ -42,40 +38,33 @@ def report_folder(folder: Path, *, model: Path | None = None, groups: Path | Non
         The folder holds no results, or the groups cannot be compared.
     """
     if groups is not None:
-        keep_groups(groups, folder, samples=read_fractions(folder / "fractions.tsv").index)
-    results = read_results(folder, model=model)
+        keep_groups(groups, folder, samples=read_fractions(folder / FRACTIONS).index)
+    return write_report(read_results(folder, model=model), folder)
+
+
+def write_report(results: Results, folder: Path) -> Path:
+    """Write the report, the comparison of groups, and the files for MultiQC; returns the page."""
     if results.no_model:
-        warn(f"The report lacks the parts about the model. {results.no_model}", DataWarning)
+        warn(f"The report lacks the sections about the model. {results.no_model}", DataWarning)
     if results.group_tests is not None:
-        with output_file(folder / _TESTS, force=True) as file:
+        with output_file(folder / GROUP_TESTS, force=True) as file:
             results.group_tests.to_csv(file, sep="\t", float_format="%.6g")
-    with output_file(folder / "report.html", force=True) as file:
+    with output_file(folder / REPORT, force=True) as file:
         file.write_text(render(results), encoding="utf-8")
     write_multiqc(results, folder)
-    return folder / "report.html"
+    return folder / REPORT
 
 
-def keep_groups(path: Path, folder: Path, *, samples: Collection[str]) -> None:
-    """Check a table of the samples' groups and keep it with the results, for a report made later.
-
-    Raises
-    ------
-    InputError
-        It is no such table, or the groups cannot be compared.
-    """
-    groups = read_groups(path, samples=samples)
-    check_groups(groups)
-    with output_file(folder / GROUPS, force=True) as file:
-        groups.to_csv(file, sep="\t")
-
-
-def add_report(folder: Path, *, record: RunRecord) -> None:
-    """Write the report of a run that is done, and note how long it took; Ctrl-C leaves the results whole."""
+def add_report(results: Results, folder: Path, *, record: RunRecord) -> None:
+    """Write the report of a finished run, and record how long it took; Ctrl-C leaves the results whole."""
     try:
         with record.stage("report"):
-            report_folder(folder)
+            write_report(results, folder)
     except KeyboardInterrupt:
-        warn(f"All results but the report are in {folder}; hpvade report {folder} makes it.", DataWarning)
+        warn(
+            f"All results but the report are in {folder}. hpvade report {folder} writes the report.",
+            DataWarning,
+        )
         raise
     with output_file(folder / RUN, force=True) as file:
         record.write(file)

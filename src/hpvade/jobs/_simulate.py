@@ -1,4 +1,4 @@
-"""Reference → prepared reference → mixtures, as files."""
+"""Prepared reference → mixtures: the job of ``hpvade simulate``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import anndata
 
-from hpvade import _keys
 from hpvade._errors import FileFormatError
-from hpvade.model import prepare, preset_config
+from hpvade.model import preset_config
 from hpvade.simulate import simulate
 
 if TYPE_CHECKING:
@@ -17,14 +16,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from hpvade._types import Preset, Split
-
-
-def prepare_reference(
-    reference: AnnData, *, preset: Preset, changes: dict[str, dict[str, Any]], seed: int
-) -> AnnData:
-    """Check a reference that `load_references` returned and prepare it."""
-    settings = {**reference.uns[_keys.UNS], "seed": seed}
-    return prepare(reference, settings, config=preset_config(preset).updated(changes).preprocess)
 
 
 def simulate_mixtures(

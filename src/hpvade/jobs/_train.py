@@ -1,8 +1,8 @@
-"""Reference → model, and the files a model leaves behind."""
+"""References → a trained model and its files: the job of ``hpvade train``."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -11,10 +11,16 @@ from hpvade import _keys
 from hpvade._errors import InputError
 from hpvade.io import open_bulk, output_dir
 from hpvade.jobs._references import ReferenceOptions, load_references
-from hpvade.model import HPVADE, preset_config
-from hpvade.results import write_signature
-from hpvade.results._history import HISTORY, append_epoch, read_history, write_history
-from hpvade.results._run_record import RUN, RunRecord
+from hpvade.model import HPVADE, preset_config, preset_name
+from hpvade.results import (
+    RunRecord,
+    append_epoch,
+    own_files,
+    read_history,
+    write_history,
+    write_signature,
+)
+from hpvade.results._files import MODEL, RUN, SIGNATURE
 from hpvade.train import check_tensorboard
 
 if TYPE_CHECKING:
@@ -27,7 +33,7 @@ if TYPE_CHECKING:
     from hpvade.train import Row
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TrainOptions:
     """How to train.
 
@@ -40,7 +46,7 @@ class TrainOptions:
     accelerator, devices, strategy
         As for `HPVADE.train`.
     on_epoch
-        Called with each new row of the history and the number of epochs at most.
+        Called with each new row of the history and the maximum number of epochs.
     tensorboard
         Folder for TensorBoard.
 
@@ -59,13 +65,59 @@ class TrainOptions:
     tensorboard: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.tensorboard is not None:  # told before anything is read
+        if self.tensorboard is not None:  # reported before anything is read
             check_tensorboard(self.tensorboard)
 
 
 def settings_text(preset: str, changes: dict[str, dict[str, Any]]) -> str:
     """Return all settings of a preset with changes as YAML."""
     return yaml.safe_dump(preset_config(preset).updated(changes).model_dump(mode="json"), sort_keys=False)
+
+
+def train_files(
+    references: Sequence[Path],
+    output: Path,
+    *,
+    bulk: Path | None = None,
+    bulk_unit: BulkUnit = "auto",
+    options: ReferenceOptions | None = None,
+    train: TrainOptions | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    force: bool = False,
+    on_stage: Callable[[str], None] = lambda _name: None,
+) -> bool:
+    """Train a model on reference files and write it.
+
+    With ``resume`` the model in ``output`` is trained further and replaced.
+
+    Returns
+    -------
+    Whether training ran to its end; after Ctrl-C the best model so far is written all the same.
+    """
+    record = RunRecord(seed, on_stage)
+    inputs = [*references, *([] if bulk is None else [bulk])]
+    with output_dir(output, own_files=own_files, force=force or resume, inputs=inputs) as folder:
+        with record.stage("read"):
+            reference = load_references(references, options=options or ReferenceOptions())
+            samples = None
+            if bulk is not None and not resume:  # an existing model has its genes
+                with open_bulk(bulk, unit=bulk_unit, genes=reference.var_names) as file:
+                    samples = file.representative_samples()
+        with record.stage("checksums"):
+            for path in inputs:
+                record.add_input(path)
+        model, finished = train_model(
+            reference,
+            bulk=samples,
+            options=train or TrainOptions(),
+            record=record,
+            folder=folder,
+            resume_from=output if resume else None,
+        )
+        write_model(model, folder)
+        record.write(folder / RUN)
+    return finished
 
 
 def train_model(
@@ -90,9 +142,9 @@ def train_model(
     record
         Takes timings and decisions.
     folder
-        Where ``history.csv`` grows meanwhile.
+        Where ``history.csv`` grows during training.
     resume_from
-        Folder of an earlier `train`, to go on from.
+        Output folder of an earlier training, to continue it.
 
     Returns
     -------
@@ -105,30 +157,23 @@ def train_model(
             )
         else:
             model = HPVADE.load(resume_from, reference=reference)
-            model.history = read_history(resume_from / HISTORY)
+            model.history = read_history(resume_from)
             if folder is not None:
                 write_history(model.history, folder)
             _check_resumed(model, options=options, seed=record.seed)
             model.config = model.config.updated(options.changes)
-    of_labels = reference.uns.get(_keys.UNS, {}).get(_keys.N_CELLS, {})
-    record.decisions["cells"] = int(sum(of_labels.values())) or reference.n_obs
+    pooled = reference.uns.get(_keys.UNS, {}).get(_keys.N_CELLS, {})
+    record.decisions["cells"] = int(sum(pooled.values())) or reference.n_obs
     record.decisions["cells_kept"] = reference.n_obs
     record.decisions["model_genes"] = len(model.reference_signature.model_genes.genes)
     record.decisions["cell_types"] = model.cell_types
-    earlier = len(model.history)
-    settings = model.config.train
-    record.epochs = {
-        "earlier": earlier,
-        "at_most": earlier + settings.max_epochs,
-        "patience": settings.patience,
-    }
+    last_epoch = len(model.history) + model.config.train.max_epochs
 
     def on_epoch(row: Row) -> None:
         if folder is not None:
             append_epoch(row, folder)
-        record.end_epoch()
         if options.on_epoch is not None:
-            options.on_epoch(row, record.epochs["at_most"])
+            options.on_epoch(row, last_epoch)
 
     with record.stage("train"):
         finished = model.train(
@@ -138,73 +183,27 @@ def train_model(
             tensorboard=options.tensorboard,
             on_epoch=on_epoch,
         )
-    model.provenance["inputs_sha256"] = dict(record.inputs)
+    assert model.trained is not None  # for the type checker: training has ended
+    provenance = model.trained.provenance | {"inputs_sha256": dict(record.inputs)}
+    model.trained = replace(model.trained, provenance=provenance)
     return model, finished
-
-
-def _check_resumed(model: HPVADE, *, options: TrainOptions, seed: int) -> None:
-    """Refuse to go on from a model with other settings than it has; only how to train may change."""
-    updated = model.config.updated(options.changes).model_copy(update={"train": model.config.train})
-    asked = {"preset": options.preset, "seed": seed}
-    differing = [name for name, value in asked.items() if model.settings[name] != value]
-    if updated != model.config or differing:
-        msg = (
-            "With --resume only settings of training can change (--max-epochs). This model was made with "
-            f"--preset {model.settings['preset']} --seed {model.settings['seed']}: give the same command, "
-            "or train anew without --resume."
-        )
-        raise InputError(msg)
 
 
 def write_model(model: HPVADE, folder: Path) -> None:
     """Write ``model/``, ``history.csv`` and ``signature.tsv.gz`` into a folder."""
-    model.save(folder / "model")
+    model.save(folder / MODEL)
     write_history(model.history, folder)
-    write_signature(model.signature, folder / "signature.tsv.gz")
+    write_signature(model.signature, folder / SIGNATURE)
 
 
-def train_files(
-    references: Sequence[Path],
-    output: Path,
-    *,
-    bulk: Path | None = None,
-    bulk_unit: BulkUnit = "auto",
-    options: ReferenceOptions | None = None,
-    train: TrainOptions | None = None,
-    seed: int = 0,
-    resume: bool = False,
-    force: bool = False,
-    on_stage: Callable[[str], None] = lambda _name: None,
-) -> bool:
-    """Train a model on reference files and write it: the job of ``hpvade train``.
-
-    With ``resume`` the model in ``output`` is trained further and replaced.
-
-    Returns
-    -------
-    Whether training ran to its end; after Ctrl-C the best model so far is written all the same.
-    """
-    record = RunRecord(seed, on_stage)
-    inputs = [*references, *([] if bulk is None else [bulk])]
-    with output_dir(output, force=force or resume, inputs=inputs) as folder:
-        record.keep_in(folder)
-        with record.stage("read"):
-            reference = load_references(references, options=options or ReferenceOptions())
-            samples = None
-            if bulk is not None and not resume:  # an existing model has its genes
-                with open_bulk(bulk, unit=bulk_unit, genes=reference.var_names) as file:
-                    samples = file.representative_samples()
-        with record.stage("checksums"):
-            for path in inputs:
-                record.add_input(path)
-        model, finished = train_model(
-            reference,
-            bulk=samples,
-            options=train or TrainOptions(),
-            record=record,
-            folder=folder,
-            resume_from=output if resume else None,
+def _check_resumed(model: HPVADE, *, options: TrainOptions, seed: int) -> None:
+    """Refuse to continue from a model with other settings; only those of training may change."""
+    updated = model.config.updated(options.changes).model_copy(update={"train": model.config.train})
+    requested = {"preset": preset_name(options.preset), "seed": seed}
+    if updated != model.config or any(model.settings[name] != value for name, value in requested.items()):
+        msg = (
+            "With --resume only training settings can change (--max-epochs). This model was made with "
+            f"--preset {model.settings['preset']} --seed {model.settings['seed']}: use the same options, "
+            "or train a new model without --resume."
         )
-        write_model(model, folder)
-        record.write(folder / RUN)
-    return finished
+        raise InputError(msg)

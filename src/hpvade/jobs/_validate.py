@@ -1,4 +1,4 @@
-"""What the files hold, and every problem at once."""
+"""What files hold, and every problem at once: the job of ``hpvade validate``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hpvade._warnings import DataWarning
 from hpvade.io import all_gene_names, find_gene_match, match_genes, read_bulk
 from hpvade.jobs._demo import demo_data
 from hpvade.jobs._references import ReferenceOptions, load_references
-from hpvade.model import check_model_overlap, load_checkpoint, preset_config
+from hpvade.model import check_model_overlap, load, preset_config
 from hpvade.schema import Problem, ValidationReport, check_bulk, check_overlap, check_reference
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hpvade._types import BulkUnit
-    from hpvade.model import Checkpoint
 
 
 def validate_files(
@@ -32,7 +31,7 @@ def validate_files(
 ) -> ValidationReport:
     """Read a reference and, if given, a bulk table, and check both and what they share.
 
-    A file that cannot be read becomes an error of the report, so that the other is still looked at.
+    A file that cannot be read becomes an error of the report; the other one is still checked.
     """
     min_cells = preset_config("default").updated(changes or {}).preprocess.min_cells
     cells, report = _read(lambda: load_references([reference], options=options))
@@ -56,19 +55,20 @@ def validate_files(
 def validate_for_model(model_folder: Path, bulk: Path, *, bulk_unit: BulkUnit = "auto") -> ValidationReport:
     """Read a trained model and a bulk table, and check the table and the genes they share.
 
-    What cannot be read becomes an error of the report, as in `validate_files`.
+    A file that cannot be read becomes an error of the report, as in `validate_files`.
     """
-    stored, report = _read(lambda: load_checkpoint(model_folder))
+    trained, report = _read(lambda: load(model_folder))
     names = None
-    if stored is not None:
-        names = all_gene_names(stored.aliases)
-        report += _check_model(stored)
+    if trained is not None:
+        names = all_gene_names(trained.gene_names)
+        facts = {"model_cell_types": ", ".join(trained.cell_types), "model_genes": len(trained.genes)}
+        report += ValidationReport(facts=dict(facts))
     samples, bulk_report = _read(lambda: read_bulk(bulk, unit=bulk_unit, genes=names))
     report += bulk_report
     if samples is not None:
-        if stored is not None:
-            samples = find_gene_match(samples.var, stored.aliases).renamed(samples)
-            report += check_model_overlap(samples, stored.reference_signature.model_genes.genes)
+        if trained is not None:
+            samples = find_gene_match(samples.var, trained.gene_names).renamed(samples)
+            report += check_model_overlap(samples, trained.genes)
         report += check_bulk(samples)
     return report
 
@@ -81,22 +81,10 @@ def validate_demo(*, seed: int) -> ValidationReport:
     return report + check_bulk(data.bulk)
 
 
-def _check_model(stored: Checkpoint) -> ValidationReport:
-    types = stored.reference_signature.all_genes.cell_types
-    facts: dict[str, object] = {
-        "model_cell_types": ", ".join(types),
-        "model_genes": len(stored.reference_signature.model_genes.genes),
-    }
-    if stored.calibration is not None:
-        return ValidationReport(facts=facts)
-    msg = "The model was saved before it was trained. Train it, or give another."
-    return ValidationReport(errors=(Problem(InputError, msg),), facts=facts)
-
-
 def _read(read: Callable[[], Any]) -> tuple[Any, ValidationReport]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DataWarning)  # the report tells them
+            warnings.simplefilter("ignore", DataWarning)  # the report lists them
             return read(), ValidationReport()
     except InputError as error:
         return None, ValidationReport(errors=(Problem(type(error), str(error)),))

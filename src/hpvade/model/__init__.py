@@ -1,21 +1,39 @@
-"""The user's class, its presets and its folder on disk."""
+"""The trained model: how it is made, what it does, its folder on disk, and the user's class around it."""
 
-from hpvade.model._checkpoint import Checkpoint, load_checkpoint, model_folder, save_checkpoint
-from hpvade.model._config import PRESETS, HPVADEConfig, preset_config
+from hpvade.model._checkpoint import MODEL_FILES, load, model_folder, save
+from hpvade.model._config import PRESETS, HPVADEConfig, preset_config, preset_name
+from hpvade.model._deconvolver import COVERAGE, check_model_overlap, deconvolve, deconvolve_blocks, expression
 from hpvade.model._hpvade import HPVADE
-from hpvade.model._prepare import check_model_overlap, prepare
+from hpvade.model._latent import Latent, latent
+from hpvade.model._prepare import PreparedReference, prepare, prepare_cells
 from hpvade.model._provenance import versions
+from hpvade.model._slots import write_slots
+from hpvade.model._train import Training, train
+from hpvade.model._trained import TrainedModel
 
 __all__ = [
+    "COVERAGE",
     "HPVADE",
+    "MODEL_FILES",
     "PRESETS",
-    "Checkpoint",
     "HPVADEConfig",
+    "Latent",
+    "PreparedReference",
+    "TrainedModel",
+    "Training",
     "check_model_overlap",
-    "load_checkpoint",
+    "deconvolve",
+    "deconvolve_blocks",
+    "expression",
+    "latent",
+    "load",
     "model_folder",
     "prepare",
+    "prepare_cells",
     "preset_config",
-    "save_checkpoint",
+    "preset_name",
+    "save",
+    "train",
     "versions",
+    "write_slots",
 ]

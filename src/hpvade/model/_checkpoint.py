@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,130 +15,57 @@ from safetensors.torch import load_file, save_file
 
 from hpvade import _keys
 from hpvade._errors import FileFormatError
-from hpvade.deconvolve import Calibration, UnknownCalibration
+from hpvade.deconvolve import Calibration
 from hpvade.model._config import HPVADEConfig
-from hpvade.nn import HPVADENetwork
+from hpvade.model._train import build_network
+from hpvade.model._trained import TrainedModel
 from hpvade.pp import CellStates, Hierarchy, ReferenceSignature, Signature
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
-FORMAT_VERSION = 7
-_DATA_PREFIX = "data."  # what the reference shows, beside the network's own weights
-_SIGNATURE = ("cpm", "rna_content")
-_STATES = ("cell_type", "log_change")
-_SCORES = _DATA_PREFIX + "scores"  # of the calibration; absent from a model that was not trained
-_LEVEL_SCORES = _DATA_PREFIX + "scores_of_level_"  # and the number of the level, from 0
-_UNKNOWN = ("base", "slope", "errors")  # of the calibration of unknown content; absent where there is none
-_HELDOUT = "heldout.tsv"  # absent from a model that was not trained
-_GENE_MASKS = (_keys.SELECTED, _keys.ANCHOR)
+FORMAT_VERSION = 8
+WEIGHTS, CONFIG, GENES, VALIDATION, PROVENANCE = MODEL_FILES = (
+    "weights.safetensors",
+    "config.json",
+    "genes.tsv",
+    "validation.tsv",
+    "provenance.json",
+)
+# Prefixes of the arrays that are stored beside the network's own weights.
+_SIGNATURE, _STATES, _CALIBRATION = "reference.", "states.", "calibration."
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """What a model folder holds.
-
-    Attributes
-    ----------
-    network
-        The trained network.
-    reference_signature
-        The data's S and m over all genes, before training.
-    states
-        States of the cell types.
-    hierarchy
-        Levels above the cell types.
-    calibration
-        Errors on calibration mixtures; None for a model that was not trained.
-    heldout
-        Answers for new mixtures of the held-out cells, see `hpvade.deconvolve.Validation.table`; empty for a model that
-        was not trained.
-    aliases
-        All genes of the reference with the other names they go by, one row per gene.
-    config
-        All settings.
-    settings
-        What the reference was read with: label and donor column, seed, preset.
-    provenance
-        Versions, inputs, timings.
-    """
-
-    network: HPVADENetwork
-    reference_signature: ReferenceSignature
-    states: CellStates
-    hierarchy: Hierarchy
-    calibration: Calibration | None
-    heldout: pd.DataFrame
-    aliases: pd.DataFrame
-    config: HPVADEConfig
-    settings: dict[str, Any]
-    provenance: dict[str, Any]
-
-
-def build_network(
-    signature: Signature,
-    config: HPVADEConfig,
-    *,
-    hierarchy: Hierarchy,
-    trust: NDArray[np.floating] | None = None,
-    seed: int = 0,
-) -> HPVADENetwork:
-    """Make an untrained network around a signature; its input is centred when training begins.
-
-    ``trust`` of each gene, shape (n_genes,), is 1 by default. The first weights depend on ``seed`` alone; the
-    global random state is left as it was.
-    """
-    group = [hierarchy.membership(level).argmax(1) for level in hierarchy.levels]
-    trust = np.ones(len(signature.genes)) if trust is None else trust
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return HPVADENetwork(
-            torch.from_numpy(signature.cpm).float().contiguous(),
-            rna_content=torch.from_numpy(signature.rna_content).float(),
-            mean_log=torch.zeros(len(signature.genes)),
-            trust=torch.from_numpy(trust).float(),
-            config=config.network,
-            group=torch.from_numpy(np.array(group).reshape(-1, len(signature.cell_types))).long(),
-        )
-
-
-def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
-    """Write a model into a folder: ``weights.safetensors``, and what is around them as text."""
+def save(trained: TrainedModel, folder: str | Path) -> None:
+    """Write a model into a folder; see `load`."""
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    signature = checkpoint.reference_signature
-    tensors = {name: tensor.contiguous() for name, tensor in checkpoint.network.state_dict().items()}
-    if checkpoint.calibration is not None:
-        tensors[_SCORES] = torch.from_numpy(checkpoint.calibration.scores)
-        for i, scores in enumerate(checkpoint.calibration.levels):
-            tensors[f"{_LEVEL_SCORES}{i}"] = torch.from_numpy(scores)
-    sources: list[tuple[object, tuple[str, ...]]] = [
-        (signature.all_genes, _SIGNATURE),
-        (checkpoint.states, _STATES),
-    ]
-    if checkpoint.calibration is not None and checkpoint.calibration.unknown is not None:
-        sources.append((checkpoint.calibration.unknown, _UNKNOWN))
-    for source, names in sources:
-        for name in names:
-            tensors[_DATA_PREFIX + name] = torch.from_numpy(np.ascontiguousarray(getattr(source, name)))
-    save_file(tensors, folder / "weights.safetensors")
+    signature = trained.reference_signature
+    tensors = {name: tensor.contiguous() for name, tensor in trained.network.state_dict().items()}
+    arrays = {
+        f"{_SIGNATURE}cpm": signature.all_genes.cpm,
+        f"{_SIGNATURE}rna_content": signature.all_genes.rna_content,
+        f"{_STATES}cell_type": trained.states.cell_type,
+        f"{_STATES}log_change": trained.states.log_change,
+        **{f"{_CALIBRATION}{name}": array for name, array in trained.calibration.to_arrays().items()},
+    }
+    tensors |= {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
+    save_file(tensors, folder / WEIGHTS)
     config = {
         "format_version": FORMAT_VERSION,
-        "cell_types": list(signature.all_genes.cell_types),
+        "cell_types": trained.cell_types,
         "n_references": signature.n_references,
-        "levels": checkpoint.hierarchy.table.to_dict(orient="list"),
-        "settings": checkpoint.settings,
-        "config": checkpoint.config.model_dump(mode="json"),
+        "levels": trained.hierarchy.table.to_dict(orient="list"),
+        "settings": trained.settings,
+        "config": trained.config.model_dump(mode="json"),
     }
-    (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
-    genes = checkpoint.aliases.assign(
+    (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n")
+    genes = trained.gene_names.assign(
         **{_keys.SELECTED: signature.selected.astype(int), _keys.ANCHOR: signature.anchor.astype(int)}
     )
-    genes.to_csv(folder / "genes.tsv", sep="\t", index_label="gene")
-    if not checkpoint.heldout.empty:
-        checkpoint.heldout.to_csv(folder / _HELDOUT, sep="\t", index=False, float_format="%.6f")
-    (folder / "provenance.json").write_text(json.dumps(checkpoint.provenance, indent=1) + "\n")
+    genes.to_csv(folder / GENES, sep="\t", index_label="gene")
+    trained.validation.to_csv(folder / VALIDATION, sep="\t", index=False, float_format="%.6f")
+    (folder / PROVENANCE).write_text(json.dumps(trained.provenance, indent=1) + "\n")
 
 
 def model_folder(folder: Path) -> Path:
@@ -146,7 +73,7 @@ def model_folder(folder: Path) -> Path:
     return folder / "model" if (folder / "model").is_dir() else folder
 
 
-def load_checkpoint(folder: Path) -> Checkpoint:
+def load(folder: str | Path) -> TrainedModel:
     """Read a model folder, or an output folder with a model in it.
 
     Raises
@@ -154,41 +81,13 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     FileFormatError
         A file is missing or damaged, or the folder was written in another format.
     """
-    folder = model_folder(folder)
+    folder = model_folder(Path(folder))
     try:
-        stored = json.loads((folder / "config.json").read_text())
-        if (version := int(stored["format_version"])) != FORMAT_VERSION:
-            later = version > FORMAT_VERSION
-            remedy = "Upgrade hpvade." if later else "Train the model again."
-            msg = (
-                f"{folder} was written by {'a later' if later else 'an earlier'} hpvade (format {version}; "
-                f"this one reads {FORMAT_VERSION}). {remedy}"
-            )
-            raise FileFormatError(msg)
-        config = HPVADEConfig.model_validate(stored["config"])
-        genes = pd.read_csv(
-            folder / "genes.tsv", sep="\t", index_col="gene", keep_default_na=False, dtype=str
-        )
-        tensors = load_file(folder / "weights.safetensors")
-        provenance = json.loads((folder / "provenance.json").read_text())
-        heldout = _read_heldout(folder / _HELDOUT) if _SCORES in tensors else pd.DataFrame()
-        arrays = {name: tensors.pop(_DATA_PREFIX + name).numpy() for name in (*_SIGNATURE, *_STATES)}
-        states = CellStates(**{name: arrays.pop(name) for name in _STATES})
-        hierarchy = Hierarchy(pd.DataFrame(stored["levels"], index=pd.Index(stored["cell_types"])))
-        calibration = _calibration(tensors, n_levels=len(hierarchy.levels))
-        if len(genes) != len(arrays["cpm"]):
-            msg = f"genes.tsv has {len(genes)} genes, the weights have {len(arrays['cpm'])}"
-            raise ValueError(msg)
-        masks = [genes.pop(name).to_numpy() == "1" for name in _GENE_MASKS]
-        arrays["rna_content_all"] = arrays["rna_content"]
-        whole = Signature(tuple(genes.index), tuple(stored["cell_types"]), **arrays)
-        selected, anchor = masks
-        signature = ReferenceSignature(whole, selected, anchor, int(stored["n_references"]))
-        network = build_network(signature.model_genes, config, hierarchy=hierarchy)
-        network.load_state_dict(tensors)
-        settings = stored["settings"]
+        stored = json.loads((folder / CONFIG).read_text())
+        _check_version(int(stored["format_version"]), folder)
+        return _read(folder, stored)
     except FileNotFoundError as error:
-        missing = error.filename or "weights.safetensors"  # safetensors does not say which file it missed
+        missing = error.filename or WEIGHTS  # safetensors does not say which file it missed
         msg = f"{folder} is not a model: {missing} is missing. Give the folder that hpvade train wrote."
         raise FileFormatError(msg) from error
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, ValidationError) as error:
@@ -197,22 +96,60 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         reason = str(error).splitlines()[0]
         msg = f"The model in {folder} is damaged ({reason}). Train it again, or restore the folder."
         raise FileFormatError(msg) from error
+
+
+def _check_version(version: int, folder: Path) -> None:
+    if version == FORMAT_VERSION:
+        return
+    later = version > FORMAT_VERSION
+    msg = (
+        f"{folder} was written by {'a later' if later else 'an earlier'} version of hpvade (model format "
+        f"{version}; this version reads {FORMAT_VERSION}). "
+        f"{'Upgrade hpvade.' if later else 'Train the model again.'}"
+    )
+    raise FileFormatError(msg)
+
+
+def _read(folder: Path, stored: dict[str, Any]) -> TrainedModel:
+    """Read all files but the settings, which are ``stored``."""
+    config = HPVADEConfig.model_validate(stored["config"])
+    genes = pd.read_csv(folder / GENES, sep="\t", index_col="gene", keep_default_na=False, dtype=str)
+    tensors = load_file(folder / WEIGHTS)
+    signature_arrays, state_arrays, calibration_arrays = (
+        _take(tensors, prefix) for prefix in (_SIGNATURE, _STATES, _CALIBRATION)
+    )
+    selected, anchor = (genes.pop(name).to_numpy() == "1" for name in (_keys.SELECTED, _keys.ANCHOR))
+    if len(genes) != len(signature_arrays["cpm"]):
+        msg = f"{GENES} has {len(genes)} genes, the weights have {len(signature_arrays['cpm'])}"
+        raise ValueError(msg)
+    all_genes = Signature(
+        tuple(genes.index),
+        tuple(stored["cell_types"]),
+        **signature_arrays,
+        rna_content_all=signature_arrays["rna_content"],
+    )
+    signature = ReferenceSignature(all_genes, selected, anchor, int(stored["n_references"]))
+    hierarchy = Hierarchy(pd.DataFrame(stored["levels"], index=pd.Index(stored["cell_types"])))
+    network = build_network(signature.model_genes, config, hierarchy=hierarchy)
+    network.load_state_dict(tensors)
     network.eval()
-    return Checkpoint(
-        network, signature, states, hierarchy, calibration, heldout, genes, config, settings, provenance
+    return TrainedModel(
+        network=network,
+        reference_signature=signature,
+        states=CellStates(**state_arrays),
+        hierarchy=hierarchy,
+        calibration=Calibration.from_arrays(calibration_arrays),
+        validation=pd.read_csv(
+            folder / VALIDATION, sep="\t", dtype={"cell_type": str}, keep_default_na=False
+        ),
+        gene_names=genes,
+        config=config,
+        settings=stored["settings"],
+        provenance=json.loads((folder / PROVENANCE).read_text()),
     )
 
 
-def _read_heldout(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, sep="\t", dtype={"cell_type": str}, keep_default_na=False)
-
-
-def _calibration(tensors: dict[str, torch.Tensor], *, n_levels: int) -> Calibration | None:
-    """Take the calibration out of the tensors of a model folder."""
-    scores = tensors.pop(_SCORES, None)
-    unknown = [tensors.pop(_DATA_PREFIX + name, None) for name in _UNKNOWN]
-    if scores is None:
-        return None
-    levels = tuple(tensors.pop(f"{_LEVEL_SCORES}{i}").numpy() for i in range(n_levels))
-    known = [tensor.numpy() for tensor in unknown if tensor is not None]
-    return Calibration(scores.numpy(), levels, UnknownCalibration(*known) if known else None)
+def _take(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, NDArray[Any]]:
+    """Remove the arrays with a prefix from the tensors of a model, and return them without it."""
+    names = [name for name in tensors if name.startswith(prefix)]
+    return {name.removeprefix(prefix): tensors.pop(name).numpy() for name in names}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from hpvade._errors import InputError
+from hpvade._errors import InputError, suggest
 from hpvade.deconvolve import DeconvolveConfig
 from hpvade.nn import LossWeights, NetworkConfig
 from hpvade.pp import PreprocessConfig
@@ -62,8 +62,8 @@ class HPVADEConfig(BaseModel):
 PRESETS: dict[str, HPVADEConfig] = {
     "default": HPVADEConfig(),
     # The original description to the letter. Its losses are finite and it does not learn: the CPM
-    # reconstruction outweighs the proportion loss by five orders of magnitude. Kept as the witness.
-    "seed": HPVADEConfig(
+    # reconstruction outweighs the proportion loss by five orders of magnitude. Kept as a reference point.
+    "original": HPVADEConfig(
         preprocess=PreprocessConfig(n_genes=5_000, n_markers=0, n_states=1),
         simulate=SimulateConfig(
             n_mixtures=10_000, n_heldout=2_000, n_cells=1_000, sparse=0, one_source=False, platform_width=0
@@ -88,22 +88,31 @@ PRESETS: dict[str, HPVADEConfig] = {
 }
 
 
-def preset_config(preset: str) -> HPVADEConfig:
-    """Look up a preset.
+_OLD_PRESET_NAMES = {"seed": "original"}
+
+
+def preset_name(preset: str) -> Preset:
+    """Return the name of a preset, also for a name that it had earlier.
 
     Raises
     ------
     InputError
         No such preset; the known ones are listed.
     """
-    if preset not in PRESETS:
-        msg = f"There is no preset '{preset}'. Presets: {', '.join(PRESETS)}."
+    name = _OLD_PRESET_NAMES.get(preset, preset)
+    if name not in PRESETS:
+        msg = f"There is no preset '{preset}'. Presets: {', '.join(PRESETS)}.{suggest(preset, PRESETS)}"
         raise InputError(msg)
-    return PRESETS[preset]
+    return cast("Preset", name)
+
+
+def preset_config(preset: str) -> HPVADEConfig:
+    """Look up a preset; errors as for `preset_name`."""
+    return PRESETS[preset_name(preset)]
 
 
 def chosen_config(
-    preset: Preset, config: HPVADEConfig | Mapping[str, Mapping[str, Any]] | None
+    preset: str, config: HPVADEConfig | Mapping[str, Mapping[str, Any]] | None
 ) -> HPVADEConfig:
     """Return a whole configuration as it is, or the preset with the changes in ``config``."""
     return config if isinstance(config, HPVADEConfig) else preset_config(preset).updated(config or {})

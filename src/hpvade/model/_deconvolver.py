@@ -1,4 +1,4 @@
-"""Bulk samples → cell fractions with their intervals, RNA fractions and quality of fit."""
+"""A trained model and bulk samples → cell fractions with their intervals, RNA fractions and quality."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ import torch
 from hpvade import _keys
 from hpvade._errors import InputError
 from hpvade._threads import map_in_threads, one_thread_each
-from hpvade.deconvolve._config import DeconvolveConfig
-from hpvade.deconvolve._estimate import Estimator
-from hpvade.deconvolve._quality import JUDGED_LEVEL, quality
-from hpvade.deconvolve._result import NOTHING_TOLD, Deconvolution, LevelFractions
-from hpvade.deconvolve._unknown_content import UnknownContent
-from hpvade.io import representative_runs
-from hpvade.pp import CellStates, Hierarchy, ReferenceSignature, counts_to_cpm, expression_of, rna_fractions
+from hpvade.deconvolve import (
+    JUDGED_COVERAGE,
+    UNKNOWN_NOT_AVAILABLE,
+    Deconvolution,
+    Estimator,
+    LevelFractions,
+    UnknownContent,
+    expression_table,
+    quality,
+)
+from hpvade.io import find_gene_match, representative_runs
+from hpvade.pp import counts_to_cpm, expression_of, rna_fractions
+from hpvade.schema import check_bulk, check_overlap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -26,79 +32,75 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from hpvade.deconvolve._estimate import Estimate
-    from hpvade.deconvolve._intervals import Calibration
-    from hpvade.nn import HPVADENetwork
+    from hpvade.deconvolve import Calibration, Estimate
+    from hpvade.io import GeneMatch
+    from hpvade.model._trained import TrainedModel
+    from hpvade.schema import ValidationReport
+
+COVERAGE = 0.9  # default coverage of the intervals
+_BLOCK = 256  # samples; changes memory, never the result
 
 
 def deconvolve(
-    network: HPVADENetwork,
-    bulk: AnnData,
-    *,
-    signature: ReferenceSignature,
-    states: CellStates,
-    calibration: Calibration,
-    hierarchy: Hierarchy,
-    config: DeconvolveConfig | None = None,
-    batch_size: int = 256,
+    trained: TrainedModel, bulk: AnnData, *, coverage: float = COVERAGE, with_unknown: bool = False
 ) -> Deconvolution:
     """Estimate the cell fractions of bulk samples.
 
-    Both paths of the model answer, see `Estimator`. Each sample is answered by itself: its neighbours, their
-    order, the order of genes and the scale of a sample do not matter. Only the genes that speak for unknown
-    content are those beyond what other samples have.
+    Both paths of the model contribute, see `hpvade.deconvolve.Estimator`. Each sample is estimated by
+    itself: its neighbours, their order, the order of genes and the scale of a sample do not matter. Only
+    ``unknown_genes`` are compared with what other samples have.
 
     Parameters
     ----------
-    network
-        A trained network.
+    trained
+        The model.
     bulk
-        Samples × genes, linear expression, genes named as in ``signature``. Genes that the reference lacks
-        tell only the background; genes of the model that are missing count as not measured.
-    signature
-        What the network was made with: genes, cell types and RNA content.
-    states
-        States of the cell types, over the same genes.
-    calibration
-        Errors of the same network on calibration mixtures.
-    hierarchy
-        Levels above the cell types.
-    config
-        Background, fit, and level of the intervals.
-    batch_size
-        Samples that are worked on at once; changes memory, never the result.
+        Samples × genes, linear expression, as `hpvade.io.read_bulk` returns it. Genes that the reference
+        lacks contribute to the background only; genes of the model that are missing count as not measured.
+    coverage
+        Coverage of the intervals, between 0 and 1.
+    with_unknown
+        Give unknown content a column in the tables of fractions, which then sum to 1 with it.
 
     Raises
     ------
+    GeneOverlapError
+        Too few of the model's genes are in ``bulk``.
     InputError
-        There is no sample, or one has no expression in the model's genes; it is named.
+        There is no sample, a sample has no expression in the model's genes, ``coverage`` is out of range, or
+        unknown content cannot be estimated.
+
+    Examples
+    --------
+    >>> import hpvade
+    >>> reference = hpvade.testing.tiny_reference()
+    >>> hpvade.HPVADE.setup_anndata(reference)
+    >>> model = hpvade.HPVADE(reference, preset="fast")
+    >>> _ = model.train(max_epochs=1)
+    >>> answer = hpvade.model.deconvolve(model.trained, hpvade.testing.tiny_bulk(reference), coverage=0.8)
+    >>> list(answer.fractions)
+    ['B', 'Monocyte', 'T']
     """
     if bulk.n_obs == 0:
-        msg = "There is no sample to deconvolve."
+        msg = "The bulk holds 0 samples. Provide at least one."
         raise InputError(msg)
-    answers = deconvolve_blocks(
-        network,
-        (bulk[at : at + batch_size] for at in range(0, bulk.n_obs, batch_size)),
+    blocks = deconvolve_blocks(
+        trained,
+        (bulk[start : start + _BLOCK] for start in range(0, bulk.n_obs, _BLOCK)),
         representative=bulk[np.concatenate([np.arange(*run) for run in representative_runs(bulk.n_obs)])],
-        signature=signature,
-        states=states,
-        calibration=calibration,
-        hierarchy=hierarchy,
-        config=config,
+        coverage=coverage,
+        with_unknown=with_unknown,
     )
-    return Deconvolution.of_blocks(list(answers))
+    return Deconvolution.concatenate(list(blocks))
 
 
 def deconvolve_blocks(
-    network: HPVADENetwork,
+    trained: TrainedModel,
     blocks: Iterable[AnnData],
     *,
     representative: AnnData,
-    signature: ReferenceSignature,
-    states: CellStates,
-    calibration: Calibration,
-    hierarchy: Hierarchy,
-    config: DeconvolveConfig | None = None,
+    coverage: float = COVERAGE,
+    with_unknown: bool = False,
 ) -> Iterator[Deconvolution]:
     """Estimate the cell fractions of a table that comes in blocks of samples.
 
@@ -107,161 +109,179 @@ def deconvolve_blocks(
     blocks
         Runs of samples of one table.
     representative
-        Samples that stand for all, to tell what all of them have in excess; see `hpvade.io.representative_runs`.
-    network, signature, states, calibration, hierarchy, config
-        As for `deconvolve`, which says what errors there are.
+        Samples that represent all of them, see `hpvade.io.representative_runs`.
+    trained, coverage, with_unknown
+        As for `deconvolve`, which lists the errors.
 
     Yields
     ------
-    The answer for each block, worked out by `map_in_threads`.
+    The result for each block, computed by `map_in_threads`.
     """
-    answerer = Deconvolver(
-        network,
-        representative.var_names,
-        signature=signature,
-        states=states,
-        calibration=calibration,
-        hierarchy=hierarchy,
-        config=config or DeconvolveConfig(),
-    )
     with one_thread_each():
-        answerer.look_at_excess(representative)
-    yield from map_in_threads(answerer.answer, blocks)
+        deconvolver = Deconvolver(trained, representative, coverage=coverage, with_unknown=with_unknown)
+    yield from map_in_threads(deconvolver.deconvolve, blocks)
 
 
-class Deconvolver:
-    """Answers blocks of samples of one table.
+def expression(trained: TrainedModel, bulk: AnnData, fractions: pd.DataFrame) -> AnnData:
+    """Split bulk samples by cell type, gene by gene.
 
     Parameters
     ----------
-    genes
-        Genes of the table.
-    network, signature, states, calibration, hierarchy, config
+    trained, bulk
         As for `deconvolve`.
+    fractions
+        Cell fractions, samples × cell types.
+
+    Returns
+    -------
+    As `hpvade.deconvolve.expression_table` returns it.
+    """
+    matched = _matched(bulk, find_gene_match(bulk.var, trained.gene_names), genes=trained.genes)
+    return expression_table(matched, fractions, signature=trained.reference_signature)
+
+
+def check_model_overlap(matched: AnnData, genes: Sequence[str]) -> ValidationReport:
+    """Check that bulk samples, with genes named as in a model's reference, hold enough of its genes."""
+    fewest = min(100, len(genes) // 2)
+    return check_overlap(matched, pd.Index(genes), fewest=fewest, whose="the model")
+
+
+class Deconvolver:
+    """Deconvolves blocks of samples of one table.
+
+    Parameters
+    ----------
+    trained, coverage, with_unknown
+        As for `deconvolve`.
+    representative
+        Samples that represent the table: they say which genes it has, and what all samples have in excess
+        of the known types.
     """
 
     def __init__(
-        self,
-        network: HPVADENetwork,
-        genes: pd.Index,
-        *,
-        signature: ReferenceSignature,
-        states: CellStates,
-        calibration: Calibration,
-        hierarchy: Hierarchy,
-        config: DeconvolveConfig,
+        self, trained: TrainedModel, representative: AnnData, *, coverage: float, with_unknown: bool
     ) -> None:
-        if config.with_unknown and calibration.unknown is None:
-            raise InputError(NOTHING_TOLD)
-        self.network = network
-        self.calibration = calibration
-        self.hierarchy = hierarchy
-        self.config = config
+        if not 0 < coverage < 1:
+            msg = f"coverage={coverage} is out of range. It must be between 0 and 1, for instance 0.9."
+            raise InputError(msg)
+        if with_unknown and trained.calibration.unknown is None:
+            raise InputError(UNKNOWN_NOT_AVAILABLE)
+        self.trained = trained
+        self.coverage = coverage
+        self.with_unknown = with_unknown
+        self.match = find_gene_match(representative.var, trained.gene_names)
+        matched = _matched(representative, self.match, genes=trained.genes)
+        signature = trained.reference_signature
         self.names = pd.Index(signature.all_genes.genes)
-        self.known = self.names.isin(genes)
-        self.selected = signature.selected
-        self.of_model = signature.model_genes
+        self.known = self.names.isin(matched.var_names)
+        self.measured: NDArray[np.bool_] = self.known[signature.selected]  # of the model's genes
         self.estimator = Estimator(
-            network,
+            trained.network,
             measured=self.measured,
-            states=states,
+            states=trained.states,
             content_sd=signature.content_sd,
-            config=config,
+            config=trained.config.deconvolve,
         )
-        self.unknown = UnknownContent.of(
+        self.unknown = UnknownContent.for_table(
             signature,
-            trust=network.deconvolution.trust.numpy(),
+            trust=trained.network.deconvolution.trust.numpy(),
             measured=self.known,
-            calibration=calibration.unknown,
-            config=config,
+            calibration=trained.calibration.unknown,
+            config=trained.config.deconvolve,
         )
+        linear = self._linear(matched)
+        fractions = self.estimator(self._model_cpm(linear, matched.obs_names)).fractions
+        self.unknown.learn_usual_excess(linear, fractions)
 
-    @property
-    def measured(self) -> NDArray[np.bool_]:
-        """Genes of the model that the table has, shape (n_selected,)."""
-        return self.known[self.selected]
-
-    def look_at_excess(self, samples: AnnData) -> None:
-        """Learn from some samples of the table what all have in excess of the known types."""
-        linear = self.linear(samples)
-        fractions = self.estimator(self.model_cpm(linear, samples.obs_names)).fractions
-        self.unknown.look_at_excess(linear, fractions)
-
-    def answer(self, samples: AnnData) -> Deconvolution:
-        """Answer a block of samples."""
-        linear = self.linear(samples)
-        cpm = self.model_cpm(linear, samples.obs_names)
-        found = self.estimator(cpm)
-        p = found.fractions
-        lower, upper = self.calibration.interval(p, found.sd, level=self.config.level)
+    def deconvolve(self, samples: AnnData) -> Deconvolution:
+        """Estimate the fractions of a block of samples."""
+        matched = _matched(samples, self.match, genes=self.trained.genes)
+        calibration, hierarchy = self.trained.calibration, self.trained.hierarchy
+        linear = self._linear(matched)
+        cpm = self._model_cpm(linear, matched.obs_names)
+        estimate = self.estimator(cpm)
+        p = estimate.fractions
         with torch.inference_mode():
-            expected = copy.deepcopy(self.network.signature).double().mix(torch.from_numpy(p)).numpy()
+            expected = copy.deepcopy(self.trained.network.signature).double().mix(torch.from_numpy(p)).numpy()
 
-        def table(
-            values: NDArray[np.floating], columns: Sequence[str] = self.of_model.cell_types
-        ) -> pd.DataFrame:
-            return pd.DataFrame(values, index=samples.obs_names, columns=list(columns))
+        def table(values: NDArray[np.floating], columns: Sequence[str]) -> pd.DataFrame:
+            return pd.DataFrame(values, index=matched.obs_names, columns=list(columns))
+
+        def with_bounds(
+            estimate: Estimate, calibration: Calibration, columns: Sequence[str]
+        ) -> LevelFractions:
+            bounds = calibration.interval(estimate.fractions, estimate.sd, coverage=self.coverage)
+            return LevelFractions(*(table(values, columns) for values in (estimate.fractions, *bounds)))
 
         levels, widest = {}, {}
-        for i, name in enumerate(self.hierarchy.levels):
-            groups = found.of_groups(self.hierarchy.membership(name))
-            of_level = self.calibration.of_level(i)
-            bounds = of_level.interval(groups.fractions, groups.sd, level=self.config.level)
-            levels[name] = LevelFractions(
-                *(
-                    table(values, columns=self.hierarchy.groups(name))
-                    for values in (groups.fractions, *bounds)
-                )
-            )
-            widest[name] = _widest(of_level, groups)
-        answered = Deconvolution(
-            fractions=table(p),
-            lower=table(lower),
-            upper=table(upper),
-            rna_fractions=table(rna_fractions(p, self.of_model.rna_content_all)),
-            covariance=found.covariance,
+        for i, name in enumerate(hierarchy.levels):
+            groups = estimate.sum_groups(hierarchy.membership(name))
+            levels[name] = with_bounds(groups, calibration.for_level(i), hierarchy.groups(name))
+            widest[name] = _widest(calibration.for_level(i), groups)
+        types = with_bounds(estimate, calibration, self.trained.cell_types)
+        rna = rna_fractions(p, self.trained.reference_signature.all_genes.rna_content)
+        unknown = self.unknown.table(linear, p, coverage=self.coverage).set_index(matched.obs_names)
+        answer = Deconvolution(
+            fractions=types.fractions,
+            lower=types.lower,
+            upper=types.upper,
+            rna_fractions=table(rna, self.trained.cell_types),
+            covariance=estimate.covariance,
             qc=quality(
-                samples,
+                matched,
                 cpm=cpm,
                 expected=expected,
                 measured=self.measured,
                 fractions=p,
-                widest={**widest, _keys.CELL_TYPE: _widest(self.calibration, found)},
-                unknown=self.unknown.table(linear, p).set_index(samples.obs_names),
-                noise_floor=self.config.noise_floor,
+                widest={**widest, _keys.CELL_TYPE: _widest(calibration, estimate)},
+                unknown=unknown,
+                noise_floor=self.trained.config.deconvolve.noise_floor,
             ),
             levels=levels,
         )
-        return answered.with_unknown() if self.config.with_unknown else answered
+        return answer.with_unknown() if self.with_unknown else answer
 
-    def linear(self, samples: AnnData) -> NDArray[np.float64]:
+    def _linear(self, matched: AnnData) -> NDArray[np.float64]:
         """Return expression above the background over all genes of the reference, 0 where not measured."""
-        linear = np.zeros((samples.n_obs, len(self.names)))
+        linear = np.zeros((matched.n_obs, len(self.names)))
         linear[:, self.known] = expression_of(
-            samples, self.names[self.known], subtract_background=self.config.subtract_background
+            matched,
+            self.names[self.known],
+            subtract_background=self.trained.config.deconvolve.subtract_background,
         )
         return linear
 
-    def model_cpm(self, linear: NDArray[np.float64], names: pd.Index) -> NDArray[np.float64]:
+    def _model_cpm(self, linear: NDArray[np.float64], samples: pd.Index) -> NDArray[np.float64]:
         """Restrict to the model's genes, CPM, zero where not measured.
 
-        The measured genes share out what they hold in an even mixture of the types, not the whole million;
+        The measured genes share what they hold in an even mixture of the types, not the whole million;
         otherwise a table that lacks genes would look more highly expressed in all others.
         """
-        of_model = linear[:, self.selected]
-        empty = names[of_model.sum(1) <= 0]
+        model_genes = linear[:, self.trained.reference_signature.selected]
+        empty = samples[model_genes.sum(1) <= 0]
         if len(empty):
             msg = (
                 f"Sample '{empty[0]}' has no expression above its background in any of the model's genes. "
                 "Remove the sample, or check its values and gene names."
             )
             raise InputError(msg)
-        even = self.of_model.cpm.mean(1)
-        return counts_to_cpm(of_model) * (even[self.measured].sum() / even.sum())
+        even = self.trained.reference_signature.model_genes.cpm.mean(1)
+        return counts_to_cpm(model_genes) * (even[self.measured].sum() / even.sum())
 
 
-def _widest(calibration: Calibration, answer: Estimate) -> NDArray[np.float64]:
-    """Width of the widest interval of each sample at `JUDGED_LEVEL`, shape (n_samples,)."""
-    lower, upper = calibration.interval(answer.fractions, answer.sd, level=JUDGED_LEVEL)
+def _matched(bulk: AnnData, match: GeneMatch, *, genes: Sequence[str]) -> AnnData:
+    """Check bulk samples, and name their genes as the model's reference does."""
+    values = check_bulk(bulk)
+    values.raise_if_errors()
+    if "unit" not in bulk.uns.get(_keys.UNS, {}):  # read_bulk has reported its notes already
+        values.warn()
+    matched = match.renamed(bulk)
+    check_model_overlap(matched, genes).raise_if_errors()
+    return matched
+
+
+def _widest(calibration: Calibration, estimate: Estimate) -> NDArray[np.float64]:
+    """Width of the widest interval of each sample at `JUDGED_COVERAGE`, shape (n_samples,)."""
+    lower, upper = calibration.interval(estimate.fractions, estimate.sd, coverage=JUDGED_COVERAGE)
     width: NDArray[np.float64] = (upper - lower).max(1)
     return width

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
 
 from hpvade import _keys
-from hpvade._errors import HPVADEError
-from hpvade.deconvolve import Calibration, Deconvolution
-from hpvade.io import ALIAS_COLUMNS, GeneMatch, all_gene_names, find_gene_match
-from hpvade.model._answer import expression_table, write_answer
-from hpvade.model._checkpoint import Checkpoint, build_network, load_checkpoint, save_checkpoint
-from hpvade.model._config import HPVADEConfig, chosen_config
-from hpvade.model._deconvolver import deconvolve, deconvolve_blocks
+from hpvade._errors import HPVADEError, InputError
+from hpvade.model._checkpoint import load, save
+from hpvade.model._config import HPVADEConfig, chosen_config, preset_name
+from hpvade.model._deconvolver import COVERAGE, deconvolve, expression
 from hpvade.model._latent import Latent, latent
-from hpvade.model._prepare import in_log_space, match_bulk, prepare, prepare_again
-from hpvade.model._provenance import provenance_of
-from hpvade.model._setup import hierarchy_set_up, set_up, settings_set_up
-from hpvade.model._training import train_network
-from hpvade.pp import counts_to_cpm, prepared_states, reference_signature
+from hpvade.model._prepare import prepare, prepare_again, reference_settings, setup_reference
+from hpvade.model._slots import write_slots
+from hpvade.model._train import train
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from anndata import AnnData
 
     from hpvade._types import Preset
+    from hpvade.deconvolve import Deconvolution
+    from hpvade.model._prepare import PreparedReference
+    from hpvade.model._trained import TrainedModel
+    from hpvade.pp import ReferenceSignature
     from hpvade.train import Row
 
 
@@ -40,18 +39,29 @@ class HPVADE:
     reference
         Cells × genes with raw counts in ``layers["counts"]``, after `setup_anndata`.
     preset
-        Settings to start from: ``"default"``, ``"fast"``, or the witness ``"seed"``.
+        Settings to start from: ``"default"``, ``"fast"``, or ``"original"``, the original description, which
+        does not learn.
     config
         Changes to the preset, section → setting → value, or a whole configuration.
     bulk
-        Bulk samples that will be deconvolved. The model then reads only genes that they have.
+        Bulk samples that will be deconvolved. The model then uses only genes that they have.
     seed
         Seed of everything random: the same seed gives the same model.
+    trained
+        A trained model to wrap instead, with its own settings. Without ``reference`` it cannot be trained
+        further.
+
+    Attributes
+    ----------
+    trained
+        The trained model, a `TrainedModel`; None before `train`.
+    history
+        One row per epoch with all losses.
 
     Raises
     ------
     InputError
-        Labels, counts or genes cannot be used; the message names the remedy.
+        Labels, counts or genes cannot be used, or ``trained`` was trained on another reference.
 
     Examples
     --------
@@ -59,36 +69,35 @@ class HPVADE:
     >>> reference = hpvade.testing.tiny_reference()
     >>> hpvade.HPVADE.setup_anndata(reference, labels_key="cell_type")
     >>> model = hpvade.HPVADE(reference, preset="fast")
-    >>> model.signature.sum().round().tolist()
-    [1000000.0, 1000000.0, 1000000.0]
+    >>> model.reference_signature.model_genes.cell_types
+    ('B', 'Monocyte', 'T')
     """
 
     def __init__(
         self,
-        reference: AnnData,
+        reference: AnnData | None = None,
         *,
         preset: Preset = "default",
         config: HPVADEConfig | dict[str, dict[str, Any]] | None = None,
         bulk: AnnData | None = None,
         seed: int = 0,
+        trained: TrainedModel | None = None,
     ) -> None:
-        self.config = config = chosen_config(preset, config)
-        self.settings = settings_set_up(reference) | {"preset": preset, "seed": seed}
-        # None in a model that was loaded without its reference
-        self.prepared: AnnData | None = prepare(reference, self.settings, config=config.preprocess, bulk=bulk)
-        self.reference_signature = reference_signature(self.prepared)
-        self.states = prepared_states(self.prepared)
-        self.hierarchy = hierarchy_set_up(reference)
-        var = self.prepared.var
-        self._aliases = var[[name for name in ALIAS_COLUMNS if name in var]].astype(str)
-        trust = var.loc[self.reference_signature.selected, _keys.TRUST].to_numpy()
-        self.network = build_network(
-            self.reference_signature.model_genes, config, hierarchy=self.hierarchy, trust=trust, seed=seed
-        )
-        self.calibration: Calibration | None = None
-        self.history, self.heldout = pd.DataFrame(), pd.DataFrame()
+        self.trained = trained
+        self._prepared: PreparedReference | None = None
+        if trained is not None:
+            self.config, self.settings = trained.config, trained.settings
+            if reference is not None:
+                self._prepared = prepare_again(reference, trained)
+        elif reference is not None:
+            self.config = chosen_config(preset, config)
+            self.settings = reference_settings(reference) | {"preset": preset_name(preset), "seed": seed}
+            self._prepared = prepare(reference, self.settings, config=self.config.preprocess, bulk=bulk)
+        else:
+            msg = "A model needs a reference to train on, or a trained model to wrap."
+            raise InputError(msg)
+        self.history = pd.DataFrame()
         self.training_fractions = np.empty((0, len(self.cell_types)), np.float32)
-        self.provenance: dict[str, Any] = provenance_of(self.prepared)
 
     @staticmethod
     def setup_anndata(
@@ -99,7 +108,7 @@ class HPVADE:
         rna_content: Mapping[str, float] | None = None,
         levels: Sequence[str] = (),
     ) -> None:
-        """Say which columns of ``reference.obs`` hold cell types and donors.
+        """Record which columns of ``reference.obs`` hold cell types and donors.
 
         Writes ``reference.uns["hpvade"]`` and, with ``rna_content``, ``obs["hpvade_rna_weight"]``.
 
@@ -110,16 +119,16 @@ class HPVADE:
         labels_key, donor_key
             Columns of ``obs``.
         rna_content
-            Cell type → RNA content of one cell, in any unit. Default: as the reference shows it.
+            Cell type → RNA content of one cell, in any unit. Default: as measured in the reference.
         levels
-            Columns of ``obs`` with coarser labels, the coarsest first, to have answers at each level.
+            Columns of ``obs`` with coarser labels, the coarsest first, to get fractions at each level.
 
         Raises
         ------
         LabelError
             A column does not exist, a type has no RNA content, or levels contradict each other.
         """
-        set_up(reference, labels_key, donor_key=donor_key, rna_content=rna_content, levels=levels)
+        setup_reference(reference, labels_key, donor_key=donor_key, rna_content=rna_content, levels=levels)
 
     def train(
         self,
@@ -131,12 +140,12 @@ class HPVADE:
         tensorboard: str | Path | None = None,
         on_epoch: Callable[[Row], None] | None = None,
     ) -> bool:
-        """Simulate mixtures and train; a second call goes on from where the first ended.
+        """Simulate mixtures and train; a second call continues where the first ended.
 
         Parameters
         ----------
         max_epochs
-            Most epochs. Default: as configured.
+            Maximum number of epochs. Default: as configured.
         accelerator, devices, strategy, tensorboard
             As for `hpvade.train.TrainerOptions`.
         on_epoch
@@ -148,104 +157,78 @@ class HPVADE:
 
         Raises
         ------
+        HPVADEError
+            The model was loaded without its reference.
         NonFiniteLossError
-            A loss became NaN or infinite.
+            A loss became NaN or infinite; the model stays as it was.
         """
-        config = self.config.updated({} if max_epochs is None else {"train": {"max_epochs": max_epochs}})
-        self.calibration = None  # also after a second Ctrl-C, what was measured holds for no other weights
-        self.history, interrupted, self.training_fractions, self.calibration, self.heldout = train_network(
-            self.network,
-            self.prepared,
-            signature=self.reference_signature,
-            states=self.states,
-            hierarchy=self.hierarchy,
-            config=config,
-            seed=self.settings["seed"],
-            earlier=self.history,
-            on_epoch=on_epoch,
-            accelerator=accelerator,
-            devices=devices,
-            strategy=strategy,
-            tensorboard=tensorboard,
-        )
-        return not interrupted
+        from hpvade.train import TrainerOptions  # noqa: PLC0415 - Lightning takes seconds to import
 
-    def deconvolve(self, bulk: AnnData) -> Deconvolution:
+        if self._prepared is None:
+            msg = (
+                "A loaded model has no reference to train on. Load it with HPVADE.load(folder, reference=…)."
+            )
+            raise HPVADEError(msg)
+        result = train(
+            self._prepared,
+            config=self.config.updated({} if max_epochs is None else {"train": {"max_epochs": max_epochs}}),
+            settings=self.settings,
+            earlier=self.trained,
+            history=self.history if len(self.history) else None,
+            on_epoch=on_epoch,
+            options=TrainerOptions(accelerator, devices, strategy, tensorboard),
+        )
+        self.trained, self.history, finished, self.training_fractions = result
+        return finished
+
+    def deconvolve(
+        self, bulk: AnnData, *, coverage: float = COVERAGE, with_unknown: bool = False
+    ) -> Deconvolution:
         """Estimate fractions of bulk samples, with intervals.
 
         Writes ``obsm["fractions"]``, ``obsm["rna_fractions"]`` (samples × cell types, rows sum to 1),
         ``obsm["fractions_lower"]``, ``obsm["fractions_upper"]``, ``obs["reconstruction_r"]``,
         ``obs["unknown"]`` and ``uns["hpvade"]``; for each level above the types ``obsm["fractions_<level>"]``
-        and its bounds. How wide: setting ``level`` of the section ``deconvolve``.
+        and its bounds.
 
         Parameters
         ----------
         bulk
             Samples × genes, linear expression, as `hpvade.io.read_bulk` returns it.
+        coverage, with_unknown
+            As for `hpvade.model.deconvolve`, which lists further errors.
 
         Raises
         ------
-        GeneOverlapError
-            Too few of the model's genes are in ``bulk``.
         HPVADEError
             The model was not trained.
         """
-        result = deconvolve(self.network, self._matched(bulk), **self._of_answers())
-        write_answer(bulk, result, settings=self.settings)
-        return result
-
-    def deconvolve_blocks(
-        self, blocks: Iterable[AnnData], *, representative: AnnData
-    ) -> Generator[Deconvolution, None, None]:
-        """Estimate fractions of a table that comes in blocks of samples; see `hpvade.deconvolve.deconvolve_blocks`.
-
-        Both are read from `hpvade.io.open_bulk`. Errors are those of `deconvolve`; the blocks stay untouched.
-        """
-        match = find_gene_match(representative.var, self._aliases)
-        matched = (self._matched(block, match) for block in blocks)
-        given = self._of_answers()
-        yield from deconvolve_blocks(
-            self.network, matched, representative=self._matched(representative, match), **given
-        )
-
-    def _matched(self, bulk: AnnData, match: GeneMatch | None = None) -> AnnData:
-        match = match or find_gene_match(bulk.var, self._aliases)
-        return match_bulk(bulk, match, genes=self.reference_signature.model_genes.genes)
-
-    def _of_answers(self) -> dict[str, Any]:
-        if self.calibration is None:
-            msg = "The model is not trained yet. Call train() first."
-            raise HPVADEError(msg)
-        names = ("states", "calibration", "hierarchy")
-        return {name: getattr(self, name) for name in names} | {
-            "signature": self.reference_signature,
-            "config": self.config.deconvolve,
-        }
+        trained = self._require_trained()
+        answer = deconvolve(trained, bulk, coverage=coverage, with_unknown=with_unknown)
+        write_slots(bulk, answer, settings=trained.settings)
+        return answer
 
     def expression(self, bulk: AnnData, fractions: pd.DataFrame | None = None) -> AnnData:
-        """Part bulk samples among their cell types, gene by gene; see `hpvade.deconvolve.split_by_cell_type`.
+        """Split bulk samples by cell type, gene by gene; see `hpvade.deconvolve.split_by_cell_type`.
 
         Parameters
         ----------
         bulk
-            As for `deconvolve`, which says what errors there are.
+            As for `deconvolve`, which lists the errors.
         fractions
             Cell fractions, samples × cell types. Default: those of `deconvolve`.
 
         Returns
         -------
-        One row for each sample and type × genes of the reference; ``X`` is empty. ``layers["counts"]``: what
-        the type contributes to the sample, in its unit; the sum over types is the sample. ``layers["cpm"]``:
-        expression of the type; weighted by ``obs["rna_fraction"]`` the sum is the sample's CPM.
-        ``obs["information"]``, 0 to 1: how much of a row was learned from the sample rather than from the
-        reference. ``var["varies_in"]``: the type in which a gene varies between samples.
+        As `hpvade.deconvolve.expression_table` returns it.
         """
+        trained = self._require_trained()
         if fractions is None:
-            fractions = self.deconvolve(bulk.copy()).fractions
-        return expression_table(self._matched(bulk), fractions, signature=self.reference_signature)
+            fractions = deconvolve(trained, bulk).fractions
+        return expression(trained, bulk, fractions)
 
     def latent(self, reference: AnnData | None = None) -> Latent:
-        """Place cells and the prototypes of the cell types in the latent space of the VAE.
+        """Locate cells and the prototypes of the cell types in the latent space of the VAE.
 
         Cells are those of ``reference``, with raw counts in ``layers["counts"]`` and genes named as in the
         reference of the model; by default those of the model's own.
@@ -255,14 +238,24 @@ class HPVADE:
         InputError
             Counts or a gene are missing, or the model was loaded without its reference and none is given.
         """
-        cells = in_log_space(
-            self.prepared if reference is None else reference, self.reference_signature.model_genes.genes
-        )
-        return latent(self.network, cells, cell_types=self.cell_types)
+        cells = reference if reference is not None else self.prepared
+        if cells is None:
+            msg = "The model was loaded without its reference. Pass the reference, or load the model with it."
+            raise InputError(msg)
+        return latent(self._require_trained(), cells)
 
-    def gene_names(self) -> set[str]:
-        """All names that the reference's genes go by, to tell genes from samples in a bulk table."""
-        return all_gene_names(self._aliases)
+    @property
+    def prepared(self) -> AnnData | None:
+        """The prepared reference; None for a model that was loaded without it."""
+        return None if self._prepared is None else self._prepared.cells
+
+    @property
+    def reference_signature(self) -> ReferenceSignature:
+        """S and m of the reference over all genes, before training."""
+        if self.trained is not None:
+            return self.trained.reference_signature
+        assert self._prepared is not None  # for the type checker: a model is trained or has its reference
+        return self._prepared.signature
 
     @property
     def cell_types(self) -> list[str]:
@@ -271,27 +264,25 @@ class HPVADE:
 
     @property
     def signature(self) -> pd.DataFrame:
-        """Learned S, genes × cell types, CPM; columns sum to 1e6."""
-        cpm = self.network.signature.cpm().detach().double().numpy()
-        index = pd.Index(self.reference_signature.model_genes.genes, name="gene")
-        return pd.DataFrame(counts_to_cpm(cpm.T).T, index=index, columns=self.cell_types)
+        """Learned S, genes × cell types, CPM; columns sum to 1e6. Before training that of the reference."""
+        if self.trained is not None:
+            return self.trained.signature
+        start = self.reference_signature.model_genes
+        return pd.DataFrame(start.cpm, index=pd.Index(start.genes, name="gene"), columns=self.cell_types)
 
     def save(self, folder: str | Path) -> None:
-        """Write the model folder; see `load`."""
-        data = (
-            self.reference_signature,
-            self.states,
-            self.hierarchy,
-            self.calibration,
-            self.heldout,
-            self._aliases,
-        )
-        checkpoint = Checkpoint(self.network, *data, self.config, self.settings, self.provenance)
-        save_checkpoint(checkpoint, Path(folder))
+        """Write the model folder; see `load`.
+
+        Raises
+        ------
+        HPVADEError
+            The model was not trained.
+        """
+        save(self._require_trained(), folder)
 
     @classmethod
     def load(cls, folder: str | Path, *, reference: AnnData | None = None) -> Self:
-        """Read a model folder; with its reference, training can go on.
+        """Read a model folder; with its reference, training can continue.
 
         Raises
         ------
@@ -300,16 +291,10 @@ class HPVADE:
         InputError
             The reference is not the one that the model was trained on.
         """
-        stored = load_checkpoint(Path(folder))
-        model = cls.__new__(cls)
-        model.config, model.settings, model.provenance = stored.config, stored.settings, stored.provenance
-        model.network, model.reference_signature, model._aliases = (
-            stored.network,
-            stored.reference_signature,
-            stored.aliases,
-        )
-        model.states, model.hierarchy, model.calibration = stored.states, stored.hierarchy, stored.calibration
-        model.history, model.heldout = pd.DataFrame(), stored.heldout
-        model.training_fractions = np.empty((0, len(model.cell_types)), np.float32)
-        model.prepared = None if reference is None else prepare_again(reference, stored, folder=folder)
-        return model
+        return cls(reference, trained=load(folder))
+
+    def _require_trained(self) -> TrainedModel:
+        if self.trained is None:
+            msg = "The model is not trained yet. Call train() first."
+            raise HPVADEError(msg)
+        return self.trained

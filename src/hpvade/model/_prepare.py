@@ -1,39 +1,91 @@
-"""Check a reference and bulk samples, and bring their genes together."""
+"""A checked and prepared reference: what training starts from."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-import scipy.sparse as sp
-from anndata import AnnData
 
 from hpvade import _keys
-from hpvade._errors import InputError
-from hpvade.io import match_genes
-from hpvade.model._setup import hierarchy_set_up
-from hpvade.pp import counts_to_log, preprocess, reference_signature
-from hpvade.schema import check_bulk, check_overlap, check_reference
+from hpvade._errors import InputError, LabelError, absent_column
+from hpvade.io import ALIAS_COLUMNS, match_genes
+from hpvade.pp import apply_rna_content, hierarchy_of, prepared_states, preprocess, reference_signature
+from hpvade.schema import check_overlap, check_reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
-    from hpvade.io import GeneMatch
-    from hpvade.model._checkpoint import Checkpoint
-    from hpvade.pp import Hierarchy, PreprocessConfig, ReferenceSignature
-    from hpvade.schema import ValidationReport
+    import pandas as pd
+    from anndata import AnnData
+
+    from hpvade.model._trained import TrainedModel
+    from hpvade.pp import CellStates, Hierarchy, PreprocessConfig, ReferenceSignature
 
 
-def prepare(
+@dataclass(frozen=True)
+class PreparedReference:
+    """A reference after all checks.
+
+    Attributes
+    ----------
+    cells
+        Cells × genes, as `hpvade.pp.preprocess` returns them.
+    signature
+        S and m over all genes.
+    states
+        States of the cell types, over the model's genes.
+    hierarchy
+        Levels above the cell types.
+    """
+
+    cells: AnnData
+    signature: ReferenceSignature
+    states: CellStates
+    hierarchy: Hierarchy
+
+    @property
+    def gene_names(self) -> pd.DataFrame:
+        """All genes with their other names, one row per gene."""
+        var = self.cells.var
+        return var[[name for name in ALIAS_COLUMNS if name in var]].astype(str)
+
+
+def setup_reference(
+    reference: AnnData,
+    labels_key: str,
+    *,
+    donor_key: str | None,
+    rna_content: Mapping[str, float] | None,
+    levels: Sequence[str],
+) -> None:
+    """Record in a reference where labels and donors are, and its RNA content; see `HPVADE.setup_anndata`."""
+    for name, key in (("labels_key", labels_key), ("donor_key", donor_key)):
+        if key is not None and key not in reference.obs:
+            raise LabelError(absent_column(key, reference.obs, option=name, place="reference.obs"))
+    if rna_content is not None:
+        apply_rna_content(reference, rna_content, labels_key=labels_key)
+    elif _keys.REFERENCE not in reference.obs:
+        reference.obs.drop(columns=_keys.RNA_WEIGHT, errors="ignore", inplace=True)
+    hierarchy_of(reference.obs, labels_key=labels_key, levels=levels)
+    setup = {"labels_key": labels_key, "donor_key": donor_key or "", "levels": list(levels)}
+    reference.uns[_keys.UNS] = dict(reference.uns.get(_keys.UNS, {})) | setup
+
+
+def reference_settings(reference: AnnData) -> dict[str, Any]:
+    """Return the columns of labels and donors that `setup_reference` recorded."""
+    setup = {"labels_key": _keys.CELL_TYPE, "donor_key": ""} | dict(reference.uns.get(_keys.UNS, {}))
+    return {key: setup[key] for key in ("labels_key", "donor_key")}
+
+
+def prepare_cells(
     reference: AnnData,
     settings: Mapping[str, Any],
     *,
     config: PreprocessConfig,
     bulk: AnnData | None = None,
 ) -> AnnData:
-    """Prepare a reference as `hpvade.pp.preprocess` does, after all that can be wrong with it was checked.
+    """Check a reference, then prepare it as `hpvade.pp.preprocess` does.
 
     Parameters
     ----------
@@ -47,7 +99,7 @@ def prepare(
     Raises
     ------
     InputError
-        Labels, counts or genes cannot be used; all problems are told at once.
+        Labels, counts or genes cannot be used; all problems are reported at once.
     """
     labels_key, donor_key = settings["labels_key"], settings["donor_key"] or None
     report = check_reference(
@@ -70,102 +122,58 @@ def prepare(
     )
 
 
-def match_bulk(bulk: AnnData, match: GeneMatch, *, genes: Sequence[str]) -> AnnData:
-    """Check bulk samples, and name their genes as a model's reference does.
+def prepare(
+    reference: AnnData,
+    settings: Mapping[str, Any],
+    *,
+    config: PreprocessConfig,
+    bulk: AnnData | None = None,
+) -> PreparedReference:
+    """Check and prepare a reference; parameters and errors as for `prepare_cells`."""
+    cells = prepare_cells(reference, settings, config=config, bulk=bulk)
+    hierarchy = _recorded_hierarchy(reference)
+    return PreparedReference(cells, reference_signature(cells), prepared_states(cells), hierarchy)
+
+
+def prepare_again(reference: AnnData, trained: TrainedModel) -> PreparedReference:
+    """Prepare the reference of a trained model, to train it further.
 
     Parameters
     ----------
-    bulk
-        Samples × genes, linear.
-    match
-        How its genes are named in the reference.
-    genes
-        The model's genes.
+    reference
+        The reference that the model was trained on, after `setup_reference`.
+    trained
+        The model.
 
     Raises
     ------
     InputError
-        Values cannot be used, or too few of the model's genes are there.
+        Genes, cell types, their levels or RNA content differ from the model's, or the reference cannot be
+        used.
     """
-    values = check_bulk(bulk)
-    values.raise_if_errors()
-    if "unit" not in bulk.uns.get(_keys.UNS, {}):  # else read_bulk has told its notes already
-        values.warn()
-    matched = match.renamed(bulk)
-    check_model_overlap(matched, genes).raise_if_errors()
-    return matched
-
-
-def check_model_overlap(matched: AnnData, genes: Sequence[str]) -> ValidationReport:
-    """Check that bulk samples, their genes named as in a model's reference, hold enough of its genes."""
-    fewest = min(100, len(genes) // 2)
-    return check_overlap(matched, pd.Index(genes), fewest=fewest, whose="the model")
-
-
-def in_log_space(cells: AnnData | None, genes: Sequence[str]) -> AnnData:
-    """Take cells to what the VAE reads: cells × genes, X in log space over these genes, CSR.
-
-    Raises
-    ------
-    InputError
-        There are no cells, or they have no counts, or lack a gene.
-    """
-    if cells is None:
-        msg = "The model was loaded without its reference. Give the reference, or load the model with it."
-        raise InputError(msg)
-    if _keys.COUNTS not in cells.layers:
-        msg = f"The reference has no layer '{_keys.COUNTS}' with raw counts; read_reference makes it."
-        raise InputError(msg)
-    if missing := [gene for gene in genes if gene not in cells.var_names]:
-        msg = (
-            f"The reference lacks {len(missing)} of the model's {len(genes)} genes, the first is "
-            f"'{missing[0]}'. Name genes as the reference of the model does."
-        )
-        raise InputError(msg)
-    counts = sp.csr_matrix(cells[:, list(genes)].layers[_keys.COUNTS])
-    return AnnData(counts_to_log(counts), obs=cells.obs[[]], var=pd.DataFrame(index=list(genes)))
-
-
-def prepare_again(reference: AnnData, stored: Checkpoint, *, folder: str | Path) -> AnnData:
-    """Prepare the reference of a model that was loaded from ``folder``.
-
-    Raises
-    ------
-    InputError
-        It is not the one that the model was trained on, or cannot be used.
-    """
-    prepared = prepare(reference, stored.settings, config=stored.config.preprocess)
-    hierarchies = (hierarchy_set_up(reference), stored.hierarchy)
-    check_same_reference(prepared, stored.reference_signature, hierarchies=hierarchies, folder=folder)
-    return prepared
-
-
-def check_same_reference(
-    prepared: AnnData,
-    stored: ReferenceSignature,
-    *,
-    hierarchies: tuple[Hierarchy, Hierarchy],
-    folder: str | Path,
-) -> None:
-    """Refuse a prepared reference that is not the one that a model in ``folder`` was made with.
-
-    Its model genes become those of the model. ``hierarchies`` are that of the reference and the model's.
-
-    Raises
-    ------
-    InputError
-        Genes, cell types, their levels or RNA content differ.
-    """
-    prepared.var[_keys.SELECTED] = prepared.var_names.isin(list(stored.model_genes.genes))
-    found, expected = reference_signature(prepared).all_genes, stored.all_genes
+    cells = prepare_cells(reference, trained.settings, config=trained.config.preprocess)
+    cells.var[_keys.SELECTED] = cells.var_names.isin(list(trained.genes))
+    signature, hierarchy = reference_signature(cells), _recorded_hierarchy(reference)
+    found, expected = signature.all_genes, trained.reference_signature.all_genes
     if (found.genes, found.cell_types) != (expected.genes, expected.cell_types):
-        msg = f"{folder} was trained on another reference: genes or cell types differ."
+        msg = "The model was trained on another reference: genes or cell types differ."
         raise InputError(msg)
-    if not np.array_equal(hierarchies[0].table.reset_index(drop=True), hierarchies[1].table) or (
-        hierarchies[0].levels != hierarchies[1].levels
-    ):
-        msg = f"{folder} was trained with other levels of cell types."
+    if not _same_levels(hierarchy, trained.hierarchy):
+        msg = "The model was trained with other levels of cell types."
         raise InputError(msg)
     if not np.allclose(found.rna_content, expected.rna_content, rtol=1e-4):
-        msg = f"{folder} was trained with another RNA content, or on other cells."
+        msg = "The model was trained with another RNA content, or on other cells."
         raise InputError(msg)
+    return PreparedReference(cells, trained.reference_signature, trained.states, trained.hierarchy)
+
+
+def _recorded_hierarchy(reference: AnnData) -> Hierarchy:
+    """Return the hierarchy of the levels that were recorded in a reference; by default it has none."""
+    setup = reference.uns.get(_keys.UNS, {})
+    labels_key = setup.get("labels_key", _keys.CELL_TYPE)
+    return hierarchy_of(reference.obs, labels_key=labels_key, levels=list(setup.get("levels", [])))
+
+
+def _same_levels(one: Hierarchy, other: Hierarchy) -> bool:
+    tables = (hierarchy.table.reset_index(drop=True) for hierarchy in (one, other))
+    return one.levels == other.levels and np.array_equal(*tables)

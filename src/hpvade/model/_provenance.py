@@ -1,4 +1,4 @@
-"""Which software and which reference made a model."""
+"""The software and the reference that a model was made with."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ def versions() -> dict[str, str]:
     return own | {package: version(package) for package in _PACKAGES}
 
 
-def provenance_of(prepared: AnnData) -> dict[str, Any]:
-    """Say what a model on a prepared reference is made with."""
+def model_provenance(prepared: AnnData) -> dict[str, Any]:
+    """Return the versions and the facts about the reference that a model is made with."""
     return {"versions": versions(), "reference": _reference_facts(prepared)}
 
 
 def _reference_facts(prepared: AnnData) -> dict[str, Any]:
-    """Say what a prepared reference holds.
+    """Describe a prepared reference.
 
     Returns
     -------
     ``cells``, ``genes``, ``model_genes``, ``references``, ``donors`` (None where they are not known), and
-    ``of_type``: type → ``cells``, ``heldout_cells``, ``donors``, and ``counts_per_cell``, the median of the
+    ``cell_types``: type → ``cells``, ``heldout_cells``, ``donors``, and ``counts_per_cell``, the median of the
     total counts. ``cells`` are all of a reference of which a pool was kept, the others are of the pool.
     """
     setup = prepared.uns[_keys.UNS]
     obs = prepared.obs
     donor_key = setup["donor_key"]
     n_cells = setup.get(_keys.N_CELLS) or obs[setup["labels_key"]].value_counts().to_dict()
-    of_type = {
+    cell_types = {
         str(name): {
             "cells": int(n_cells[name]),
             "heldout_cells": int((cells[_keys.SPLIT] == _keys.HELDOUT).sum()),
@@ -48,10 +48,10 @@ def _reference_facts(prepared: AnnData) -> dict[str, Any]:
         for name, cells in obs.groupby(setup["labels_key"], observed=True)
     }
     return {
-        "cells": sum(facts["cells"] for facts in of_type.values()),
+        "cells": sum(facts["cells"] for facts in cell_types.values()),
         "genes": prepared.n_vars,
         "model_genes": int(prepared.var[_keys.SELECTED].sum()),
         "references": int(obs[_keys.REFERENCE].nunique()) if _keys.REFERENCE in obs else 1,
         "donors": int(obs[donor_key].nunique()) if donor_key else None,
-        "of_type": of_type,
+        "cell_types": cell_types,
     }

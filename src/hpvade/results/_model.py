@@ -1,4 +1,4 @@
-"""The model that gave an answer: where it is, whether it is that one, and how it was trained."""
+"""The model that gave the results of an output folder: where it is, and whether it is the same one."""
 
 from __future__ import annotations
 
@@ -9,25 +9,28 @@ import pandas as pd
 
 from hpvade._errors import FileFormatError, InputError
 from hpvade.io import sha256
-from hpvade.model import HPVADE, model_folder
-from hpvade.train import HISTORY_COLUMNS
+from hpvade.model import load, model_folder
+from hpvade.results._files import MODEL
+from hpvade.results._history import history_beside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_REMEDY = "Make the report again with hpvade report FOLDER --model MODEL_FOLDER."
+    from hpvade.model import TrainedModel
+
+_REMEDY = "Recreate the report with hpvade report FOLDER --model MODEL_FOLDER."
 
 
 class FoundModel(NamedTuple):
-    """A model, or why there is none; and its losses per epoch, empty where they are not to be had."""
+    """A model, or why there is none; and its losses per epoch, empty where they are not available."""
 
-    model: HPVADE | None
+    trained: TrainedModel | None
     no_model: str
     history: pd.DataFrame
 
 
 def find_model(folder: Path, run: Mapping[str, Any], *, given: Path | None) -> FoundModel:
-    """Find the model that gave the answer in an output folder.
+    """Find the model that gave the results in an output folder.
 
     Parameters
     ----------
@@ -45,41 +48,28 @@ def find_model(folder: Path, run: Mapping[str, Any], *, given: Path | None) -> F
     InputError
         It is another one.
     """
-    inside = (folder / "model").is_dir()
+    inside = (folder / MODEL).is_dir()
     recorded = run["decisions"].get("model")
     place = given or (folder if inside else Path(recorded) if recorded else None)
     if place is None or (given is None and not place.is_dir()):
         where = f"at {recorded}" if recorded else "in the folder of the results"
-        return _none(f"The model that answered is no longer {where}. {_REMEDY}")
+        return _none(f"The model of these results is no longer {where}. {_REMEDY}")
     if place != folder:
-        then = sha256(folder / "model") if inside else run["decisions"].get("model_sha256")
-        if sha256(model_folder(place)) != then:
+        expected = sha256(folder / MODEL) if inside else run["decisions"].get("model_sha256")
+        if sha256(model_folder(place)) != expected:
             if given is None:
-                return _none(f"The model at {recorded} is not the one that answered. {_REMEDY}")
-            HPVADE.load(given)  # says what is wrong with a folder that is no model
-            msg = f"{given} is not the model that answered: it differs from the one then. Give that one."
+                return _none(f"The model at {recorded} is not the one of these results. {_REMEDY}")
+            load(given)  # reports what is wrong with a folder that is not a model
+            msg = f"{given} is not the model of these results: its files differ. Give that model."
             raise InputError(msg)
     try:
-        model = HPVADE.load(place)
-    except FileFormatError as error:  # of an earlier hpvade: the rest of the results can be shown
+        trained = load(place)
+    except FileFormatError as error:  # of an earlier version: the rest of the results can be shown
         if given is not None:
             raise
         return _none(str(error))
-    return FoundModel(model, "", _read_history(model_folder(place)))
+    return FoundModel(trained, "", history_beside(model_folder(place)))
 
 
 def _none(reason: str) -> FoundModel:
     return FoundModel(None, reason, pd.DataFrame())
-
-
-def _read_history(folder: Path) -> pd.DataFrame:
-    """Losses per epoch, which lie beside a model's folder in an output folder."""
-    path = folder.parent / "history.csv"
-    if folder.name != "model" or not path.is_file():
-        return pd.DataFrame()
-    try:
-        history = pd.read_csv(path)
-    except ValueError as error:
-        msg = f"{path} cannot be read ({error})."
-        raise FileFormatError(msg) from error
-    return history if set(HISTORY_COLUMNS) <= set(history) else pd.DataFrame()

@@ -1,35 +1,28 @@
-"""What an output folder holds, read back for the report."""
+"""The results of a run: what the report shows, from memory or from an output folder."""
 
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Self
 
 from hpvade import _keys
 from hpvade._errors import FileFormatError
 from hpvade.metrics import compare_groups
-from hpvade.results._model import find_model
+from hpvade.results._files import FRACTIONS, GROUPS, RUN
+from hpvade.results._model import FoundModel, find_model
 from hpvade.results._sample_groups import read_groups
-from hpvade.results._tables import read_fractions
+from hpvade.results._tables import ResultTables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from hpvade.model import HPVADE
+    import pandas as pd
 
-GROUPS = "groups.tsv"
-_CELL_FRACTIONS = "Cell fractions"
-_NUMBERS = (
-    *("genes_used", "gene_overlap", "reconstruction_r", "residual_sd"),
-    *("unknown", "unknown_lower", "unknown_upper"),
-)
-_OF_RUN = (
+    from hpvade.model import TrainedModel
+    from hpvade.results._tables import FractionTable
+
+_RUN_ENTRIES = (
     "command",
     "started",
     "versions",
@@ -39,21 +32,12 @@ _OF_RUN = (
     "seconds",
     "peak_memory_mb",
 )
-_OF_DECISIONS = ("bulk", "deconvolve", "genes_used")
+_DECISIONS = ("bulk", "deconvolve", "coverage", "with_unknown", "genes_used")
 
 
-class Table(NamedTuple):
-    """Fractions, samples × cell types, and the bounds of their intervals where there are any."""
-
-    name: str
-    fractions: pd.DataFrame
-    lower: pd.DataFrame | None = None
-    upper: pd.DataFrame | None = None
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Results:
-    """What an output folder holds.
+    """The results of a run.
 
     Attributes
     ----------
@@ -62,27 +46,41 @@ class Results:
     qc
         Samples × the columns of ``qc.tsv``; ``flags`` are lists of names.
     run
-        ``run.json``.
-    model
-        The model that answered; None where it is not to be had.
+        The content of ``run.json``.
+    trained
+        The model that gave the results; None where it is not available.
     no_model
-        Why it is not; empty where it is there.
+        Why it is not; empty where it is.
     history
-        Losses per epoch; empty where they are not to be found.
+        Losses per epoch; empty where they are not available.
     groups
-        Sample → group, for samples that have one; None without a groups file.
+        Sample → group, for samples that have one; None without groups.
     group_tests
-        As `compare_groups` makes them of the cell fractions; None without groups.
+        As `hpvade.metrics.compare_groups` makes them of the cell fractions; None without groups.
     """
 
-    tables: tuple[Table, ...]
+    tables: tuple[FractionTable, ...]
     qc: pd.DataFrame
     run: dict[str, Any]
-    model: HPVADE | None
+    trained: TrainedModel | None
     no_model: str
     history: pd.DataFrame
     groups: pd.Series | None
     group_tests: pd.DataFrame | None
+
+    @classmethod
+    def combine(
+        cls, tables: ResultTables, *, run: dict[str, Any], model: FoundModel, groups: pd.Series | None
+    ) -> Self:
+        """Put the parts of the results together, and compare the groups if there are any."""
+        return cls(
+            tables=tables.tables,
+            qc=tables.qc,
+            run=run,
+            **model._asdict(),
+            groups=groups,
+            group_tests=None if groups is None else compare_groups(tables.fractions, groups),
+        )
 
     @property
     def fractions(self) -> pd.DataFrame:
@@ -95,20 +93,19 @@ class Results:
         return self.fractions.drop(columns=_keys.UNKNOWN) if self.with_unknown else self.fractions
 
     @property
-    def level(self) -> float:
+    def coverage(self) -> float:
         """Coverage of the intervals."""
-        return float(self.run["decisions"]["deconvolve"]["level"])
+        return float(self.run["decisions"]["coverage"])
 
     @property
     def with_unknown(self) -> bool:
         """Whether unknown content has a column; a cell type may have that name too."""
-        return bool(self.run["decisions"]["deconvolve"]["with_unknown"])
+        return bool(self.run["decisions"]["with_unknown"])
 
     @property
     def half_widths(self) -> pd.DataFrame:
         """Half of the width of the interval of each fraction, samples × cell types."""
-        _, _, lower, upper = self.tables[0]
-        return self.fractions * np.nan if lower is None or upper is None else (upper - lower) / 2
+        return ResultTables(self.tables, self.qc).half_widths
 
     @property
     def known_half_widths(self) -> pd.DataFrame:
@@ -124,71 +121,41 @@ def read_results(folder: Path, *, model: Path | None = None) -> Results:
     folder
         The folder.
     model
-        Folder of the model that answered. Default: ``model/`` in the folder, or where ``run.json`` says that
-        it was.
+        Folder of the model that gave the results. Default: ``model/`` in the folder, or where ``run.json``
+        says that it was.
 
     Raises
     ------
     FileFormatError
         A file is missing or damaged.
     InputError
-        ``model`` is not the model that answered.
+        ``model`` is not the model that gave the results.
     """
-    if not (folder / "fractions.tsv").is_file():
-        msg = f"{folder} holds no fractions.tsv. Give the output folder of hpvade run or hpvade deconvolve."
+    if not (folder / FRACTIONS).is_file():
+        msg = f"{folder} holds no {FRACTIONS}. Give the output folder of hpvade run or hpvade deconvolve."
         raise FileFormatError(msg)
-    run = _read_run(folder / "run.json")
-    tables = tuple(_tables(folder))
-    fractions = tables[0].fractions
-    groups = read_groups(folder / GROUPS, samples=fractions.index) if (folder / GROUPS).exists() else None
-    found = find_model(folder, run, given=model)
-    return Results(
-        tables=tables,
-        qc=_read_qc(folder / "qc.tsv", samples=fractions.index),
-        run=run,
-        **found._asdict(),
-        groups=groups,
-        group_tests=None if groups is None else compare_groups(fractions, groups),
-    )
+    run = _read_run(folder / RUN)
+    tables = ResultTables.read(folder)
+    has_groups = (folder / GROUPS).exists()
+    groups = read_groups(folder / GROUPS, samples=tables.fractions.index) if has_groups else None
+    return Results.combine(tables, run=run, model=find_model(folder, run, given=model), groups=groups)
 
 
 def _read_run(path: Path) -> dict[str, Any]:
     try:
         run: dict[str, Any] = json.loads(path.read_text())
-        absent = [name for name in _OF_RUN if name not in run]
-        absent += [name for name in _OF_DECISIONS if name not in run.get("decisions", {})]
+        absent = [name for name in _RUN_ENTRIES if name not in run]
+        absent += [name for name in _DECISIONS if name not in run.get("decisions", {})]
     except FileNotFoundError as error:
-        msg = f"{path} does not exist: hpvade did not write this folder, or it is not whole."
+        msg = f"{path} does not exist: the folder is incomplete, or hpvade did not write it."
         raise FileFormatError(msg) from error
     except (OSError, ValueError, AttributeError) as error:
-        msg = f"{path} cannot be read ({error}). Make the results again."
+        msg = f"{path} cannot be read ({error}). Run hpvade again to recreate the results."
         raise FileFormatError(msg) from error
     if absent:
-        msg = f"{path} lacks '{absent[0]}': an earlier hpvade wrote it. Make the results again."
+        msg = (
+            f"{path} lacks '{absent[0]}': it was written by an earlier version of hpvade. Run hpvade again to "
+            "recreate the results."
+        )
         raise FileFormatError(msg)
     return run
-
-
-def _tables(folder: Path) -> Iterator[Table]:
-    bounds = sorted(path.name for path in folder.glob("fractions*_lower.tsv"))
-    stems = sorted((name.removesuffix("_lower.tsv") for name in bounds), key=lambda stem: stem != "fractions")
-    for stem in stems or ["fractions"]:
-        read = {name: read_fractions(folder / f"{stem}{name}.tsv") for name in ("", "_lower", "_upper")}
-        level = re.sub("^fractions_?", "", stem)
-        yield Table(f"{_CELL_FRACTIONS}, {level}" if level else _CELL_FRACTIONS, *read.values())
-    yield Table("RNA fractions", read_fractions(folder / "rna_fractions.tsv"))
-
-
-def _read_qc(path: Path, *, samples: pd.Index) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False).set_index("sample")
-        for name in _NUMBERS:
-            table[name] = table[name].replace("", "nan").astype(float)
-        table["flags"] = [[flag for flag in text.split(";") if flag] for text in table["flags"]]
-    except (OSError, ValueError, KeyError) as error:
-        msg = f"{path} cannot be read ({error}). Make the results again."
-        raise FileFormatError(msg) from error
-    if list(table.index) != list(samples):
-        msg = f"{path} has other samples than fractions.tsv. Make the results again."
-        raise FileFormatError(msg)
-    return table

@@ -1,9 +1,8 @@
-"""What a run did: command, versions, inputs, decisions, timings, peak memory."""
+"""The record of a run: command, versions, inputs, decisions, timings, peak memory."""
 
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from contextlib import contextmanager
@@ -12,25 +11,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from hpvade.io import sha256
 from hpvade.model import versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-RUN = "run.json"
-
-
-def time_now() -> str:
-    """Return the time now, as run.json tells it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
 
 @dataclass(slots=True)
 class RunRecord:
-    """Grows while a run goes on and becomes ``run.json``.
+    """Grows during a run and becomes ``run.json``.
 
     Parameters
     ----------
@@ -45,87 +35,55 @@ class RunRecord:
     inputs: dict[str, str] = field(default_factory=dict)
     decisions: dict[str, Any] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
-    peaks: dict[str, int] = field(default_factory=dict)
-    epochs: dict[str, int] = field(default_factory=dict)
+    peaks: dict[str, int | None] = field(default_factory=dict)
     _versions: dict[str, str] = field(default_factory=versions, init=False)
-    _started: str = field(default_factory=time_now, init=False)
-    _now: dict[str, Any] = field(default_factory=dict, init=False)
-    _epoch_ends: list[float] = field(default_factory=list, init=False)
-    _kept_in: Path | None = field(default=None, init=False)
-
-    def keep_in(self, folder: Path) -> None:
-        """Write ``run.json`` into a folder, and again whenever a stage begins or an epoch ends.
-
-        Until `write` it has the entry ``now``: the stage, since when, the mean time of an epoch, and when the
-        file was written.
-        """
-        self._kept_in = folder
-        self._renew()
+    _started: str = field(
+        default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds"), init=False
+    )
 
     def add_input(self, path: Path) -> None:
-        """Note an input file or folder and its SHA-256."""
+        """Record an input file or folder and its SHA-256."""
         self.inputs[str(path)] = sha256(path)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time a stage, and note the most memory that was held up to its end."""
+        """Time a stage, and record the peak memory up to its end."""
         self.on_stage(name)
-        self._now = {"stage": name, "since": time_now()}
-        self._renew()
         start = time.perf_counter()
         yield
         self.timings[name] = round(time.perf_counter() - start, 3)
-        self.peaks[name] = round(peak_memory_mb())
+        self.peaks[name] = peak_memory_mb()
 
-    def end_epoch(self) -> None:
-        """Note that an epoch ends now; its time counts from the end of the one before."""
-        self._epoch_ends.append(time.perf_counter())
-        if (n_timed := len(self._epoch_ends) - 1) > 0:
-            seconds = (self._epoch_ends[-1] - self._epoch_ends[0]) / n_timed
-            self._now["seconds_per_epoch"] = round(seconds, 4)
-        self._renew()
-
-    def write(self, path: Path) -> None:
-        """Write the record of a run that is over as JSON; it is not renewed any more."""
-        self._kept_in = None
-        self._write(path, {})
-
-    def _renew(self) -> None:
-        if self._kept_in is not None:
-            self._write(self._kept_in / RUN, {"now": self._now | {"written": time_now()}})
-
-    def _write(self, path: Path, more: dict[str, Any]) -> None:
-        record = {
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content of ``run.json``."""
+        return {
             "command": sys.argv,
             "started": self._started,
             "versions": self._versions,
             "seed": self.seed,
-            "inputs_sha256": self.inputs,
-            "decisions": self.decisions,
-            "seconds": self.timings,
-            "peak_memory_mb": round(peak_memory_mb()),
-            "peak_memory_mb_up_to": self.peaks,
+            "inputs_sha256": dict(self.inputs),
+            "decisions": dict(self.decisions),
+            "seconds": dict(self.timings),
+            "peak_memory_mb": peak_memory_mb(),
+            "peak_memory_mb_up_to": dict(self.peaks),
         }
-        if self.epochs:
-            record["epochs"] = self.epochs
-        new = path.with_name(f"{path.name}.new")
-        new.write_text(json.dumps(record | more, indent=1) + "\n")
-        new.replace(path)  # so that nobody reads half of it
+
+    def write(self, path: Path) -> None:
+        """Write the record as JSON."""
+        path.write_text(json.dumps(self.to_dict(), indent=1) + "\n")
 
 
-def peak_memory_mb() -> float:
-    """Most memory this process has held so far, MB."""
+def peak_memory_mb() -> int | None:
+    """Peak memory of this process so far, MB; None where the system does not report it, as on Windows."""
     status = Path("/proc/self/status")
-    if status.exists():  # Linux; what getrusage says there may be of the process that started this one
+    if status.exists():  # Linux; getrusage may report the peak of the process that started this one
         lines = status.read_text().splitlines()
         peaks = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
         if peaks:
-            return int(peaks[0]) / 1e3
+            return round(int(peaks[0]) / 1e3)
+    try:
+        import resource  # noqa: PLC0415 - not available on Windows
+    except ImportError:
+        return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3  # macOS counts in bytes, Linux in kB
-
-
-def set_threads(threads: int | None) -> None:
-    """Limit the processor threads of this process; None leaves all."""
-    if threads is not None:
-        torch.set_num_threads(threads)
+    return round(peak / 1e6 if sys.platform == "darwin" else peak / 1e3)  # macOS counts bytes, Linux kB

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from hpvade.datasets import read_manifest
-from hpvade.jobs.benchmark._fit import Estimate
-from hpvade.jobs.benchmark._intervals import truth_of_scopes
+from hpvade.jobs.benchmark._estimate import Estimate
+from hpvade.jobs.benchmark._intervals import true_scopes
 from hpvade.jobs.benchmark._plan import make_plan
 from hpvade.jobs.benchmark._score import score
 
@@ -72,10 +72,10 @@ def test_unknown_content_against_what_the_reference_lacks(plan, data):
 
 
 def test_a_merged_type_is_known(plan, data):
-    known = truth_of_scopes(data.truth, plan.bulk["merged"], plan.references["fine"].coarse)
+    known = true_scopes(data.truth, plan.bulk["merged"], plan.references["fine"].coarse)
     assert list(known) == ["Lymph", "Mono", "unknown"]
     np.testing.assert_allclose(known["Lymph"], data.truth[["B", "T1", "T2"]].sum(axis=1))
     np.testing.assert_allclose(known["unknown"], 0, atol=1e-12)
     less = {"B": ["B"]}
-    known = truth_of_scopes(data.truth, plan.bulk["flow"], less)
+    known = true_scopes(data.truth, plan.bulk["flow"], less)
     np.testing.assert_allclose(known["unknown"], data.truth.drop(columns="B").sum(axis=1))

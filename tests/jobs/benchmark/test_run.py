@@ -332,9 +332,3 @@ def test_other_sums_are_other_settings(run, calls, data, tmp_path):
             options=options(methods=["nnls"], datasets=["merged"]),
             train=quick(),
         )
-
-
-def test_unknown_content_has_no_column_in_a_benchmark(run, calls):
-    train = TrainOptions("fast", {"deconvolve": {"with_unknown": True}})
-    with pytest.raises(InputError, match="with_unknown"):
-        run(methods=["hpvade"], datasets=["flow"], train=train)

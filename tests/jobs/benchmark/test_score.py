@@ -11,7 +11,7 @@ import hpvade
 from hpvade._errors import InputError
 from hpvade._warnings import DegenerateMetricWarning
 from hpvade.datasets import read_manifest
-from hpvade.jobs.benchmark._fit import Estimate
+from hpvade.jobs.benchmark._estimate import Estimate
 from hpvade.jobs.benchmark._plan import make_plan
 from hpvade.jobs.benchmark._score import COLUMNS, by_type, over_seeds, score, summarise
 

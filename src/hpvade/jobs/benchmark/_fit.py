@@ -1,26 +1,27 @@
-"""One estimate: one method with one reference on one set, with what it took."""
+"""Fitting one method with one reference to one set, on the clock."""
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from hpvade import _keys
 from hpvade._errors import LabelError, suggest
+from hpvade._threads import set_threads
 from hpvade._warnings import HPVADEWarning
 from hpvade.datasets import scored_columns
 from hpvade.io import is_missing_label, match_genes, read_bulk, read_reference
 from hpvade.jobs._compare import baseline_fractions
-from hpvade.jobs._deconvolve import deconvolve_bulk
 from hpvade.jobs._train import train_model
-from hpvade.jobs.benchmark._intervals import intervals_of
+from hpvade.jobs.benchmark._estimate import Estimate
+from hpvade.jobs.benchmark._intervals import scored_intervals
 from hpvade.jobs.benchmark._plan import MODEL
-from hpvade.model import HPVADE
+from hpvade.model import HPVADE, deconvolve
 from hpvade.pp import apply_label_map, combine_references
-from hpvade.results._run_record import RunRecord, peak_memory_mb, set_threads
+from hpvade.results import RunRecord, peak_memory_mb
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -50,27 +51,8 @@ class Task:
         return f"{self.reference.name}.{self.method}.{self.dataset}.{self.seed}"
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """What a method says of a set.
-
-    Attributes
-    ----------
-    fractions
-        Cell fractions, samples × cell types.
-    facts
-        Seconds, peak memory, notes.
-    intervals
-        As `intervals_of` makes them; None where the method has none.
-    """
-
-    fractions: pd.DataFrame
-    facts: dict[str, Any]
-    intervals: pd.DataFrame | None = None
-
-
 def estimate(task: Task) -> Estimate:
-    """Read the data, then prepare the reference, fit and answer on the clock.
+    """Read the data, then prepare the reference, fit and deconvolve on the clock.
 
     The seconds are from data in memory to fractions, the same for every method; importing libraries and
     reading files do not count. The peak memory is that of the whole process.
@@ -88,11 +70,12 @@ def estimate(task: Task) -> Estimate:
             model, finished = train_model(cells, bulk=bulk, options=task.train, record=record)
             if not finished:
                 raise KeyboardInterrupt
-            answer = deconvolve_bulk(model, bulk, record=record)
+            assert model.trained is not None  # for the type checker: training has ended
+            with record.stage("deconvolve"):
+                answer = deconvolve(model.trained, bulk)
             fractions = answer.fractions
             scored = scored_columns(task.bulk, task.reference.coarse)["estimate"]
-            assert model.calibration is not None  # for the type checker: training has ended
-            intervals = intervals_of(answer, scored, calibration=model.calibration)
+            intervals = scored_intervals(answer, scored, calibration=model.trained.calibration)
         else:
             with record.stage("prepare"):
                 model = HPVADE(
@@ -111,7 +94,7 @@ def estimate(task: Task) -> Estimate:
     facts = {
         "seconds": round(sum(record.timings.values()), 3),
         "seconds_of_stages": record.timings,
-        "peak_memory_mb": round(peak_memory_mb()),
+        "peak_memory_mb": peak_memory_mb(),
         "genes": len(model.reference_signature.model_genes.genes),
         "notes": list(dict.fromkeys(str(w.message) for w in caught if isinstance(w.message, HPVADEWarning))),
     }
@@ -119,7 +102,7 @@ def estimate(task: Task) -> Estimate:
 
 
 def load_reference(reference: BenchmarkReference) -> AnnData:
-    """Read the members of a reference, drop and rename labels, and put them together for `HPVADE`.
+    """Read the members of a reference, drop and rename labels, and combine them for `HPVADE`.
 
     Raises
     ------
@@ -132,21 +115,21 @@ def load_reference(reference: BenchmarkReference) -> AnnData:
             entry.path, labels_key=entry.labels_key, donor_key=entry.donor_key, layer=entry.layer
         )
         labels = cells.obs[entry.labels_key]
-        there = sorted(set(labels[~is_missing_label(labels)].astype(str)))
+        present = sorted(set(labels[~is_missing_label(labels)].astype(str)))
         if reference.labels is None:
-            new_of = {label: label for label in there if label not in entry.drop_labels}
-            named = [label for of_type in reference.coarse.values() for label in of_type]
+            new_of = {label: label for label in present if label not in entry.drop_labels}
+            named = [label for labels in reference.coarse.values() for label in labels]
         else:
             new_of = dict(reference.labels[name])
             named = list(new_of)
         for label in [*named, *entry.drop_labels]:
-            if label not in there:
+            if label not in present:
                 msg = (
                     f"The manifest names the label '{label}', which is not in obs['{entry.labels_key}'] of "
-                    f"{entry.path}. Labels: {', '.join(there)}.{suggest(label, there)}"
+                    f"{entry.path}. Labels: {', '.join(present)}.{suggest(label, present)}"
                 )
                 raise LabelError(msg)
-        rows = [(label, new_of.get(label, "")) for label in ["", *there]]
+        rows = [(label, new_of.get(label, "")) for label in ["", *present]]
         label_map = pd.DataFrame(rows, columns=["label", "cell_type"])
         cells = apply_label_map(cells, label_map, labels_key=entry.labels_key, name=name)
         obs = {_keys.CELL_TYPE: cells.obs[entry.labels_key]}

@@ -1,4 +1,4 @@
-"""The output folder of a benchmark: what is finished stays, and a later call goes on from there."""
+"""The output folder of a benchmark: finished estimates are kept, and a later call continues from them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpvade._errors import FileFormatError, OutputError
 from hpvade.io import output_file
-from hpvade.jobs.benchmark._fit import Estimate
+from hpvade.jobs.benchmark._estimate import Estimate
 from hpvade.jobs.benchmark._intervals import read_intervals
 from hpvade.model import preset_config, versions
 from hpvade.results import read_fractions, write_fractions
@@ -25,7 +25,7 @@ ESTIMATES = "estimates"
 SETTINGS = "settings.json"
 RESULTS = ("results.tsv", "results.json", "results.md", "results.png", "results.svg", "run.json")
 _OWN = {ESTIMATES, SETTINGS, *RESULTS}
-_OPEN_ENDED = ("references", "bulk")  # parts of the settings that may hold more or less in another call
+_EXTENSIBLE = ("references", "bulk")  # parts of the settings that may hold more or less in another call
 _LEFT_BY_A_KILL = ".hpvade-"  # what `output_file` works in
 _SHOWN = 5
 
@@ -35,7 +35,7 @@ class BenchmarkFolder:
     """Finished estimates of one benchmark.
 
     Each is ``estimates/NAME.tsv``, ``NAME.intervals.tsv`` if the method has intervals, and at last
-    ``NAME.json``, which says that it is done.
+    ``NAME.json``, which marks it as finished.
     """
 
     path: Path
@@ -78,17 +78,17 @@ def read_facts(path: Path) -> dict[str, Any]:
     try:
         facts = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
-        msg = f"{path} cannot be read ({error}). Mend or remove it."
+        msg = f"{path} cannot be read ({error}). Fix or remove it."
         raise FileFormatError(msg) from error
     numbers = [facts.get(key) for key in ("seconds", "peak_memory_mb")] if isinstance(facts, dict) else [""]
     if not all(n is None or (isinstance(n, int | float) and not isinstance(n, bool)) for n in numbers):
-        msg = f'{path} must hold {{"seconds": number, "peak_memory_mb": number}}. Mend or remove it.'
+        msg = f'{path} must hold {{"seconds": number, "peak_memory_mb": number}}. Fix or remove it.'
         raise FileFormatError(msg)
     return dict(facts)
 
 
-def settings_of(plan: Plan, train: TrainOptions, *, digests: Mapping[str, str]) -> dict[str, Any]:
-    """Collect all that an estimate depends on, apart from method and seed.
+def benchmark_settings(plan: Plan, train: TrainOptions, *, digests: Mapping[str, str]) -> dict[str, Any]:
+    """Collect everything that an estimate depends on, apart from method and seed.
 
     ``digests``: path of each of the plan's files → its SHA-256.
     """
@@ -126,37 +126,37 @@ def settings_of(plan: Plan, train: TrainOptions, *, digests: Mapping[str, str]) 
 
 
 def open_folder(output: Path, settings: dict[str, Any], *, force: bool) -> BenchmarkFolder:
-    """Start an output folder, or go on with one that was made with the same settings.
+    """Start an output folder, or continue in one that was made with the same settings.
 
     Parameters
     ----------
     output
         The folder.
     settings
-        As `settings_of` returns them. References and sets that one of the two calls did not ask for are no
-        difference.
+        As `benchmark_settings` returns them. References and sets that only one of the two calls asks for do
+        not count as differences.
     force
-        Whether to start anew in a folder that holds nothing but what a benchmark writes.
+        Whether to start again in a folder that holds only files of a benchmark.
 
     Raises
     ------
     OutputError
-        The folder holds something else, or was made with other settings.
+        The folder holds other files, or was made with other settings.
     """
     if output.exists() and not output.is_dir():
         msg = f"{output} is a file; name a folder to write."
         raise OutputError(msg)
-    there = {entry.name for entry in output.iterdir()} if output.exists() else set()
-    there = {name for name in there if not name.startswith(_LEFT_BY_A_KILL)}
-    if foreign := sorted(there - _OWN) or (there and SETTINGS not in there):
+    present = {entry.name for entry in output.iterdir()} if output.exists() else set()
+    present = {name for name in present if not name.startswith(_LEFT_BY_A_KILL)}
+    if foreign := sorted(present - _OWN) or (present and SETTINGS not in present):
         found = f"'{foreign[0]}'" if isinstance(foreign, list) else f"no {SETTINGS}"
         msg = f"{output} has {found}: it is not the output of hpvade benchmark. Choose another place."
         raise OutputError(msg)
     if force:
-        for name in there:
+        for name in present:
             entry = output / name
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-    elif there:
+    elif present:
         settings = _merged(output / SETTINGS, settings)
     with output_file(output / SETTINGS, force=True) as partial:
         partial.write_text(json.dumps(settings, indent=1) + "\n")
@@ -167,16 +167,16 @@ def _merged(path: Path, settings: dict[str, Any]) -> dict[str, Any]:
     """Add settings to those of an earlier call, after checking that none differs."""
     try:
         earlier = json.loads(path.read_bytes())
-        merged = {**settings, **{key: {**earlier[key], **settings[key]} for key in _OPEN_ENDED}}
+        merged = {**settings, **{key: {**earlier[key], **settings[key]} for key in _EXTENSIBLE}}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        msg = f"{path} cannot be read ({error!r}). Pass --force to start anew."
+        msg = f"{path} cannot be read ({error!r}). Pass --force to start again."
         raise OutputError(msg) from error
     differing = _differences(earlier, settings)
     if differing:
         more = f"; and {len(differing) - _SHOWN} more" if len(differing) > _SHOWN else ""
         msg = (
             f"{path.parent} was made with other settings: {'; '.join(differing[:_SHOWN])}{more}. Give the "
-            "same settings to go on with it, another folder, or --force to start anew."
+            "same settings to continue, another folder, or --force to start again."
         )
         raise OutputError(msg)
     return merged
@@ -187,7 +187,7 @@ def _differences(earlier: Any, now: Any, place: str = "") -> list[str]:  # noqa:
     if not (isinstance(earlier, dict) and isinstance(now, dict)):
         return [] if earlier == now else [f"{place}: {earlier!r} → {now!r}"]
     keys = dict.fromkeys([*earlier, *now])
-    if place in _OPEN_ENDED:
+    if place in _EXTENSIBLE:
         keys = dict.fromkeys(key for key in keys if key in earlier and key in now)
     return [
         text

@@ -1,4 +1,4 @@
-"""Intervals and unknown content of a benchmark's estimates, and how far they hold."""
+"""Intervals and unknown content of a benchmark's estimates, and their coverage."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from hpvade import _keys
 from hpvade._errors import FileFormatError
 from hpvade.datasets import scored_columns
 from hpvade.deconvolve import sum_types
+from hpvade.jobs.benchmark._columns import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,23 +18,22 @@ if TYPE_CHECKING:
     from hpvade.datasets import BulkEntry
     from hpvade.deconvolve import Calibration, Deconvolution
 
-LEVEL = 0.9
-UNKNOWN = _keys.UNKNOWN  # the scope of unknown content
+_COVERAGE = 0.9
 _LARGEST_SUM = 1.02  # of measured fractions, with room for rounding
 _COLUMNS = ["sample", "scope", "fraction", "lower", "upper"]
 
 
-def intervals_of(
+def scored_intervals(
     answer: Deconvolution, scored: Mapping[str, Sequence[str]], *, calibration: Calibration
 ) -> pd.DataFrame:
-    """Put the 90 % intervals of scored types, sums of the answer's, and of unknown content into one table.
+    """Collect the 90 % intervals of scored types, and of unknown content, in one table.
 
     Returns
     -------
-    ``sample``, ``scope`` (a scored type, or ``unknown``), ``fraction``, ``lower``, ``upper``. Unknown content
-    of which nothing is told has no rows.
+    ``sample``, ``scope`` (a scored type, or ``unknown``), ``fraction``, ``lower``, ``upper``. Unknown
+    content that cannot be estimated has no rows.
     """
-    sums = sum_types(answer, scored, calibration=calibration, level=LEVEL)
+    sums = sum_types(answer, scored, calibration=calibration, coverage=_COVERAGE)
     of = {name: [table[name] for table in sums] for name in scored}
     of[UNKNOWN] = [answer.qc[name] for name in ("unknown", "unknown_lower", "unknown_upper")]
     parts = [
@@ -50,26 +49,26 @@ def read_intervals(path: Path) -> pd.DataFrame:
     Raises
     ------
     FileFormatError
-        It is not one, names a sample and scope twice, or has bounds that are none.
+        The file is not such a table, lists a sample and scope twice, or has lower bounds above upper bounds.
     """
     try:
         table = pd.read_csv(path, sep="\t", dtype={"sample": str, "scope": str}, keep_default_na=False)
         table = table[_COLUMNS].astype(dict.fromkeys(_COLUMNS[2:], float))
     except (OSError, ValueError, KeyError) as error:
-        msg = f"{path} cannot be read ({error}). Remove it, to have it made again."
+        msg = f"{path} cannot be read ({error}). Remove it; it will be made again."
         raise FileFormatError(msg) from error
     if table.duplicated(["sample", "scope"]).any() or not (table["lower"] <= table["upper"]).all():
-        msg = f"{path} is not a table of intervals. Remove it, to have it made again."
+        msg = f"{path} is not a table of intervals. Remove it; it will be made again."
         raise FileFormatError(msg)
     return table
 
 
-def truth_of_scopes(
+def true_scopes(
     truth: pd.DataFrame, entry: BulkEntry, coarse: Mapping[str, Sequence[str]]
 ) -> pd.DataFrame:
-    """Sum measured fractions to scored types, and to ``unknown`` those of cells that the reference lacks.
+    """Sum measured fractions to scored types, and those of cells that the reference lacks to ``unknown``.
 
-    Where the columns of ``truth`` sum to more than 1, some hold others, and there is no ``unknown``.
+    If the columns of ``truth`` sum to more than 1, they overlap, and there is no ``unknown``.
     """
     scored = scored_columns(entry, coarse)["truth"]
     sums = {name: truth[columns].sum(axis=1) for name, columns in scored.items()}
@@ -85,12 +84,12 @@ def truth_of_scopes(
 
 
 def coverage_and_width(intervals: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
-    """Say how often intervals hold the truth, and how wide they are.
+    """Check which intervals contain the truth, and how wide they are.
 
     Parameters
     ----------
     intervals
-        As `intervals_of` returns it.
+        As `scored_intervals` returns it.
     truth
         Samples × scopes; samples that it lacks are left out.
 
@@ -99,6 +98,6 @@ def coverage_and_width(intervals: pd.DataFrame, truth: pd.DataFrame) -> pd.DataF
     ``scope``, ``covered`` and ``width``, one row for each sample and scope.
     """
     known = truth.rename_axis("sample").reset_index().melt("sample", var_name="scope", value_name="truth")
-    told = intervals.merge(known, on=["sample", "scope"])
-    covered = told["truth"].between(told["lower"], told["upper"])
-    return told[["scope"]].assign(covered=covered, width=told["upper"] - told["lower"])
+    scored = intervals.merge(known, on=["sample", "scope"])
+    covered = scored["truth"].between(scored["lower"], scored["upper"])
+    return scored[["scope"]].assign(covered=covered, width=scored["upper"] - scored["lower"])

@@ -1,4 +1,4 @@
-"""The tables of a benchmark for people: ``results.md``."""
+"""The tables of a benchmark in Markdown: ``results.md``."""
 
 from __future__ import annotations
 
@@ -6,27 +6,28 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from hpvade.jobs.benchmark._intervals import UNKNOWN
-from hpvade.jobs.benchmark._score import COSTS, INTERVALS, METRICS, PAIR, POOLED, by_type, over_seeds
+from hpvade.jobs.benchmark._columns import COSTS, INTERVALS, METRICS, PAIR, POOLED, UNKNOWN
+from hpvade.jobs.benchmark._score import by_type, over_seeds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _UNDEFINED = "undefined"
-_OF_UNKNOWN = ("r", "bias", *INTERVALS)
+_UNKNOWN_METRICS = ("r", "bias", *INTERVALS)
 _HOW_TO_READ = """\
-r: Pearson correlation; CCC: Lin's concordance; RMSE and MAE in fractions of cells. Values per cell type are
-over samples; r_type and ccc_type are their means over types; pooled values are over all pairs of sample and
-type, and flatter, because types differ in their mean. Several seeds: mean ± standard deviation. In brackets:
-95 % bootstrap over samples, the widest of the seeds. "undefined": a constant estimate or truth; means skip
-it, and a mean over fewer pairs does not compare. Coverage: the share of 90 % intervals that hold the measured
-fraction; width: their median. Unknown: the share of cells of no type of the reference, against the measured
-fractions of all cells that no coarse type of the reference covers. Seconds are from data in memory to
-fractions; the memory is that of the whole process. Every value: `results.tsv`."""
+r: Pearson correlation; CCC: Lin's concordance; RMSE and MAE are in fractions of cells. Values per cell type are
+computed over samples; r_type and ccc_type are their means over types. Pooled values are computed over all pairs
+of sample and type and are higher, because types differ in their mean. With several seeds: mean ± standard
+deviation. In brackets: 95 % bootstrap interval over samples, the widest of all seeds. "undefined": the estimate
+or the truth is constant; means skip such values, so means over different numbers of pairs cannot be compared.
+Coverage: the share of 90 % intervals that contain the measured fraction; width: their median width. Unknown: the
+share of cells of no type of the reference, compared with the measured fractions of all cells that no coarse type
+of the reference covers. Seconds are from data in memory to fractions; memory is the peak of the whole process.
+All values are in `results.tsv`."""
 
 
 def markdown(table: pd.DataFrame, summary: pd.DataFrame, *, heading: str, notes: Sequence[str]) -> str:
-    """Put a benchmark into words and tables.
+    """Describe a benchmark in words and tables.
 
     Parameters
     ----------
@@ -37,7 +38,7 @@ def markdown(table: pd.DataFrame, summary: pd.DataFrame, *, heading: str, notes:
     heading
         One line on what was run.
     notes
-        What was left out, and why.
+        What was skipped, and why.
     """
     pairs = over_seeds(table)
     parts = ["# Benchmark", heading, _HOW_TO_READ]
@@ -48,10 +49,10 @@ def markdown(table: pd.DataFrame, summary: pd.DataFrame, *, heading: str, notes:
         rows = ([scope, *map(_number, row)] for scope, row in zip(means.index, means.to_numpy(), strict=True))
         parts += [f"{title}:", _table(["cell type", *means.columns], rows)]
     parts += ["## Mean over all pairs", _summary_table(summary), "## Each pair by cell type"]
-    for (reference, dataset), of_pair in pairs.groupby(["reference", "dataset"], sort=False):
-        parts.append(f"### {reference}, {dataset} ({of_pair['n_samples'].iloc[0]:.0f} samples)")
+    for (reference, dataset), pair in pairs.groupby(["reference", "dataset"], sort=False):
+        parts.append(f"### {reference}, {dataset} ({pair['n_samples'].iloc[0]:.0f} samples)")
         for metric, title in (("r", "Pearson r"), ("ccc", "CCC")):
-            parts += [f"{title}:", _pair_table(of_pair[~of_pair["scope"].isin([POOLED, UNKNOWN])], metric)]
+            parts += [f"{title}:", _pair_table(pair[~pair["scope"].isin([POOLED, UNKNOWN])], metric)]
     parts += ["## Each pair pooled", _pooled_table(pairs[pairs["scope"] == POOLED])]
     if pairs[INTERVALS].notna().any(axis=None):
         parts += ["## Intervals and unknown content", _intervals_table(pairs)]
@@ -65,7 +66,7 @@ def _summary_table(summary: pd.DataFrame) -> str:
             row["method"],
             str(row["pairs"]),
             *(_number(row[m]) for m in metrics),
-            *(_told(row[name]) for name in INTERVALS),
+            *(_blank_if_missing(row[name]) for name in INTERVALS),
             *(_amount(row[c]) for c in COSTS),
         ]
         for row in summary.reset_index().to_dict("records")
@@ -73,13 +74,13 @@ def _summary_table(summary: pd.DataFrame) -> str:
     return _table(["method", "pairs", *map(str, metrics), *INTERVALS, "seconds", "peak MB"], rows)
 
 
-def _pair_table(of_pair: pd.DataFrame, metric: str) -> str:
+def _pair_table(pair: pd.DataFrame, metric: str) -> str:
     """Cell types × methods of one pair: mean ± sd (bounds)."""
-    methods = list(dict.fromkeys(of_pair["method"]))
-    cells = of_pair.set_index(["scope", "method"])
+    methods = list(dict.fromkeys(pair["method"]))
+    cells = pair.set_index(["scope", "method"])
     rows = [
         [scope, *(_bounded(cells.loc[(scope, method)], metric) for method in methods)]
-        for scope in dict.fromkeys(of_pair["scope"])
+        for scope in dict.fromkeys(pair["scope"])
     ]
     return _table(["cell type", *methods], rows)
 
@@ -96,17 +97,17 @@ def _pooled_table(pooled: pd.DataFrame) -> str:
 
 
 def _intervals_table(pairs: pd.DataFrame) -> str:
-    """Each pair and method that tells intervals: how far they hold, and unknown content."""
-    told = pairs[pairs[INTERVALS].notna().all(axis=1)].set_index([*PAIR, "method", "scope"])
+    """Coverage of intervals, and unknown content, for each pair and method that has them."""
+    scored = pairs[pairs[INTERVALS].notna().all(axis=1)].set_index([*PAIR, "method", "scope"])
     rows = []
-    for key in (index[:3] for index in told.index if index[3] == POOLED):
-        row = [*key, *(_number(told.loc[(*key, POOLED), name]) for name in INTERVALS)]
+    for key in (index[:3] for index in scored.index if index[3] == POOLED):
+        row = [*key, *(_number(scored.loc[(*key, POOLED), name]) for name in INTERVALS)]
         unknown = (*key, UNKNOWN)
         row += (
-            [_number(told.loc[unknown, name]) for name in _OF_UNKNOWN] if unknown in told.index else [""] * 4
+            [_number(scored.loc[unknown, name]) for name in _UNKNOWN_METRICS] if unknown in scored.index else [""] * 4
         )
         rows.append(row)
-    columns = ["reference", "set", "method", *INTERVALS, *(f"unknown: {name}" for name in _OF_UNKNOWN)]
+    columns = ["reference", "set", "method", *INTERVALS, *(f"unknown: {name}" for name in _UNKNOWN_METRICS)]
     return _table(columns, rows)
 
 
@@ -124,7 +125,7 @@ def _number(value: float) -> str:
     return _UNDEFINED if pd.isna(value) else f"{value:.3f}"
 
 
-def _told(value: float) -> str:
+def _blank_if_missing(value: float) -> str:
     return "" if pd.isna(value) else f"{value:.3f}"
 
 

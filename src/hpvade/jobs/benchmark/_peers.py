@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hpvade._errors import FileFormatError, suggest
-from hpvade.jobs.benchmark._fit import Estimate
+from hpvade.jobs.benchmark._estimate import Estimate
 from hpvade.jobs.benchmark._folder import read_facts
 from hpvade.jobs.benchmark._plan import METHOD_NAMES
 from hpvade.results import read_fractions
@@ -43,18 +43,18 @@ def find_peers(folder: Path, *, references: Iterable[str], datasets: Iterable[st
     folder
         Holds the tables, each with the same name in ``.json`` beside it if time and memory are known.
     references, datasets
-        All names of the manifest. Only they tell where in a file name one part ends, if they have dots.
+        All names of the manifest. They may contain dots, so only they show where a part of a file name ends.
 
     Raises
     ------
     FileFormatError
-        There is no table, or a table's name does not have the form, or names a method of hpvade.
+        There is no table, a file name does not have this form, or it names a method of hpvade.
     """
     references, datasets = list(references), list(datasets)
     form = re.compile(rf"({_any(references)})\.(.+?)\.({_any(datasets)})(?:\.(\d+))?")
     paths = sorted(folder.glob("*.tsv"))
     if not paths:
-        msg = f"{folder} is no folder with estimates: it has no file {_FORM}."
+        msg = f"{folder} holds no estimates: it has no file named {_FORM}."
         raise FileFormatError(msg)
     peers, problems = [], []
     for path in paths:
@@ -71,7 +71,7 @@ def find_peers(folder: Path, *, references: Iterable[str], datasets: Iterable[st
             peers.append(PeerFile(path, match[1], match[2], match[3], seed))
     if problems:
         known = f"References: {', '.join(references)}. Sets: {', '.join(datasets)}."
-        msg = f"{folder} has tables that belong nowhere: {' '.join(problems)} {known}"
+        msg = f"{folder} has tables with invalid names: {' '.join(problems)} {known}"
         raise FileFormatError(msg)
     return peers
 

@@ -1,4 +1,4 @@
-"""What a benchmark compares: which references, which sets, and what is left out and why."""
+"""What a benchmark compares: which references and sets, and what is skipped and why."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from hpvade._errors import FileFormatError, InputError, suggest
 from hpvade.datasets import scored_columns
 from hpvade.deconvolve.baselines import METHODS
-from hpvade.jobs.benchmark._intervals import UNKNOWN
-from hpvade.jobs.benchmark._score import MEAN, POOLED
+from hpvade.jobs.benchmark._columns import MEAN, POOLED, UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -35,7 +34,7 @@ class BenchmarkReference:
     coarse
         Coarse type → labels of an estimate to sum.
     labels
-        Member → label → label to train with; labels that are not there are dropped. None: its own labels.
+        Member → label → label to train with; other labels are dropped. None: the member's own labels.
     """
 
     name: str
@@ -46,7 +45,7 @@ class BenchmarkReference:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """References and sets by name, the pairs of them to compare, and notes on what is left out."""
+    """References and sets by name, the pairs of them to compare, and notes on what is skipped."""
 
     references: Mapping[str, BenchmarkReference]
     bulk: Mapping[str, BulkEntry]
@@ -85,7 +84,7 @@ def make_plan(manifest: Manifest, *, references: Sequence[str] = (), datasets: S
     for dataset, entry in sets.items():
         for name in set(entry.headline_types) & {MEAN, POOLED, UNKNOWN}:
             msg = (
-                f"A headline type of '{dataset}' is named '{name}', which stands for another row. Rename it."
+                f"A headline type of '{dataset}' is named '{name}', which is reserved for another row. Rename it."
             )
             raise InputError(msg)
     missing = {
@@ -97,11 +96,11 @@ def make_plan(manifest: Manifest, *, references: Sequence[str] = (), datasets: S
     notes = []
     for dataset in sets:
         lacking = {r: types for (r, d), types in missing.items() if d == dataset and types}
-        told = [f"{r} lacks {', '.join(types)}" for r, types in lacking.items()]
+        reasons = [f"{r} lacks {', '.join(types)}" for r, types in lacking.items()]
         if len(lacking) == len(chosen):
-            notes.append(f"Skipped {dataset}: {'; '.join(told)}.")
+            notes.append(f"Skipped {dataset}: {'; '.join(reasons)}.")
         else:
-            notes += [f"Skipped {dataset} with one reference: {text}." for text in told]
+            notes += [f"Skipped {dataset} with one reference: {text}." for text in reasons]
     plan = Plan(chosen, sets, pairs, notes)
     if not pairs:
         msg = f"Nothing to compare: no set has all its headline types in a reference. {' '.join(notes)}"
@@ -113,10 +112,10 @@ def make_plan(manifest: Manifest, *, references: Sequence[str] = (), datasets: S
 
 
 def benchmark_references(manifest: Manifest) -> dict[str, BenchmarkReference]:
-    """List references with coarse types, each with its own labels, and two or more together as "all".
+    """List references with coarse types, each with its own labels, and all of them together as "all".
 
-    Together they have all coarse types that any of them has; cells of other labels are dropped. References
-    that share fewer than two coarse types are not put together.
+    Together they have all coarse types of any of them; cells with other labels are dropped. References that
+    share fewer than two coarse types are not combined.
 
     Raises
     ------
@@ -124,7 +123,7 @@ def benchmark_references(manifest: Manifest) -> dict[str, BenchmarkReference]:
         A reference is named "all".
     """
     if ALL in manifest.references:
-        msg = f"A reference of the manifest is named '{ALL}', which stands for all together. Rename it."
+        msg = f"A reference of the manifest is named '{ALL}', which is reserved for all of them together. Rename it."
         raise InputError(msg)
     coarse = manifest.coarse_types
     found = {

@@ -13,15 +13,15 @@ from hpvade._process import in_own_process
 from hpvade.datasets import read_manifest
 from hpvade.io import output_file
 from hpvade.jobs._train import TrainOptions
+from hpvade.jobs.benchmark._columns import COLUMNS, MEAN, POOLED
 from hpvade.jobs.benchmark._fit import Task, estimate
-from hpvade.jobs.benchmark._folder import open_folder, settings_of
+from hpvade.jobs.benchmark._folder import open_folder, benchmark_settings
 from hpvade.jobs.benchmark._peers import find_peers
 from hpvade.jobs.benchmark._plan import METHOD_NAMES, MODEL, benchmark_references, check_names, make_plan
-from hpvade.jobs.benchmark._score import COLUMNS, MEAN, POOLED, score, summarise
+from hpvade.jobs.benchmark._score import score, summarise
 from hpvade.jobs.benchmark._summary import Benchmark, write_results
-from hpvade.model import preset_config, versions
-from hpvade.results import read_fractions
-from hpvade.results._run_record import RunRecord
+from hpvade.model import versions
+from hpvade.results import RunRecord, read_fractions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,7 +77,7 @@ def benchmark_files(
     """Compare methods on all sets of a manifest: the job of ``hpvade benchmark``.
 
     Each estimate is made in a process of its own and is complete or absent, so that a later call with the
-    same settings goes on where this one ended.
+    same settings continues where this one ended.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def benchmark_files(
     options, train
         What to compare, and how to train.
     force
-        Whether to start anew.
+        Whether to start again.
     on_stage
         Called with the name of each stage as it begins.
     on_task
@@ -112,7 +112,7 @@ def benchmark_files(
     with record.stage("checksums"):
         for path in plan.files():
             record.add_input(path)
-        folder = open_folder(output, settings_of(plan, train, digests=record.inputs), force=force)
+        folder = open_folder(output, benchmark_settings(plan, train, digests=record.inputs), force=force)
     with record.stage("estimate"):
         tasks = _tasks(plan, options=options, train=train)
         for done, task in enumerate(tasks):
@@ -144,13 +144,10 @@ def benchmark_files(
 
 
 def _check_options(options: BenchmarkOptions, train: TrainOptions) -> None:
-    if preset_config(train.preset).updated(train.changes).deconvolve.with_unknown:
-        msg = "A benchmark compares fractions of the known types; leave with_unknown out of the settings."
-        raise InputError(msg)
     check_names(options.methods, METHOD_NAMES, what="method")
     for what, given in (("method", options.methods), ("seed", options.seeds)):
         if not given:
-            msg = f"There is no {what} to compare; give at least one."
+            msg = f"No {what} to compare. Give at least one."
             raise InputError(msg)
         if len(set(given)) < len(given):
             msg = f"A {what} is given more than once: {', '.join(map(str, given))}."
@@ -207,14 +204,14 @@ def _tasks(plan: Plan, *, options: BenchmarkOptions, train: TrainOptions) -> lis
 
 
 def _make(task: Task, folder: BenchmarkFolder) -> None:
-    """Make an estimate unless it is there."""
+    """Make an estimate unless it is finished."""
     if folder.is_done(task.name, with_intervals=task.method == MODEL):
         return
     try:
         folder.write(task.name, in_own_process(estimate, task))
     except HPVADEError as error:
         kind = InputError if isinstance(error, InputError) else HPVADEError
-        msg = f"{task.name}: {error} What is finished is kept."
+        msg = f"{task.name}: {error} Finished estimates are kept."
         raise kind(msg) from error
 
 
@@ -223,7 +220,7 @@ def _pair(task: Task) -> tuple[str, str]:
 
 
 def _line(table: pd.DataFrame, reference: str, dataset: str) -> str:
-    """Say in one line how each method did on a pair."""
+    """Describe the accuracy of each method on a pair in one line."""
     here = table[(table["reference"] == reference) & (table["dataset"] == dataset)]
     parts = []
     for method, rows in here.groupby("method", sort=False):

@@ -10,22 +10,15 @@ import pandas as pd
 from hpvade._errors import InputError
 from hpvade._warnings import DegenerateMetricWarning, HPVADEWarning, warn
 from hpvade.datasets import scored_columns
-from hpvade.jobs.benchmark._intervals import UNKNOWN, coverage_and_width, truth_of_scopes
+from hpvade.jobs.benchmark._columns import COLUMNS, COSTS, INTERVALS, MEAN, METRICS, PAIR, POOLED, UNKNOWN
+from hpvade.jobs.benchmark._intervals import coverage_and_width, true_scopes
 from hpvade.metrics import evaluate
 
 if TYPE_CHECKING:
     from hpvade.datasets import BulkEntry
-    from hpvade.jobs.benchmark._fit import Estimate
+    from hpvade.jobs.benchmark._estimate import Estimate
     from hpvade.jobs.benchmark._plan import BenchmarkReference
 
-METRICS = ("r", "ccc", "rmse", "mae", "bias")
-POOLED = "pooled"
-MEAN = "mean of types"
-PAIR = ["reference", "dataset"]
-COSTS = ["seconds", "peak_memory_mb"]
-INTERVALS = ["coverage", "width"]
-_BOUNDED = [f"{metric}{side}" for metric in METRICS for side in ("", "_lower", "_upper")]
-COLUMNS = [*PAIR, "method", "seed", "scope", "n_samples", *_BOUNDED, *INTERVALS, *COSTS]
 _CONSTANT = "mean"  # the method that has no correlation by nature
 
 
@@ -45,7 +38,7 @@ def score(
     Returns
     -------
     One row for each type, one for the mean of types (no bounds; types without a value are skipped), one for
-    all samples and types pooled, and one for unknown content if the method tells it; columns as `COLUMNS`
+    all samples and types pooled, and one for unknown content if the method estimates it; columns as `COLUMNS`
     names them. ``<metric>_lower`` and ``_upper`` are the 95 % percentile bootstrap over samples; ``coverage``
     and ``width`` the share of 90 % intervals that hold the truth, and their median width.
 
@@ -63,16 +56,16 @@ def score(
     except InputError as error:
         msg = f"{name}: {error}"
         raise InputError(msg) from error
-    for told in caught:
-        if not (method == _CONSTANT and issubclass(told.category, DegenerateMetricWarning)):
-            warn(f"{name}: {told.message}", told.category)  # type: ignore[arg-type]
+    for warning in caught:
+        if not (method == _CONSTANT and issubclass(warning.category, DegenerateMetricWarning)):
+            warn(f"{name}: {warning.message}", warning.category)  # type: ignore[arg-type]
     rows = {str(cell_type): row for cell_type, row in result.per_type.iterrows()}
     rows[MEAN] = result.per_type[list(METRICS)].mean()
     rows[POOLED] = pd.Series(result.pooled)
     if estimate.intervals is None:
         table = pd.DataFrame(rows).T.assign(**dict.fromkeys(INTERVALS, float("nan")))
     else:
-        known = truth_of_scopes(truth, entry, reference.coarse)
+        known = true_scopes(truth, entry, reference.coarse)
         if UNKNOWN in known and UNKNOWN in set(estimate.intervals["scope"]):
             rows[UNKNOWN] = _score_unknown(estimate.intervals, known, seed=bootstrap_seed)
         table = pd.DataFrame(rows).T.join(_score_intervals(estimate.intervals, known))
@@ -88,22 +81,22 @@ def score(
 
 def _score_unknown(intervals: pd.DataFrame, truth: pd.DataFrame, *, seed: int) -> pd.Series:
     """Compare unknown content with the measured fractions of what the reference lacks."""
-    of_samples = intervals[intervals["scope"] == UNKNOWN].set_index("sample")
+    unknown = intervals[intervals["scope"] == UNKNOWN].set_index("sample")
     with warnings.catch_warnings():
-        # Often nothing is unknown, or nothing is found: no correlation by nature.
+        # Often the true or the estimated content is 0 in all samples, and there is no correlation.
         warnings.simplefilter("ignore", DegenerateMetricWarning)
-        share = of_samples[["fraction"]].set_axis([UNKNOWN], axis=1)
+        share = unknown[["fraction"]].set_axis([UNKNOWN], axis=1)
         result = evaluate(share, truth[[UNKNOWN]], seed=seed)
     return result.per_type.iloc[0]
 
 
 def _score_intervals(intervals: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     """Coverage and median width of each scope, index: scope."""
-    told = coverage_and_width(intervals, truth)
-    table = told.groupby("scope").agg(coverage=("covered", "mean"), width=("width", "median"))
-    of_types = told[told["scope"] != UNKNOWN]
+    scored = coverage_and_width(intervals, truth)
+    table = scored.groupby("scope").agg(coverage=("covered", "mean"), width=("width", "median"))
+    types = scored[scored["scope"] != UNKNOWN]
     table.loc[MEAN] = table.drop(index=UNKNOWN, errors="ignore").mean()
-    table.loc[POOLED] = [of_types["covered"].mean(), of_types["width"].median()]
+    table.loc[POOLED] = [types["covered"].mean(), types["width"].median()]
     return table
 
 
@@ -135,22 +128,22 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
     """
     pairs = over_seeds(table)
     pooled = pairs[pairs["scope"] == POOLED].set_index([*PAIR, "method"])
-    of_types = pairs[pairs["scope"] == MEAN].set_index([*PAIR, "method"])
-    values = pd.DataFrame({"r_type": of_types["r"], "ccc_type": of_types["ccc"]})
+    types = pairs[pairs["scope"] == MEAN].set_index([*PAIR, "method"])
+    values = pd.DataFrame({"r_type": types["r"], "ccc_type": types["ccc"]})
     values = values.join(pooled[["r", "ccc", "rmse", "mae", *INTERVALS, *COSTS]])
     groups = values.groupby("method", sort=False)
     summary = groups.mean()
     summary.insert(0, "pairs", groups.size())
-    told: list[str] = []
+    undefined_metrics: list[str] = []
     for metric in ("r_type", "ccc_type", "r", "ccc"):
         undefined = values[metric].isna().groupby("method", sort=False).sum()
-        told += [
+        undefined_metrics += [
             f"{metric} of {method} in {n} of {of} pairs"
             for method, n, of in zip(summary.index, undefined, summary["pairs"], strict=True)
             if 0 < n < of
         ]
-    if told:
-        warn(f"Undefined and skipped in the mean over pairs: {'; '.join(told)}.", DegenerateMetricWarning)
+    if undefined_metrics:
+        warn(f"Undefined and skipped in the mean over pairs: {'; '.join(undefined_metrics)}.", DegenerateMetricWarning)
     return summary
 
 

@@ -1,4 +1,4 @@
-"""What a benchmark found, and the files that say so."""
+"""The results of a benchmark and their files."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from hpvade.io import output_file
+from hpvade.jobs.benchmark._columns import COSTS, INTERVALS
 from hpvade.jobs.benchmark._markdown import markdown
-from hpvade.jobs.benchmark._score import COSTS, INTERVALS
 from hpvade.pl import benchmark_summary
 
 if TYPE_CHECKING:
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """The tidy table, the mean of each method over all pairs, and what was left out."""
+    """The tidy table, the mean of each method over all pairs, and what was skipped."""
 
     table: pd.DataFrame
     summary: pd.DataFrame
     notes: Sequence[str]
 
     def summary_text(self) -> str:
-        """Return the summary as text; an undefined metric says so, what is unknown is left blank."""
+        """Return the summary as text; undefined metrics are marked, missing values are blank."""
         shown = self.summary.astype(object)
         for name in self.summary:
             style = "{:.0f}" if name in ("pairs", *COSTS) else "{:.3f}"

@@ -1,0 +1,37 @@
+"""Expression of each cell type in each bulk sample."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hpvade import _keys
+from hpvade.model import deconvolve, expression as expression_with
+from hpvade.tl._model import trained_model
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from hpvade.tl._model import AnyModel
+
+
+def expression(bulk: AnnData, model: AnyModel, *, key_added: str = _keys.UNS) -> AnnData:
+    """Split bulk samples by cell type, gene by gene.
+
+    Parameters
+    ----------
+    bulk
+        As for `deconvolve`. Fractions that it added there with the same ``key_added`` are used; else they
+        are estimated.
+    model
+        A trained model, or the folder of one.
+    key_added
+        As for `deconvolve`.
+
+    Returns
+    -------
+    One row for each sample and type × genes, as `hpvade.deconvolve.expression_table` returns it.
+    """
+    trained = trained_model(model)
+    slot = f"{key_added}_{_keys.FRACTIONS}"
+    fractions = bulk.obsm[slot] if slot in bulk.obsm else deconvolve(trained, bulk).fractions
+    return expression_with(trained, bulk, fractions)
