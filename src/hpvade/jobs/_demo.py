@@ -14,7 +14,7 @@ from hpvade.jobs._report import add_report
 from hpvade.jobs._train import TrainOptions, train_model, write_model
 from hpvade.model import HPVADE
 from hpvade.pp import PreprocessConfig, preprocess
-from hpvade.results import write_fractions
+from hpvade.results import own_files, write_fractions
 from hpvade.results._run_record import RUN, RunRecord
 from hpvade.simulate import SimulateConfig, simulate
 
@@ -70,7 +70,7 @@ def train_embedded(
 ) -> bool:
     """Train on all embedded cells; returns and writes as `train_files` does."""
     record = RunRecord(seed, on_stage)
-    with output_dir(output, force=force) as folder:
+    with output_dir(output, own_files=own_files, force=force) as folder:
         record.keep_in(folder)
         reference = pbmc68k_reduced()
         HPVADE.setup_anndata(reference)
@@ -97,7 +97,7 @@ def demo_files(
     Methods × metrics on the demo's truth, also written to ``accuracy.tsv``; None after Ctrl-C.
     """
     record = RunRecord(seed, on_stage)
-    with output_dir(output, force=force) as folder:
+    with output_dir(output, own_files=own_files, force=force) as folder:
         record.keep_in(folder)
         with record.stage("read"):
             data = demo_data(seed=seed)

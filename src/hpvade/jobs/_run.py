@@ -13,6 +13,7 @@ from hpvade.jobs._references import ReferenceOptions, load_references
 from hpvade.jobs._report import add_report, keep_groups
 from hpvade.jobs._train import TrainOptions, train_model, write_model
 from hpvade.model import HPVADE, model_folder
+from hpvade.results import own_files
 from hpvade.results._run_record import RUN, RunRecord
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def deconvolve_files(
     model.config = model.config.updated(changes or {})
     record = RunRecord(model.settings["seed"], on_stage)
     with ExitStack() as stack:
-        with output_dir(output, force=force, inputs=[model_path, bulk]) as folder:
+        with output_dir(output, own_files=own_files, force=force, inputs=[model_path, bulk]) as folder:
             with record.stage("read"):
                 samples = stack.enter_context(open_bulk(bulk, unit=bulk_unit, genes=model.gene_names()))
                 if extras.groups is not None:
@@ -119,7 +120,7 @@ def run_files(
         check_expression_path(extras.expression, output=output, inputs=[*references, bulk], force=force)
     record = RunRecord(seed, on_stage)
     with ExitStack() as stack:
-        with output_dir(output, force=force, inputs=[*references, bulk]) as folder:
+        with output_dir(output, own_files=own_files, force=force, inputs=[*references, bulk]) as folder:
             record.keep_in(folder)
             with record.stage("read"):
                 reference = load_references(references, options=options or ReferenceOptions())

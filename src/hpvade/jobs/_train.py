@@ -12,7 +12,7 @@ from hpvade._errors import InputError
 from hpvade.io import open_bulk, output_dir
 from hpvade.jobs._references import ReferenceOptions, load_references
 from hpvade.model import HPVADE, preset_config
-from hpvade.results import write_signature
+from hpvade.results import own_files, write_signature
 from hpvade.results._history import HISTORY, append_epoch, read_history, write_history
 from hpvade.results._run_record import RUN, RunRecord
 from hpvade.train import check_tensorboard
@@ -186,7 +186,7 @@ def train_files(
     """
     record = RunRecord(seed, on_stage)
     inputs = [*references, *([] if bulk is None else [bulk])]
-    with output_dir(output, force=force or resume, inputs=inputs) as folder:
+    with output_dir(output, own_files=own_files, force=force or resume, inputs=inputs) as folder:
         record.keep_in(folder)
         with record.stage("read"):
             reference = load_references(references, options=options or ReferenceOptions())

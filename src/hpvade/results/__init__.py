@@ -1,5 +1,6 @@
 """The output folder: its files, their columns and meanings, writing them and reading them back."""
 
+from hpvade.results._files import own_files
 from hpvade.results._history import HISTORY, append_epoch, read_history, write_history
 from hpvade.results._results import GROUPS, Results, read_results
 from hpvade.results._run_record import RUN, RunRecord, peak_memory_mb, set_threads
@@ -13,6 +14,7 @@ __all__ = [
     "Results",
     "RunRecord",
     "append_epoch",
+    "own_files",
     "peak_memory_mb",
     "read_fractions",
     "read_groups",
