@@ -103,12 +103,12 @@ def deconvolve_table(
     """
     shard = shard or Shard()
     starts = shard.blocks_of(bulk.n_obs)
-    record.decisions["bulk"] = bulk.told
+    record.decisions["bulk"] = bulk.facts
     record.decisions["model_sha256"] = model_sha256
     record.decisions["deconvolve"] = model.config.deconvolve.model_dump(mode="json")
     if shard.n_shards > 1:
         record.decisions["shard"] = list(shard)
-    key = _key(model_sha256, *record.inputs.values(), bulk.told, model.config.deconvolve.model_dump(), shard)
+    key = _key(model_sha256, *record.inputs.values(), bulk.facts, model.config.deconvolve.model_dump(), shard)
     with record.stage("deconvolve"), unfinished(output, key=key) as files:
         record.decisions["blocks_of_an_earlier_run"] = files.done
         to_do = starts[files.done :]
