@@ -98,8 +98,8 @@ def match_bulk(bulk: AnnData, match: GeneMatch, *, genes: Sequence[str]) -> AnnD
 
 def check_model_overlap(matched: AnnData, genes: Sequence[str]) -> ValidationReport:
     """Check that bulk samples, their genes named as in a model's reference, hold enough of its genes."""
-    fewest = min(100, len(genes) // 2)
-    return check_overlap(matched, pd.Index(genes), fewest=fewest, whose="the model")
+    min_shared = min(100, len(genes) // 2)
+    return check_overlap(matched, pd.Index(genes), min_shared=min_shared, owner="the model")
 
 
 def in_log_space(cells: AnnData | None, genes: Sequence[str]) -> AnnData:
