@@ -1,4 +1,4 @@
-"""Errors that a user can mend: each says what, where, what was found, and the remedy."""
+"""Errors that a user can fix: each states what is wrong, where, what was found, and the remedy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class HPVADEError(Exception):
 
 
 class InputError(HPVADEError, ValueError):
-    """The input cannot be used as it is; the message names the remedy. The command exits with 2."""
+    """The input cannot be used as it is; the message states the remedy. The command exits with 2."""
 
 
 class FileFormatError(InputError):
@@ -22,35 +22,35 @@ class FileFormatError(InputError):
 
 
 class CountsError(InputError):
-    """Values are not what their unit promises: negative, NaN, not counts."""
+    """Values do not match their unit: negative, NaN, or not counts."""
 
 
 class LabelError(InputError):
-    """Cell-type labels are missing, too few, or not where they were said to be."""
+    """Cell-type labels are missing, too few, or not in the stated column."""
 
 
 class GeneOverlapError(InputError):
-    """Too few genes are shared between two tables."""
+    """Two tables share too few genes."""
 
 
 class OutputError(InputError):
-    """The output cannot be written: it exists, or the place refuses it."""
+    """The output cannot be written, for instance because it exists."""
 
 
 class NonFiniteLossError(HPVADEError):
-    """A loss term became NaN or infinite; training stops at once."""
+    """A loss term became NaN or infinite; training stops immediately."""
 
 
 def absent_column(key: str, columns: Iterable[object], *, option: str, place: str) -> str:
-    """Say that a column is not where it was said to be, what is there, and what was perhaps meant."""
+    """Describe a missing column: which columns exist, and which has a similar name."""
     known = [str(column) for column in columns]
-    there = ", ".join(known) or "none at all"
+    present = ", ".join(known) or "none"
     flag = f"--{option.replace('_', '-')}"
-    return f"{option}='{key}' is not in {place}. Columns: {there}.{suggest(key, known)} Name one with {flag}."
+    return f"{option}='{key}' is not in {place}. Columns: {present}.{suggest(key, known)} Choose one with {flag}."
 
 
 def numbered_list(messages: Sequence[str]) -> str:
-    """Return one message as it is, several as a numbered list."""
+    """Join messages to a numbered list; a single message stays as it is."""
     if len(messages) == 1:
         return messages[0]
     numbered = (f"{i}. {text}" for i, text in enumerate(messages, start=1))

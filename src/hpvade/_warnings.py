@@ -1,4 +1,4 @@
-"""Warning categories, and the one function that emits them."""
+"""Warning categories, and the function that emits them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ class HPVADEWarning(UserWarning):
 
 
 class DataWarning(HPVADEWarning):
-    """The input was usable, but something about it was changed or is doubtful."""
+    """The input is usable, but something about it was changed or is doubtful."""
 
 
 class DegenerateMetricWarning(HPVADEWarning):
-    """A metric is undefined for the given values and is returned as NaN."""
+    """A metric is not defined for the given values, so NaN was returned."""
 
 
 def warn(message: str, category: type[HPVADEWarning], *, stacklevel: int = 2) -> None:
-    """Emit ``message`` so that the caller's caller is blamed."""
+    """Emit ``message``; it points to the code that called the caller of this function."""
     warnings.warn(message, category, stacklevel=stacklevel + 1)

@@ -63,7 +63,7 @@ def test_renaming_is_noted_and_the_input_is_untouched():
     assert bulk.uns["hpvade"]["notes"] == ["before"]
 
 
-def test_genes_that_collapse_are_summed_and_told():
+def test_genes_that_get_the_same_name_are_summed_and_reported():
     bulk = bulk_with(["ENSG01.1", "ENSG01.2_PAR_Y", "ENSG03"])
     with pytest.warns(DataWarning, match="'CD3E'.*summed"):
         matched = match_genes(bulk, reference_var(SYMBOLS, gene_ids=IDS))

@@ -5,13 +5,18 @@ from __future__ import annotations
 import errno
 import hashlib
 import tempfile
-from pathlib import Path
 
 import pytest
 
 from hpvade._errors import OutputError
-from hpvade._warnings import DataWarning
-from hpvade.io import PartialOutput, output_dir, output_file, partial_outputs, sha256
+from hpvade.io import output_dir, output_file, sha256
+
+OWN = {"run.json", "qc.tsv", "model"}
+
+
+def output_folder(path, **options):
+    """An output folder that belongs to a program that writes the files in `OWN`."""
+    return output_dir(path, own_files=OWN.intersection, **options)
 
 
 def everything(folder):
@@ -36,13 +41,13 @@ def test_file_appears_only_at_the_end(tmp_path):
 
 def test_dir_appears_only_at_the_end(tmp_path):
     path = tmp_path / "out"
-    with output_dir(path) as temporary:
+    with output_folder(path) as temporary:
         (temporary / "run.json").write_text("{}")
         assert not path.exists()
     assert everything(tmp_path) == ["out", "out/run.json"]
 
 
-@pytest.mark.parametrize("opened", [output_file, output_dir])
+@pytest.mark.parametrize("opened", [output_file, output_folder])
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, FileNotFoundError])
 def test_any_exception_removes_what_is_partial(tmp_path, opened, error):
     with pytest.raises(error):
@@ -50,18 +55,18 @@ def test_any_exception_removes_what_is_partial(tmp_path, opened, error):
     assert everything(tmp_path) == []
 
 
-@pytest.mark.parametrize("opened", [output_file, output_dir])
+@pytest.mark.parametrize("opened", [output_file, output_folder])
 @pytest.mark.parametrize(
-    ("number", "told"), [(errno.ENOSPC, "the disk is full"), (errno.EACCES, "permission denied")]
+    ("number", "reason"), [(errno.ENOSPC, "the disk is full"), (errno.EACCES, "permission denied")]
 )
-def test_full_disk_or_forbidden_place_is_one_sentence(tmp_path, opened, number, told):
-    with pytest.raises(OutputError, match=told):
+def test_full_disk_or_no_permission_is_one_sentence(tmp_path, opened, number, reason):
+    with pytest.raises(OutputError, match=reason):
         write_and_fail(opened(tmp_path / "out"), error=OSError(number, "simulated"))
     assert everything(tmp_path) == []
 
 
-@pytest.mark.parametrize("opened", [output_file, output_dir])
-def test_place_that_refuses_at_once(tmp_path, opened, monkeypatch):
+@pytest.mark.parametrize("opened", [output_file, output_folder])
+def test_a_folder_without_permission_is_refused_immediately(tmp_path, opened, monkeypatch):
     def refuse(**_kwargs):
         raise PermissionError(errno.EACCES, "simulated", str(tmp_path))
 
@@ -76,7 +81,7 @@ def test_unreadable_input_is_not_blamed_on_the_output(tmp_path):
         raise PermissionError(errno.EACCES, "simulated", "/elsewhere/input.tsv")
 
 
-@pytest.mark.parametrize("opened", [output_file, output_dir])
+@pytest.mark.parametrize("opened", [output_file, output_folder])
 def test_path_below_a_file(tmp_path, opened):
     (tmp_path / "file").write_text("here")
     with pytest.raises(OutputError, match="is a file, not a folder"), opened(tmp_path / "file" / "a" / "out"):
@@ -86,7 +91,7 @@ def test_path_below_a_file(tmp_path, opened):
 def test_existing_output_is_refused_before_any_work(tmp_path):
     (tmp_path / "file").write_text("old")
     (tmp_path / "dir").mkdir()
-    for opened in (output_file(tmp_path / "file"), output_dir(tmp_path / "dir")):
+    for opened in (output_file(tmp_path / "file"), output_folder(tmp_path / "dir")):
         with pytest.raises(OutputError, match=r"exists\. Pass --force to replace it"), opened:
             pytest.fail("no work may begin")
     assert (tmp_path / "file").read_text() == "old"
@@ -102,7 +107,7 @@ def test_force_replaces_a_file_and_an_earlier_output(tmp_path):
     out.mkdir()
     (out / "run.json").write_text("old")
     (out / "qc.tsv").write_text("old")
-    with output_dir(out, force=True) as temporary:
+    with output_folder(out, force=True) as temporary:
         (temporary / "run.json").write_text("new")
         assert (out / "run.json").read_text() == "old"
     assert everything(tmp_path) == ["file", "out", "out/run.json"]
@@ -111,63 +116,25 @@ def test_force_replaces_a_file_and_an_earlier_output(tmp_path):
 
 def test_failure_with_force_keeps_the_older_output(tmp_path):
     (tmp_path / "run.json").write_text("old")
-    with pytest.raises(RuntimeError), output_dir(tmp_path, force=True):
+    with pytest.raises(RuntimeError), output_folder(tmp_path, force=True):
         raise RuntimeError
     assert (tmp_path / "run.json").read_text() == "old"
 
 
 def test_force_never_replaces_a_folder_of_other_things(tmp_path):
     (tmp_path / "thesis.tex").write_text("precious")
-    with pytest.raises(OutputError, match=r"holds 'thesis\.tex', which hpvade did not write"):  # noqa: SIM117
-        with output_dir(tmp_path, force=True):
+    with pytest.raises(OutputError, match=r"contains 'thesis\.tex', which hpvade did not write"):  # noqa: SIM117
+        with output_folder(tmp_path, force=True):
             pytest.fail("no work may begin")
     assert everything(tmp_path) == ["thesis.tex"]
 
 
 def test_file_and_folder_are_not_mixed_up(tmp_path):
     (tmp_path / "file").write_text("old")
-    with pytest.raises(OutputError, match="is a file"), output_dir(tmp_path / "file", force=True):
+    with pytest.raises(OutputError, match="is a file"), output_folder(tmp_path / "file", force=True):
         pass
     with pytest.raises(OutputError, match="is a folder"), output_file(tmp_path, force=True):
         pass
-
-
-def test_a_folder_that_is_being_written_is_told_from_what_a_kill_left(tmp_path):
-    out = tmp_path / "out"
-    left = tmp_path / ".hpvade-left" / "out"
-    left.mkdir(parents=True)
-    (tmp_path / ".hpvade-left" / "out.lock").touch()
-    with output_dir(out) as folder, output_dir(tmp_path / "other"):
-        assert sorted(partial_outputs(out)) == sorted(
-            [PartialOutput(left, is_written=False), PartialOutput(folder, is_written=True)]
-        )
-    assert partial_outputs(out) == [PartialOutput(left, is_written=False)]
-    assert partial_outputs(tmp_path / "other") == []
-    assert sorted(everything(tmp_path))[-2:] == ["other", "out"]
-
-
-def test_folders_of_another_user_beside_an_output_are_passed_over(tmp_path, monkeypatch):
-    is_dir = Path.is_dir
-
-    def refuse(path):
-        if path.parent.name == ".hpvade-foreign":
-            raise PermissionError(errno.EACCES, "simulated", str(path))
-        return is_dir(path)
-
-    (tmp_path / ".hpvade-foreign").mkdir()
-    monkeypatch.setattr(Path, "is_dir", refuse)
-    assert partial_outputs(tmp_path / "out") == []
-
-
-def test_a_file_system_without_locks_is_told_and_does_not_stop_the_run(tmp_path, monkeypatch):
-    def refuse(*_args):
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    monkeypatch.setattr("fcntl.flock", refuse)
-    with pytest.warns(DataWarning, match=f"file system of {tmp_path} has no locks"):  # noqa: SIM117
-        with output_dir(tmp_path / "out"):
-            pass
-    assert everything(tmp_path) == ["out"]
 
 
 def test_sha256_of_file_and_folder(tmp_path):
@@ -181,45 +148,32 @@ def test_sha256_of_file_and_folder(tmp_path):
     assert sha256(tmp_path) != first
 
 
-def test_force_never_replaces_one_foreign_file_among_our_own(tmp_path):
+def test_force_never_replaces_another_file_among_our_own(tmp_path):
     (tmp_path / "out" / "model").mkdir(parents=True)
     (tmp_path / "out" / "run.json").write_text("ours")
     (tmp_path / "out" / "thesis.tex").write_text("precious")
-    with pytest.raises(OutputError, match=r"thesis\.tex"), output_dir(tmp_path / "out", force=True):
+    with pytest.raises(OutputError, match=r"thesis\.tex"), output_folder(tmp_path / "out", force=True):
         pytest.fail("no work may begin")
     assert (tmp_path / "out" / "thesis.tex").read_text() == "precious"
 
 
 @pytest.mark.parametrize("inside", [".", "model"])
-def test_an_output_that_holds_an_input_is_refused(tmp_path, inside):
+def test_an_output_that_contains_an_input_is_refused(tmp_path, inside):
     out = tmp_path / "out"
     (out / "model").mkdir(parents=True)
     with (
-        pytest.raises(OutputError, match="holds the input"),
-        output_dir(out, force=True, inputs=[out / inside]),
+        pytest.raises(OutputError, match="contains the input"),
+        output_folder(out, force=True, inputs=[out / inside]),
     ):
         pytest.fail("no work may begin")
     assert (out / "model").is_dir()
 
 
-def test_a_name_that_cannot_be(tmp_path):
-    with pytest.raises(OutputError, match="cannot be written"), output_dir(tmp_path / ("x" * 300)):
+def test_a_name_that_the_system_refuses(tmp_path):
+    with pytest.raises(OutputError, match="cannot be written"), output_folder(tmp_path / ("x" * 300)):
         pytest.fail("no work may begin")
 
 
-def test_a_place_where_no_folder_can_be_made():
-    with pytest.raises(OutputError, match="cannot be written"), output_dir("/proc/hpvade"):
+def test_a_parent_in_which_no_folder_can_be_created():
+    with pytest.raises(OutputError, match="cannot be written"), output_folder("/proc/hpvade"):
         pytest.fail("no work may begin")
-
-
-def test_only_whole_levels_of_fractions_count_as_ours(tmp_path):
-    folder = tmp_path / "out"
-    folder.mkdir()
-    for name in ("fractions_coarse", "fractions_coarse_lower", "fractions_coarse_upper", "fractions_mine"):
-        (folder / f"{name}.tsv").touch()
-    with pytest.raises(OutputError, match="fractions_mine"), output_dir(folder, force=True):
-        pass
-    (folder / "fractions_mine.tsv").unlink()
-    with output_dir(folder, force=True):
-        pass
-    assert list(folder.iterdir()) == []

@@ -1,8 +1,7 @@
-"""Reading references: where counts are found, what is refused, and what is told."""
+"""References: where counts are found, what is refused, and blocks that are parts of the whole."""
 
 from __future__ import annotations
 
-import gzip
 import json
 import tracemalloc
 from typing import TYPE_CHECKING
@@ -12,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
-from scipy import io as scipy_io
 from scipy import sparse
 
+import hpvade
 from hpvade._errors import CountsError, FileFormatError, LabelError
 from hpvade._warnings import DataWarning
-from hpvade.io import read_reference
+from hpvade.io import count_cells, open_reference, read_reference
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,7 +85,7 @@ def test_layer_option_decides(saved):
 
 
 def test_layer_option_does_not_search_elsewhere(saved):
-    with pytest.raises(CountsError, match="not integers"):
+    with pytest.raises(CountsError, match="not whole numbers"):
         read_reference(saved(make(LOGGED, layers={"counts": COUNTS})), layer="X")
 
 
@@ -108,13 +107,13 @@ def test_raw_with_other_genes_brings_its_genes(saved):
     assert not np.shares_memory(reference.X.data, reference.layers["counts"].data)
 
 
-def test_no_counts_anywhere_tells_every_place(saved):
+def test_no_counts_anywhere_reports_every_matrix(saved):
     adata = make(LOGGED, layers={"binary": (COUNTS > 0).astype(np.float32), "scaled": LOGGED - 1})
     with pytest.raises(CountsError) as caught:
         read_reference(saved(adata))
     text = str(caught.value)
-    assert f"X: 0 … {LOGGED.max():.4g}, not integers (looks log-normalised)" in text
-    assert "layers['binary']: 0 … 1, nothing above 1" in text
+    assert f"X: 0 … {LOGGED.max():.4g}, not whole numbers (looks log-normalised)" in text
+    assert "layers['binary']: 0 … 1, no value above 1" in text
     assert "layers['scaled']: -1 … " in text
     assert "negative value -1.0 in cell 'c0', gene 'CD3E'" in text
     assert "--layer" in text
@@ -131,11 +130,11 @@ def test_bad_value_names_cell_and_gene(saved, value, container):
         read_reference(saved(adata))
 
 
-def test_spoilt_counts_layer_is_told(saved):
+def test_an_unusable_counts_layer_is_reported(saved):
     spoilt = COUNTS.copy()
     spoilt[0, 1] = np.nan
     with pytest.warns(
-        DataWarning, match=r"layers\['counts'\] does not hold counts .*'c0', gene 'CD19'.*took X"
+        DataWarning, match=r"layers\['counts'\] does not hold counts .*'c0', gene 'CD19'.*X was used instead"
     ):
         reference = read_reference(saved(make(layers={"counts": sparse.csr_matrix(spoilt)})))
     np.testing.assert_array_equal(counts_of(reference), COUNTS)
@@ -159,10 +158,10 @@ def test_numeric_labels_become_strings(saved):
     assert list(reference.obs["cluster"]) == ["0", "1", "1"]
 
 
-def test_repeated_genes_are_summed_and_told(saved):
+def test_repeated_genes_are_summed_and_reported(saved):
     with pytest.warns(UserWarning, match="names are not unique"):
         path = saved(make(var_names=["CD3E", "CD19", "CD3E", "LYZ"]))
-    with pytest.warns(DataWarning, match=r"1 gene names occur more than once \(for instance 'CD3E'\)"):
+    with pytest.warns(DataWarning, match=r"1 gene name occurs more than once \(for instance 'CD3E'\)"):
         reference = read_reference(path)
     assert list(reference.var_names) == ["CD3E", "CD19", "LYZ"]
     np.testing.assert_array_equal(counts_of(reference), [[1, 3, 0], [2, 0, 5], [8, 1, 0]])
@@ -211,7 +210,7 @@ def test_truncated_h5ad(saved, kept):
         read_reference(path)
 
 
-def test_text_file_is_no_reference(tmp_path):
+def test_text_file_is_not_a_reference(tmp_path):
     (tmp_path / "table.h5ad").write_text("gene\ts1\nCD3E\t1\n")
     with pytest.raises(FileFormatError, match="another format"):
         read_reference(tmp_path / "table.h5ad")
@@ -220,7 +219,7 @@ def test_text_file_is_no_reference(tmp_path):
         read_reference(tmp_path / "folder")
 
 
-def test_hdf5_that_is_no_anndata(tmp_path):
+def test_hdf5_that_is_not_anndata(tmp_path):
     h5py = pytest.importorskip("h5py")
     with h5py.File(tmp_path / "other.h5ad", "w") as file:
         file["something"] = [1, 2, 3]
@@ -258,87 +257,93 @@ def test_shared_references(shared_data, name):
     assert (reference.layers["counts"] != expected).nnz == 0
 
 
-# 10x folders
-
-
-def write(path: Path, text: str, *, compressed: bool) -> None:
-    if compressed:
-        with gzip.open(f"{path}.gz", "wt") as handle:
-            handle.write(text)
-    else:
-        path.write_text(text)
+# reading by blocks
 
 
 @pytest.fixture
-def tenx(tmp_path):
-    def build(*, compressed=True, features=True, labels="labels.tsv"):
-        folder = tmp_path / "tenx"
-        folder.mkdir()
-        genes_by_cells = sparse.coo_matrix(np.vstack([COUNTS.T, [[9, 9, 9]]]).astype(int))
-        scipy_io.mmwrite(folder / "matrix.mtx", genes_by_cells)
-        rows = ["ENSG01\tCD3E", "ENSG02\tCD19", "ENSG03\tCD3E", "ENSG04\tLYZ"]
-        if features:
-            rows = [f"{row}\tGene Expression" for row in rows] + ["CD3\tCD3_prot\tAntibody Capture"]
-        else:
-            rows += ["ENSG05\tACTB"]
-        if compressed:
-            content = (folder / "matrix.mtx").read_bytes()
-            (folder / "matrix.mtx").unlink()
-            (folder / "matrix.mtx.gz").write_bytes(gzip.compress(content))
-        name = "features.tsv" if features else "genes.tsv"
-        write(folder / name, "\n".join(rows) + "\n", compressed=compressed)
-        write(folder / "barcodes.tsv", "AAC-1\nGGT-1\nTTA-1\n", compressed=compressed)
-        if labels:
-            sep = "," if labels.endswith("csv") else "\t"
-            lines = [f"barcode{sep}cell_type", f"TTA-1{sep}Mono", f"AAC-1{sep}T"]
-            write(folder / labels, "\n".join(lines) + "\n", compressed=compressed)
-        return folder
-
-    return build
+def reference():
+    return hpvade.testing.tiny_reference()
 
 
-@pytest.mark.parametrize("compressed", [True, False])
-@pytest.mark.parametrize("labels", ["labels.tsv", "metadata.csv"])
-def test_tenx_with_antibodies_and_repeated_symbols(tenx, compressed, labels):
-    with pytest.warns(DataWarning, match="'CD3E'"):
-        reference = read_reference(tenx(compressed=compressed, labels=labels))
-    assert list(reference.var_names) == ["CD3E", "CD19", "LYZ"]
-    assert list(reference.var["gene_ids"]) == ["ENSG01", "ENSG02", "ENSG04"]
-    np.testing.assert_array_equal(counts_of(reference), [[1, 3, 0], [2, 0, 5], [8, 1, 0]])
-    assert list(reference.obs["cell_type"].astype(object).fillna("-")) == ["T", "-", "Mono"]
+def whole(file, size=13):
+    return sparse.vstack([counts for _, counts in file.blocks(size)]).toarray()
 
 
-def test_tenx_of_the_older_kind(tenx):
-    with pytest.warns(DataWarning, match="'CD3E'"):
-        reference = read_reference(tenx(features=False))
-    assert list(reference.var_names) == ["CD3E", "CD19", "LYZ", "ACTB"]
+@pytest.mark.parametrize("place", ["layers['counts']", "X", "raw.X", "layers['umi']"])
+@pytest.mark.parametrize("kind", ["h5ad", "zarr", "dense"])
+@pytest.mark.filterwarnings("ignore:Consolidated metadata")
+def test_blocks_find_counts_wherever_they_are(reference, tmp_path, place, kind):
+    counts = reference.layers.pop("counts")
+    counts = counts.toarray() if kind == "dense" else counts
+    log = np.log1p(np.asarray(counts.todense() if sparse.issparse(counts) else counts)) / 3
+    stored = AnnData(log, obs=reference.obs, var=reference.var)
+    if place == "raw.X":
+        stored.raw = AnnData(counts, obs=reference.obs, var=reference.var)
+    elif place == "X":
+        stored.X = counts
+    else:
+        stored.layers[place.split("'")[1]] = counts
+    path = tmp_path / ("cells.zarr" if kind == "zarr" else "cells.h5ad")
+    with ad.settings.override(zarr_write_format=3, auto_shard_zarr_v3=False):
+        stored.write_zarr(path) if kind == "zarr" else stored.write_h5ad(path)
+    expected = read_reference(path, donor_key="donor")
+    with open_reference(path, donor_key="donor") as file:
+        assert file.counts_found_in == place
+        assert file.n_obs == count_cells(path) == reference.n_obs
+        np.testing.assert_array_equal(whole(file), expected.layers["counts"].toarray())
+        np.testing.assert_array_equal(file.block(5, 8).toarray(), expected.layers["counts"][5:8].toarray())
+        assert file.obs["cell_type"].equals(expected.obs["cell_type"])
+        assert list(file.var.index) == list(expected.var_names)
 
 
-def test_tenx_without_labels_tells_the_remedy(tenx):
-    with pytest.raises(LabelError, match=r"Put a table labels\.tsv in the folder.*'kind'"):
-        read_reference(tenx(labels=None), labels_key="kind")
+def test_repeated_genes_are_summed_in_blocks(reference, tmp_path):
+    reference.var_names = ["same", "same", *reference.var_names[2:]]
+    reference.write_h5ad(tmp_path / "cells.h5ad")
+    with pytest.warns(DataWarning, match="1 gene name occurs more than once"):
+        expected = read_reference(tmp_path / "cells.h5ad")
+    with (
+        pytest.warns(DataWarning, match="1 gene name occurs more than once"),
+        open_reference(tmp_path / "cells.h5ad") as file,
+    ):
+        np.testing.assert_array_equal(whole(file), expected.layers["counts"].toarray())
 
 
-def test_tenx_labels_of_other_cells(tenx):
-    folder = tenx(compressed=False)
-    (folder / "labels.tsv").write_text("barcode\tcell_type\nXXX\tT\n")
-    with pytest.raises(LabelError, match=r"knows none of the cells.*'XXX'.*'AAC-1'"):
-        read_reference(folder)
+def test_a_value_in_a_later_block_that_is_not_a_count(reference, tmp_path, monkeypatch):
+    monkeypatch.setattr("hpvade.io._reference._EXAMINED_CELLS", 10)
+    counts = reference.layers["counts"].tolil()
+    counts[100, 3] = 1.5
+    reference.layers["counts"] = counts.tocsr()
+    reference.write_h5ad(tmp_path / "cells.h5ad")
+    with open_reference(tmp_path / "cells.h5ad") as file:
+        file.block(0, 100)
+        with pytest.raises(
+            CountsError, match=r"layers\['counts'\] holds counts in its first cells but not in later ones"
+        ):
+            file.block(100, 120)
 
 
-def test_tenx_with_a_file_missing_or_cut(tenx):
-    folder = tenx(compressed=False)
-    (folder / "barcodes.tsv").write_text("AAC-1\n")
-    with pytest.raises(FileFormatError, match="name 5 genes and 1 cells"):
-        read_reference(folder)
-    (folder / "barcodes.tsv").unlink()
-    with pytest.raises(FileFormatError, match=r"has no barcodes\.tsv"):
-        read_reference(folder)
+def test_counts_by_genes_and_files_that_are_not_references(reference, tmp_path):
+    with pytest.raises(LabelError, match="'celltype'"), _opened(reference, tmp_path, labels_key="celltype"):
+        pass
+    with (
+        pytest.raises(CountsError, match=r"layer='counst' is not in"),
+        _opened(reference, tmp_path, layer="counst"),
+    ):
+        pass
+    reference.layers["counts"] = sparse.csc_matrix(reference.layers["counts"])
+    with (
+        pytest.raises(FileFormatError, match=r"by genes \(CSC\).* --max-cells 120"),
+        _opened(reference, tmp_path),
+    ):
+        pass
+    (tmp_path / "text.h5ad").write_text("cells")
+    for name, message in (("text.h5ad", "cannot be read as an h5ad"), ("none.h5ad", "does not exist")):
+        with pytest.raises(FileFormatError, match=message), open_reference(tmp_path / name):
+            pass
+        with pytest.raises(FileFormatError, match=message):
+            count_cells(tmp_path / name)
 
 
-def test_tenx_with_a_truncated_matrix(tenx):
-    folder = tenx()
-    content = (folder / "matrix.mtx.gz").read_bytes()
-    (folder / "matrix.mtx.gz").write_bytes(content[:-15])
-    with pytest.raises(FileFormatError, match=r"matrix\.mtx\.gz cannot be read"):
-        read_reference(folder)
+def _opened(reference, folder, **options):
+    reference.write_h5ad(folder / "cells.h5ad")
+    return open_reference(folder / "cells.h5ad", **options)

@@ -1,4 +1,4 @@
-"""Units: what is recognised, what is undone, and that neighbours do not change the answer."""
+"""Units: what is detected, what is undone, and that other samples do not change the result."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from hpvade._errors import CountsError
 from hpvade._warnings import DataWarning
-from hpvade.io import read_bulk
-from hpvade.io._units import detect_unit
+from hpvade.io import detect_unit, read_bulk
 
 N_SAMPLES, N_GENES = 8, 60
 
@@ -41,7 +40,7 @@ def test_detects(unit):
 
 
 @given(unit=st.sampled_from(UNITS), seed=st.integers(0, 50), data=st.data())
-def test_neighbours_do_not_matter(unit, seed, data):
+def test_other_samples_do_not_matter(unit, seed, data):
     values = table(unit, seed)
     order = data.draw(st.permutations(range(N_SAMPLES)))
     assert detect_unit(values[order]) == unit
@@ -60,13 +59,13 @@ def read(values: np.ndarray, tmp_path, **kwargs):
 
 
 @pytest.mark.parametrize(("unit", "offset", "inverse"), [("log2", 1, "2**x - 1"), ("log2 array", 0, "2**x")])
-def test_detected_log_is_undone_and_told(tmp_path, unit, offset, inverse):
+def test_detected_log_is_undone_and_reported(tmp_path, unit, offset, inverse):
     values = table(unit)
-    with pytest.warns(DataWarning, match="look logged.*natural logarithm"):
+    with pytest.warns(DataWarning, match="look log-transformed.*natural logarithm"):
         bulk = read(values, tmp_path)
     np.testing.assert_allclose(bulk.X, 2**values - offset, atol=1e-6)
     assert bulk.uns["hpvade"]["transform"] == inverse
-    assert "look logged" in bulk.uns["hpvade"]["notes"][0]
+    assert "look log-transformed" in bulk.uns["hpvade"]["notes"][0]
 
 
 def test_given_log_is_undone_without_a_warning(tmp_path):
@@ -74,10 +73,10 @@ def test_given_log_is_undone_without_a_warning(tmp_path):
     np.testing.assert_allclose(read(values, tmp_path, unit="log2").X, 2**values - 1, atol=1e-6)
 
 
-def test_negative_logarithms_are_legal(tmp_path):
+def test_negative_logarithms_are_accepted(tmp_path):
     values = np.log2(table("tpm/cpm") + 0.001)
     assert values.min() < -9
-    with pytest.warns(DataWarning, match="look logged"):
+    with pytest.warns(DataWarning, match="look log-transformed"):
         bulk = read(values, tmp_path)
     np.testing.assert_allclose(bulk.X, 2**values, rtol=1e-6)
 
@@ -106,5 +105,5 @@ def test_given_linear_unit_for_logarithms_is_doubted(tmp_path):
 
 
 def test_given_log_for_linear_values_is_refused(tmp_path):
-    with pytest.raises(CountsError, match="these are no logarithms"):
+    with pytest.raises(CountsError, match="the values are not logarithms"):
         read(table("tpm/cpm"), tmp_path, unit="log2")

@@ -64,7 +64,7 @@ def test_both_workers_read_it(stored, cluster, monkeypatch):
 
 
 def test_a_bad_count_is_told_as_without_a_cluster(stored, cluster, monkeypatch):
-    monkeypatch.setattr("hpvade.io._reference_file._LOOKED_AT", 10)
+    monkeypatch.setattr("hpvade.io._reference._EXAMINED_CELLS", 10)
     reference, path = stored
     counts = reference.layers["counts"].tolil()
     counts[100, 3] = 1.5

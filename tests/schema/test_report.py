@@ -41,7 +41,7 @@ def test_shown_as_text_and_as_plain_values():
         "Warning: odd",
         "Error: no labels",
         "Error: no counts",
-        "Problems to mend: 2.",
+        "2 problems to fix.",
     ]
     assert report.to_dict()["errors"][0] == {"kind": "LabelError", "message": "no labels"}
     assert report.to_dict()["ok"] is False

@@ -1,10 +1,9 @@
-"""Files in, AnnData out: single-cell references and bulk tables. Also safe places to write results."""
+"""Reading single-cell references and bulk tables into AnnData, and writing outputs safely."""
 
 from __future__ import annotations
 
-from ._bulk import read_bulk
-from ._bulk_file import BulkFile, open_bulk, representative_runs
-from ._counts import describe_if_no_counts
+from ._bulk import BulkFile, bulk_problems, open_bulk, read_bulk, representative_runs
+from ._counts import describe_non_counts
 from ._genes import (
     ALIAS_COLUMNS,
     SYMBOL_COLUMNS,
@@ -15,11 +14,10 @@ from ._genes import (
     strip_ensembl_version,
 )
 from ._labels import is_missing_label
-from ._output import PartialOutput, check_output_file, output_dir, output_file, partial_outputs, sha256
-from ._reference import read_reference
-from ._reference_file import ReferenceFile, ReferenceRun, n_cells_of, open_reference
+from ._output import check_output_file, output_dir, output_file, sha256
+from ._reference import ReferenceFile, ReferenceRun, count_cells, open_reference, read_reference
+from ._resumable import unfinished
 from ._tables import read_text_table
-from ._unfinished import unfinished
 from ._units import detect_unit
 
 __all__ = [
@@ -27,22 +25,21 @@ __all__ = [
     "SYMBOL_COLUMNS",
     "BulkFile",
     "GeneMatch",
-    "PartialOutput",
     "ReferenceFile",
     "ReferenceRun",
     "all_gene_names",
+    "bulk_problems",
     "check_output_file",
-    "describe_if_no_counts",
+    "count_cells",
+    "describe_non_counts",
     "detect_unit",
     "find_gene_match",
     "is_missing_label",
     "match_genes",
-    "n_cells_of",
     "open_bulk",
     "open_reference",
     "output_dir",
     "output_file",
-    "partial_outputs",
     "read_bulk",
     "read_reference",
     "read_text_table",

@@ -1,18 +1,50 @@
-"""Reader of bulk expression: any supported file → samples × genes, linear."""
+"""Bulk tables in any supported format, read as a whole or by blocks of samples: samples × genes, linear."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from ._bulk_file import open_bulk
+import anndata as ad
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from hpvade import _keys as keys
+from hpvade._errors import CountsError, InputError, numbered_list
+from hpvade._warnings import DataWarning, warn
+
+from ._files import reader_errors
+from ._formats import BulkSource, open_table
+from ._genes import describe_repeats, group_columns, strip_ensembl_version
+from ._units import Unit, find_unit
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from anndata import AnnData
+    from numpy.typing import NDArray
 
     from hpvade._types import BulkUnit
+
+    from ._formats import Orientation, Table
+
+_RUNS, _RUN_LENGTH = 10, 20  # of samples that represent a large table
+_SHOWN_SAMPLES = 5  # in a message
+
+_GENE_HEADINGS = {
+    "gene", "genes", "gene_id", "geneid", "gene_name", "gene_symbol", "symbol", "ensembl_id", "hugo_symbol",
+}  # fmt: skip
+_SAMPLE_HEADINGS = {"sample", "samples", "sample_id", "sampleid", "sample_name"}
+
+# Genes that nearly every expression table of human, mouse or rat has.
+_HOUSEKEEPING = {
+    "ACTB", "ACTG1", "ALB", "B2M", "CD3E", "CD4", "CD19", "CD68", "EEF1A1", "GAPDH", "GUSB", "HPRT1", "HPRT",
+    "LDHA", "PGK1", "POLR2A", "PPIA", "PTPRC", "RPL13A", "RPLP0", "RPS18", "SDHA", "TBP", "TFRC", "TUBB",
+    "UBC", "VIM", "YWHAZ",
+}  # fmt: skip
 
 
 def read_bulk(
@@ -24,27 +56,298 @@ def read_bulk(
     ----------
     path
         TSV, CSV or other delimited text (genes × samples or samples × genes), GCT, h5ad or zarr
-        (samples × genes), a merged salmon table of nf-core/rnaseq, a table of featureCounts, or RSEM
-        gene tables (one file, or a folder of them); text may be compressed with gzip.
+        (samples × genes), a merged salmon table of nf-core/rnaseq, a featureCounts table, or RSEM gene
+        tables (one file, or a folder of them). Text may be compressed with gzip.
     unit
-        The unit of the values; ``"auto"`` looks at the format and at the values.
+        The unit of the values; ``"auto"`` detects it from the format and the values.
     genes
-        Known gene names, for instance the reference's: they help to tell genes from samples.
+        Known gene names, for instance those of the reference: they help to detect the orientation.
 
     Returns
     -------
-    Samples × genes; X is dense float64 on the linear scale, repeated genes summed. ``var["gene_name"]``
-    holds second names where the file has them. ``uns["hpvade"]`` says what was found and done: ``format``,
-    ``orientation``, ``orientation_by``, ``unit``, ``unit_given_or_detected``, ``transform``, ``notes``.
+    Samples × genes. X is dense float64 on the linear scale, repeated genes summed. ``var["gene_name"]``
+    holds second gene names where the file has them. ``uns["hpvade"]`` records what was detected and done:
+    ``format``, ``orientation``, ``orientation_by``, ``unit``, ``unit_given_or_detected``, ``transform``,
+    ``notes``.
 
     Raises
     ------
     FileFormatError
-        If the file is missing, truncated, in no known format, or holds something other than numbers.
+        If the file is missing, truncated, in no known format, or contains something other than numbers.
     CountsError
-        If a value is missing, infinite, or negative where no logarithm explains it.
+        If a value is missing, infinite, or negative and not a logarithm.
     InputError
-        If samples are repeated, all zero, or constant.
+        If samples have the same name, are all zero, or are constant.
     """
     with open_bulk(path, unit=unit, genes=genes) as file:
         return file.block(0, file.n_obs)
+
+
+@contextmanager
+def open_bulk(
+    path: str | os.PathLike[str], *, unit: BulkUnit = "auto", genes: Iterable[str] | None = None
+) -> Iterator[BulkFile]:
+    """Open a bulk table to read it by blocks of samples.
+
+    Parameters
+    ----------
+    path, unit, genes
+        As for `read_bulk`. An h5ad file or a zarr folder stays on disk, unless it is stored by genes; other
+        formats are read into memory. The unit is detected from representative samples, see
+        `representative_runs`.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is missing, truncated, in no known format, or contains something other than numbers.
+    """
+    path = Path(path)
+    with ExitStack() as stack:
+        table, table_format = open_table(BulkSource(path, unit, stack))
+        orientation, orientation_by = _orientation(table, genes=genes)
+        rows, names, columns = table.values, table.rows, table.columns
+        if orientation == "genes x samples":
+            rows, names, columns = rows.T, columns, names
+        names, columns = names.astype(str), columns.astype(str)
+        representative = [_read_rows(rows, *run, path=path) for run in representative_runs(len(names))]
+        found = find_unit(np.concatenate(representative), unit=unit, format_unit=table.unit)
+        var, gene_notes = _distinct_genes(columns, gene_names=table.gene_names)
+        notes = [*found.notes, *gene_notes]
+        if orientation_by == "longer axis":
+            notes.append(
+                "The names do not show which axis holds the genes; "
+                f"{orientation} was assumed from the lengths of the axes."
+            )
+        for note in notes:
+            warn(f"{path.name}: {note}", DataWarning)
+        facts = {
+            "format": table_format.name,
+            "orientation": orientation,
+            "orientation_by": orientation_by,
+            "unit": found.name,
+            "unit_given_or_detected": found.given_or_detected,
+            "transform": found.transform,
+            "notes": notes,
+        }
+        repeated = names[names.duplicated()].unique()
+        yield BulkFile(path, names, var, facts, rows, columns, repeated, found)
+
+
+@dataclass(frozen=True, slots=True)
+class BulkFile:
+    """An open bulk table.
+
+    Attributes
+    ----------
+    path
+        The file or folder.
+    obs_names
+        Names of all samples.
+    var
+        Genes, each name once; ``gene_name`` holds second names where the file has them.
+    facts
+        What was detected and done, as `read_bulk` records it.
+    """
+
+    path: Path
+    obs_names: pd.Index
+    var: pd.DataFrame
+    facts: dict[str, Any]
+    _rows: Any  # an array or a matrix on disk, sliced by samples; genes as in the file
+    _genes: pd.Index  # as in the file
+    _repeated: pd.Index  # samples of the whole table
+    _unit: Unit
+
+    @property
+    def n_obs(self) -> int:
+        """Number of samples."""
+        return len(self.obs_names)
+
+    def block(self, start: int, stop: int) -> AnnData:
+        """Read a run of samples; the result and the errors are those of `read_bulk`."""
+        raw = _read_rows(self._rows, start, stop, path=self.path)
+        samples = self.obs_names[start:stop]
+        linear = self._unit.linear(_finite_or_zero(raw))
+        x = _sum_genes(linear, self._genes)
+        problems = bulk_problems(
+            pd.DataFrame(raw, index=samples, columns=self._genes, copy=False),
+            linear=linear,
+            by_gene=x,
+            repeated=self._repeated,
+        )
+        if problems:
+            msg = f"{self.path}: {numbered_list([str(problem) for problem in problems])}"
+            raise type(problems[0])(msg)
+        block = AnnData(x, obs=pd.DataFrame(index=samples), var=self.var.copy())
+        block.uns[keys.UNS] = dict(self.facts)
+        return block
+
+    def representative_samples(self) -> AnnData:
+        """Read samples that represent the table, see `representative_runs`."""
+        return ad.concat(
+            [self.block(*run) for run in representative_runs(self.n_obs)], merge="same", uns_merge="first"
+        )
+
+
+def representative_runs(n_samples: int) -> list[tuple[int, int]]:
+    """Choose runs of samples, first and end, that represent a table too large to examine as a whole.
+
+    All of up to 200 samples, otherwise ten evenly spaced runs of twenty.
+    """
+    if n_samples <= _RUNS * _RUN_LENGTH:
+        return [(0, n_samples)]
+    starts = np.linspace(0, n_samples - _RUN_LENGTH, _RUNS).astype(int)
+    return [(int(start), int(start) + _RUN_LENGTH) for start in starts]
+
+
+def bulk_problems(
+    values: pd.DataFrame,
+    *,
+    linear: NDArray[np.float64] | None = None,
+    by_gene: NDArray[np.float64] | None = None,
+    repeated: pd.Index | None = None,
+) -> list[InputError]:
+    """Find everything that makes bulk expression unusable: all rules about values and samples.
+
+    Values must be finite and not negative on the linear scale. Samples must have different names, and must be
+    neither zero for every gene nor constant.
+
+    Parameters
+    ----------
+    values
+        Samples × genes, in any unit.
+    linear
+        The same on the linear scale, 0 where ``values`` are not finite; None if ``values`` are linear.
+    by_gene
+        ``linear`` with repeated genes summed; None if none is repeated.
+    repeated
+        Sample names that occur more than once; None searches ``values``.
+
+    Returns
+    -------
+    One error a problem, not raised.
+    """
+    raw = values.to_numpy()
+    linear = _finite_or_zero(raw) if linear is None else linear
+    by_gene = linear if by_gene is None else by_gene
+    samples = values.index
+    repeated = samples[samples.duplicated()].unique() if repeated is None else repeated
+    zero = (by_gene == 0).all(axis=1)
+    constant = ~zero & (by_gene == by_gene[:, :1]).all(axis=1)
+    return [
+        *_bad_values(
+            values,
+            ~np.isfinite(raw),
+            what="missing (empty, NA, n/a and the like) or infinite",
+            remedy="Replace them with numbers, or remove those genes.",
+        ),
+        *_bad_values(
+            values,
+            linear < 0,
+            what="negative",
+            remedy="Expression cannot be negative: use the values before centring or batch correction.",
+        ),
+        *_bad_samples(repeated, what="named more than once", remedy="Rename them."),
+        *_bad_samples(samples[zero], what="zero for every gene", remedy="Remove them."),
+        *_bad_samples(samples[constant], what="the same for every gene", remedy="Remove them."),
+    ]
+
+
+def _bad_values(
+    values: pd.DataFrame, bad: NDArray[np.bool_], *, what: str, remedy: str
+) -> Iterator[InputError]:
+    """Yield the problem with the bad values of a table of samples × genes, if there are any."""
+    if bad.any():
+        sample, gene = np.argwhere(bad)[0]
+        value = values.to_numpy()[sample, gene]
+        n = int(bad.sum())
+        shown = "" if np.isnan(value) else f" ({value:g})"
+        yield CountsError(
+            f"{n} {'value is' if n == 1 else 'values are'} {what}, the first in sample "
+            f"'{values.index[sample]}', gene '{values.columns[gene]}'{shown}. {remedy}"
+        )
+
+
+def _bad_samples(samples: pd.Index, *, what: str, remedy: str) -> Iterator[InputError]:
+    """Yield the problem with some samples, if there are any."""
+    if len(samples):
+        more = len(samples) - _SHOWN_SAMPLES
+        shown = ", ".join(map(repr, samples[:_SHOWN_SAMPLES])) + (f" and {more} more" if more > 0 else "")
+        yield InputError(f"Samples are {what}: {shown}. {remedy}")
+
+
+def _finite_or_zero(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    finite = np.isfinite(values)
+    return values if finite.all() else np.where(finite, values, 0)
+
+
+def _read_rows(rows: Any, start: int, stop: int, *, path: Path) -> NDArray[np.float64]:  # noqa: ANN401
+    with reader_errors(path, expected="a bulk table"):
+        raw = rows[start:stop]
+        return np.asarray(raw if isinstance(raw, np.ndarray) else raw.toarray(), dtype=np.float64)
+
+
+# Orientation
+
+
+def _orientation(table: Table, *, genes: Iterable[str] | None) -> tuple[Orientation, str]:
+    """Detect which axis of a table is the genes; returns the orientation and what decided it.
+
+    The first of these in which the axes differ decides: the format; the overlap with ``genes``; the
+    heading of the row names; Ensembl ids; widely expressed genes; the longer axis (rows, if equal).
+    """
+    if table.orientation is not None:
+        return table.orientation, "format"
+    rows, columns = strip_ensembl_version(table.rows), strip_ensembl_version(table.columns)
+    heading = table.corner.strip().lower()
+    wanted = strip_ensembl_version([] if genes is None else genes)
+    scores: dict[str, tuple[float, float]] = {
+        "shared genes": (rows.isin(wanted).sum(), columns.isin(wanted).sum()),
+        "heading": (heading in _GENE_HEADINGS, heading in _SAMPLE_HEADINGS),
+        "Ensembl ids": (_ensembl_share(rows) > 0.5, _ensembl_share(columns) > 0.5),
+        "well-known genes": (_count_housekeeping(rows), _count_housekeeping(columns)),
+        "longer axis": (len(rows), len(columns)),
+    }
+    for reason, (in_rows, in_columns) in scores.items():
+        if in_rows != in_columns:
+            return ("genes x samples" if in_rows > in_columns else "samples x genes"), reason
+    return "genes x samples", "longer axis"
+
+
+def _ensembl_share(names: pd.Index) -> float:
+    return float(names.str.match(r"ENS[A-Z]*G\d+$").mean()) if len(names) else 0.0
+
+
+def _count_housekeeping(names: pd.Index) -> int:
+    return int(names.str.upper().isin(_HOUSEKEEPING).sum())
+
+
+# Genes
+
+
+def _distinct_genes(genes: pd.Index, *, gene_names: pd.Series | None) -> tuple[pd.DataFrame, list[str]]:
+    """Return the genes of a table, each name once, and notes about the others."""
+    var = pd.DataFrame(index=genes)
+    if gene_names is not None:
+        var["gene_name"] = gene_names.to_numpy()
+    notes = []
+    named = _is_named(genes)
+    if not named.all():
+        notes.append(f"{int((~named).sum())} genes without a name were removed.")
+    var = var[named]
+    if not var.index.is_unique:
+        notes.append(f"{describe_repeats(var.index)}; their values were summed.")
+    return var[~var.index.duplicated()], notes
+
+
+def _is_named(genes: pd.Index) -> NDArray[np.bool_]:
+    return np.asarray(genes.str.strip() != "")
+
+
+def _sum_genes(x: NDArray[np.float64], genes: pd.Index) -> NDArray[np.float64]:
+    """Remove genes without a name and sum repeated ones."""
+    named = _is_named(genes)
+    if not named.all():
+        x, genes = x[:, named], genes[named]
+    grouped = x if genes.is_unique else x @ group_columns(genes)
+    return np.ascontiguousarray(grouped, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Finding the raw counts in an AnnData: where they are, and proof that they are counts."""
+"""Finding the raw counts of an AnnData, and checking that they are counts."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-_BLOCK_VALUES = 2**20  # values looked at or converted at a time
+_BLOCK_VALUES = 2**20  # values checked or converted at a time
 _LARGEST_LOG = 30.0  # larger values are not logarithms of expression
 
 Matrix = Any  # a SciPy sparse matrix (CSR or CSC) or a NumPy array, cells × genes
 
 
 @dataclass(frozen=True)
-class Place:
-    """One matrix of an AnnData that might hold counts: its name, values, and genes."""
+class Candidate:
+    """A matrix of an AnnData that might hold counts: its name, values, and genes."""
 
     name: str
     matrix: Matrix
@@ -36,8 +36,8 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Values:
-    """What the values of one place look like; ``first_bad`` names the first one no count can be."""
+class ValueSummary:
+    """Summary of a matrix; ``first_bad`` describes the first value that cannot be a count."""
 
     low: float
     high: float
@@ -46,7 +46,7 @@ class Values:
 
     @property
     def are_counts(self) -> bool:
-        """Whether they are finite, non-negative, integer-valued, and more than presence and absence."""
+        """Whether the values are finite, non-negative, whole numbers, and not just 0 and 1."""
         return not self.first_bad and self.integers and self.high > 1
 
     def __str__(self) -> str:
@@ -54,20 +54,20 @@ class Values:
         if self.first_bad:
             return f"{text}, {self.first_bad}"
         if self.integers:
-            return f"{text}, nothing above 1"
+            return f"{text}, no value above 1"
         looks = " (looks log-normalised)" if self.high <= _LARGEST_LOG else ""
-        return f"{text}, not integers{looks}"
+        return f"{text}, not whole numbers{looks}"
 
 
-def find_counts(adata: AnnData, *, layer: str | None, path: Path) -> Place:
-    """Return the first place of ``adata`` that holds counts.
+def find_counts(adata: AnnData, *, layer: str | None, path: Path) -> Candidate:
+    """Return the first matrix of ``adata`` that holds counts.
 
     Parameters
     ----------
     adata
         Cells × genes.
     layer
-        The only place to look at: the name of a layer, ``"X"`` or ``"raw"``. If None, looks at
+        The only matrix to check: the name of a layer, ``"X"`` or ``"raw"``. If None, checks
         ``layers["counts"]``, ``X``, ``raw.X``, and then the other layers.
     path
         The file, for messages.
@@ -75,40 +75,43 @@ def find_counts(adata: AnnData, *, layer: str | None, path: Path) -> Place:
     Raises
     ------
     CountsError
-        If no place holds counts; says what was found in each.
+        If no matrix holds counts; reports what each of them holds.
     """
-    seen: dict[str, Values] = {}
-    for place in _places(adata) if layer is None else [_place(adata, layer=layer, path=path)]:
-        seen[place.name] = _look_at(place, cells=adata.obs_names)
-        if seen[place.name].are_counts:
-            _tell_spoilt_layer(seen, found=place.name)
-            return place
-    looked = "\n".join(f"  {name}: {values}" for name, values in seen.items()) or "  (it has no matrix)"
+    checked: dict[str, ValueSummary] = {}
+    for candidate in _candidates(adata) if layer is None else [_named(adata, layer=layer, path=path)]:
+        checked[candidate.name] = _summarise(candidate, cells=adata.obs_names)
+        if checked[candidate.name].are_counts:
+            _warn_of_unusable_layer(checked, found=candidate.name)
+            return candidate
+    found = "\n".join(f"  {name}: {values}" for name, values in checked.items()) or "  (no matrix)"
     msg = (
-        f"No raw counts in {path}. Looked at:\n{looked}\n"
+        f"No raw counts in {path}. Checked:\n{found}\n"
         "Counts are finite, non-negative whole numbers. Store them in layers['counts'], "
-        "or say where they are with --layer."
+        "or pass --layer if they are elsewhere."
     )
     raise CountsError(msg)
 
 
-def describe_if_no_counts(matrix: Matrix, *, cells: pd.Index, var: pd.DataFrame) -> str:
-    """Say what the values of a matrix look like if they are no counts; an empty text if they are."""
-    values = _look_at(Place("counts", matrix, var), cells=cells)
+def describe_non_counts(matrix: Matrix, *, cells: pd.Index, var: pd.DataFrame) -> str:
+    """Describe the values of a matrix if they are not counts; an empty text if they are."""
+    values = _summarise(Candidate("counts", matrix, var), cells=cells)
     return "" if values.are_counts else str(values)
 
 
-def require_counts(place: Place, *, cells: pd.Index, path: Path) -> None:
-    """Check a part of a matrix that holds counts.
+def require_counts(block: Candidate, *, cells: pd.Index, path: Path) -> None:
+    """Check some cells of a matrix that holds counts.
 
     Raises
     ------
     CountsError
-        A value is no count.
+        If a value is not a count.
     """
-    values = _look_at(place, cells=cells)
+    values = _summarise(block, cells=cells)
     if values.first_bad or not values.integers:
-        msg = f"{path}: {place.name} holds counts in its first cells, but then {values}. Mend the file."
+        msg = (
+            f"{path}: {block.name} holds counts in its first cells but not in later ones ({values}). "
+            "Fix the file, or pass --layer if the counts are elsewhere."
+        )
         raise CountsError(msg)
 
 
@@ -124,52 +127,55 @@ def to_csr(matrix: Matrix) -> sparse.csr_matrix[np.float32]:
     return sparse.csr_matrix(sparse.vstack(blocks, format="csr"))
 
 
-def _places(adata: AnnData) -> Iterator[Place]:
+def _candidates(adata: AnnData) -> Iterator[Candidate]:
     if keys.COUNTS in adata.layers:
         yield _layer(adata, keys.COUNTS)
     if adata.X is not None:
-        yield Place("X", adata.X, adata.var)
+        yield Candidate("X", adata.X, adata.var)
     if adata.raw is not None:
-        yield Place("raw.X", adata.raw.X, adata.raw.var)
+        yield Candidate("raw.X", adata.raw.X, adata.raw.var)
     for name in adata.layers:
         if name != keys.COUNTS:
             yield _layer(adata, name)
 
 
-def _place(adata: AnnData, *, layer: str, path: Path) -> Place:
+def _named(adata: AnnData, *, layer: str, path: Path) -> Candidate:
     if layer in adata.layers:
         return _layer(adata, layer)
-    for place in _places(adata):
-        if (layer, place.name) in {("X", "X"), ("raw", "raw.X")}:
-            return place
-    known = [name for name, there in (("X", adata.X), ("raw", adata.raw)) if there is not None]
+    for candidate in _candidates(adata):
+        if (layer, candidate.name) in {("X", "X"), ("raw", "raw.X")}:
+            return candidate
+    known = [name for name, values in (("X", adata.X), ("raw", adata.raw)) if values is not None]
     known += list(adata.layers)
-    msg = f"layer='{layer}' is not in {path}. It has: {', '.join(known)}.{suggest(layer, known)}"
+    msg = (
+        f"layer='{layer}' is not in {path}. Layers: {', '.join(known)}.{suggest(layer, known)} "
+        "Choose one with --layer."
+    )
     raise CountsError(msg)
 
 
-def _layer(adata: AnnData, name: str) -> Place:
-    return Place(f"layers['{name}']", adata.layers[name], adata.var)
+def _layer(adata: AnnData, name: str) -> Candidate:
+    return Candidate(f"layers['{name}']", adata.layers[name], adata.var)
 
 
-def _look_at(place: Place, *, cells: pd.Index) -> Values:
-    """Look at every stored value, a block at a time."""
+def _summarise(candidate: Candidate, *, cells: pd.Index) -> ValueSummary:
+    """Check every stored value, a block at a time."""
     low, high, integers, first_bad = np.inf, -np.inf, True, ""
-    for start, block in _blocks(place.matrix):
+    for start, block in _blocks(candidate.matrix):
         finite = np.isfinite(block)
         bad = ~finite | (block < 0)
         if bad.any() and not first_bad:
             where = np.unravel_index(int(bad.argmax()), block.shape)
-            cell, gene = _position(place.matrix, (start + int(where[0]), *map(int, where[1:])))
+            cell, gene = _position(candidate.matrix, (start + int(where[0]), *map(int, where[1:])))
             what = "negative value" if finite[where] else "value"
-            first_bad = f"{what} {block[where]} in cell '{cells[cell]}', gene '{place.var.index[gene]}'"
+            first_bad = f"{what} {block[where]} in cell '{cells[cell]}', gene '{candidate.var.index[gene]}'"
         good = block[finite]
         if good.size:
             low, high = min(low, float(good.min())), max(high, float(good.max()))
             integers = integers and bool((good == np.rint(good)).all())
-    if _is_sparse(place.matrix) and place.matrix.nnz < np.prod(place.matrix.shape):
+    if _is_sparse(candidate.matrix) and candidate.matrix.nnz < np.prod(candidate.matrix.shape):
         low, high = min(low, 0.0), max(high, 0.0)  # the zeros that are not stored
-    return Values(low, high, integers, first_bad)
+    return ValueSummary(low, high, integers, first_bad)
 
 
 def _is_sparse(matrix: Matrix) -> bool:
@@ -188,7 +194,7 @@ def _blocks(matrix: Matrix) -> Iterator[tuple[int, NDArray[Any]]]:
 
 
 def _position(matrix: Matrix, where: tuple[int, ...]) -> tuple[int, int]:
-    """Turn a position in a dense matrix, or among the stored values of a sparse one, into cell and gene."""
+    """Return the cell and the gene of a position in a dense matrix, or among a sparse one's stored values."""
     if not _is_sparse(matrix):
         return where[0], where[1]
     major = int(matrix.indptr.searchsorted(where[0], side="right")) - 1
@@ -196,7 +202,8 @@ def _position(matrix: Matrix, where: tuple[int, ...]) -> tuple[int, int]:
     return (major, minor) if matrix.format == "csr" else (minor, major)
 
 
-def _tell_spoilt_layer(seen: dict[str, Values], *, found: str) -> None:
-    spoilt = f"layers['{keys.COUNTS}']"
-    if found != spoilt and spoilt in seen:
-        warn(f"{spoilt} does not hold counts ({seen[spoilt]}): took {found}.", DataWarning, stacklevel=4)
+def _warn_of_unusable_layer(checked: dict[str, ValueSummary], *, found: str) -> None:
+    expected = f"layers['{keys.COUNTS}']"
+    if found != expected and expected in checked:
+        msg = f"{expected} does not hold counts ({checked[expected]}); {found} was used instead."
+        warn(msg, DataWarning, stacklevel=4)

@@ -1,4 +1,4 @@
-"""The border to other people's readers: whatever they raise becomes one clear FileFormatError."""
+"""Opening files; whatever the readers of other libraries raise becomes one clear `FileFormatError`."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-# What h5py, zarr, anndata, pandas, gzip and scipy.io raise on files that are truncated or not theirs.
-_FOREIGN_ERRORS = (OSError, EOFError, KeyError, IndexError, ValueError, TypeError, AttributeError, zlib.error)
+# What h5py, zarr, anndata, pandas, gzip and scipy.io raise for files that are truncated or in another format.
+_READER_ERRORS = (OSError, EOFError, KeyError, IndexError, ValueError, TypeError, AttributeError, zlib.error)
 
 _ZARR_MARKERS = ("zarr.json", ".zgroup", ".zattrs")
 
 
 @contextmanager
-def quiet_about_old_or_repeated_names() -> Iterator[None]:
-    """Silence two warnings of anndata: older files are fine, and repeated names are told by our own code."""
+def ignore_anndata_warnings() -> Iterator[None]:
+    """Silence two warnings of anndata: older files are fine, and hpvade reports repeated names itself."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*names are not unique")
         warnings.filterwarnings("ignore", category=ad.OldFormatWarning)
@@ -35,37 +35,37 @@ def quiet_about_old_or_repeated_names() -> Iterator[None]:
 
 
 @contextmanager
-def foreign_reader(path: Path, *, expected: str) -> Iterator[None]:
+def reader_errors(path: Path, *, expected: str) -> Iterator[None]:
     """Run a reader of another library; what it raises becomes a `FileFormatError` about ``path``.
 
     Parameters
     ----------
     path
-        What is being read; must exist.
+        The file or folder that is read; must exist.
     expected
-        What it should have been, for instance ``"an h5ad file"``.
+        What it should be, for instance ``"an h5ad file"``.
 
     Raises
     ------
     FileFormatError
-        If ``path`` does not exist, or the reader gave up.
+        If ``path`` does not exist, or the reader failed.
     """
     if not path.exists():
         msg = f"{path} does not exist; expected {expected}. Check the path."
         raise FileFormatError(msg)
     try:
-        with quiet_about_old_or_repeated_names():
+        with ignore_anndata_warnings():
             yield
     except InputError:
         raise
-    except _FOREIGN_ERRORS as error:
+    except _READER_ERRORS as error:
         if path.is_file() and _is_utf16(path):
-            msg = f"{path} is text in UTF-16, as Excel's 'Unicode text' is. Save it as UTF-8 (CSV UTF-8)."
+            msg = f"{path} is UTF-16 text, like Excel's 'Unicode text'. Save it as UTF-8 (CSV UTF-8)."
             raise FileFormatError(msg) from error
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         msg = (
-            f"{path} cannot be read as {expected} ({reason}): it is truncated or in another format; "
-            "fetch or export it again."
+            f"{path} cannot be read as {expected} ({reason}): it is truncated or in another format. "
+            "Download or export it again."
         )
         raise FileFormatError(msg) from error
 
@@ -78,9 +78,9 @@ def is_zarr(path: Path) -> bool:
 def read_anndata(path: Path) -> AnnData:
     """Read an h5ad file or a zarr folder."""
     if is_zarr(path):
-        with foreign_reader(path, expected="an AnnData zarr folder"):
+        with reader_errors(path, expected="an AnnData zarr folder"):
             return ad.read_zarr(path)
-    with foreign_reader(path, expected="an h5ad file"):
+    with reader_errors(path, expected="an h5ad file"):
         return ad.read_h5ad(path)
 
 
@@ -90,11 +90,11 @@ def open_group(path: Path) -> Iterator[Any]:
     if is_zarr(path):
         import zarr  # noqa: PLC0415 - takes a quarter of a second, and most files are h5ad
 
-        with foreign_reader(path, expected="an AnnData zarr folder"):
+        with reader_errors(path, expected="an AnnData zarr folder"):
             file = zarr.open_group(path, mode="r")
         yield file
         return
-    with foreign_reader(path, expected="an h5ad file"):
+    with reader_errors(path, expected="an h5ad file"):
         file = h5py.File(path, "r")
     with file:
         yield file
@@ -107,7 +107,7 @@ def sliceable(stored: Any) -> Any:  # noqa: ANN401 - an array or a group of h5py
 
 
 def is_gzip(path: Path) -> bool:
-    """Whether the file begins as gzip files do, whatever its name."""
+    """Whether the file starts with the signature of gzip, whatever its name."""
     with path.open("rb") as handle:
         return handle.read(2).startswith(b"\x1f\x8b")
 

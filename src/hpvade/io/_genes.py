@@ -23,7 +23,7 @@ ALIAS_COLUMNS = ("gene_ids", "gene_id", "ensembl_id", "feature_id", *SYMBOL_COLU
 
 
 def all_gene_names(aliases: pd.DataFrame) -> set[str]:
-    """All names that genes go by: those of the rows, and those in the columns."""
+    """Return all names of genes: those of the rows, and those in the columns."""
     return set(aliases.index).union(*(aliases[column] for column in aliases))
 
 
@@ -48,29 +48,31 @@ def group_columns(names: pd.Index) -> sparse.csr_matrix[np.float32]:
     return sparse.csr_matrix((ones, (np.arange(len(names)), groups)), shape=(len(names), len(distinct)))
 
 
-def tell_repeats(names: pd.Index) -> str:
-    """Say how many names occur more than once, with an example."""
+def describe_repeats(names: pd.Index) -> str:
+    """Describe how many names occur more than once, with an example."""
     repeated = names[names.duplicated()].unique()
-    return f"{len(repeated)} gene names occur more than once (for instance '{repeated[0]}')"
+    found = "1 gene name occurs" if len(repeated) == 1 else f"{len(repeated)} gene names occur"
+    return f"{found} more than once (for instance '{repeated[0]}')"
 
 
 def distinct_genes(var: pd.DataFrame) -> tuple[pd.DataFrame, sparse.csr_matrix[np.float32] | None]:
     """Return the genes of a reference with each name once, and the matrix that sums those that share one.
 
-    Of repeated names, which a `DataWarning` tells, the first row of ``var`` is kept. None: none is repeated.
+    A `DataWarning` reports repeated names; the first row of ``var`` is kept. None if no name is repeated.
     """
     if var.index.is_unique:
         return var.copy(), None
-    warn(f"{tell_repeats(var.index)} in the reference; their counts were summed.", DataWarning, stacklevel=3)
+    note = f"{describe_repeats(var.index)} in the reference; their counts were summed."
+    warn(note, DataWarning, stacklevel=3)
     return var[~var.index.duplicated()].copy(), group_columns(var.index)
 
 
 def match_genes(bulk: AnnData, reference_var: pd.DataFrame) -> AnnData:
     """Rename the bulk's genes to the reference's names.
 
-    Tries the bulk's names and its ``var["gene_name"]`` against the reference's names and each column of
-    aliases, Ensembl versions stripped on both sides, and takes the pair that shares most genes. Genes
-    that fall onto one name are summed; genes the reference does not know keep their name.
+    Compares the bulk's names and its ``var["gene_name"]`` with the reference's names and each column of
+    aliases, Ensembl versions stripped on both sides, and uses the pair that shares most genes. Genes
+    with the same new name are summed; genes that are not in the reference keep their names.
 
     Parameters
     ----------
@@ -81,23 +83,24 @@ def match_genes(bulk: AnnData, reference_var: pd.DataFrame) -> AnnData:
 
     Returns
     -------
-    A new AnnData, samples × genes; ``uns["hpvade"]["gene_mapping"]`` says which pair was taken. Unchanged
-    if no pair shares any gene.
+    A new AnnData, samples × genes; ``uns["hpvade"]["gene_mapping"]`` records which pair was used.
+    Unchanged if no pair shares any gene.
     """
     return find_gene_match(bulk.var, reference_var).renamed(bulk)
 
 
 class GeneMatch(NamedTuple):
-    """How the genes of a bulk table are named in a reference; see `match_genes`.
+    """The reference's names of the genes of a bulk table; see `match_genes`.
 
     Attributes
     ----------
     names
-        The reference's names of the bulk's genes, or their own; None if no gene is shared.
+        One name a gene of the bulk: the reference's, or its own if the reference lacks it. None if no gene is
+        shared.
     mapping
-        Which names and aliases agree.
+        Which names or aliases were compared.
     n_shared
-        In how many genes.
+        How many genes they share.
     """
 
     names: pd.Index | None
@@ -105,7 +108,7 @@ class GeneMatch(NamedTuple):
     n_shared: int
 
     def renamed(self, bulk: AnnData) -> AnnData:
-        """Rename the genes of samples of the table; returns what `match_genes` does."""
+        """Rename the genes of bulk samples; returns the same as `match_genes`."""
         if self.names is None:
             return bulk.copy()
         return _rename(bulk, self.names, mapping=self.mapping, n_shared=self.n_shared)
@@ -132,9 +135,9 @@ def find_gene_match(bulk_var: pd.DataFrame, reference_var: pd.DataFrame) -> Gene
 
 
 def _alias_to_name(aliases: pd.Index, names: pd.Index) -> dict[str, str]:
-    """Map each alias to the reference's name; of several with one alias the first is taken."""
-    there = aliases.notna() & (aliases != "")
-    pairs = zip(strip_ensembl_version(aliases[there]), names[there].astype(str), strict=True)
+    """Map each alias to the reference's name; the first of several genes with one alias is taken."""
+    present = aliases.notna() & (aliases != "")
+    pairs = zip(strip_ensembl_version(aliases[present]), names[present].astype(str), strict=True)
     return dict(reversed(list(pairs)))
 
 
@@ -147,12 +150,12 @@ def _rename(bulk: AnnData, names: pd.Index, *, mapping: str, n_shared: int) -> A
         obsm={key: value.copy() for key, value in bulk.obsm.items()},
         uns=bulk.uns.copy(),
     )
-    told = dict(bulk.uns.get(keys.UNS, {}))
-    notes = [str(note) for note in told.get("notes", [])]
+    facts = dict(bulk.uns.get(keys.UNS, {}))
+    notes = [str(note) for note in facts.get("notes", [])]
     if not names.equals(bulk.var_names):
         notes.append(f"Genes were renamed to the reference's names: {mapping}, {n_shared} shared.")
     if names.has_duplicates:
-        notes.append(f"{tell_repeats(names)} after renaming; they were summed.")
+        notes.append(f"{describe_repeats(names)} after renaming; their values were summed.")
         warn(notes[-1], DataWarning, stacklevel=3)
-    renamed.uns[keys.UNS] = {**told, "gene_mapping": mapping, "notes": notes}
+    renamed.uns[keys.UNS] = {**facts, "gene_mapping": mapping, "notes": notes}
     return renamed

@@ -1,4 +1,4 @@
-"""Readers of tables of expression: delimited text, GCT, and AnnData files."""
+"""Parsing delimited text: the header, the decimal mark, text columns and numbers."""
 
 from __future__ import annotations
 
@@ -7,68 +7,59 @@ import re
 import tempfile
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from hpvade._errors import FileFormatError
 
-from ._files import foreign_reader, is_gzip, open_text, read_anndata
+from ._files import is_gzip, open_text, reader_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pandas.io.parsers import TextFileReader
 
-    from hpvade._types import BulkUnit
-
-Orientation = Literal["genes x samples", "samples x genes"]
+WHITE_SPACE = r"\s+"
 
 _TEXT = "a delimited text table"
-_LOOKED_AT = 100  # rows that tell how numbers are written
+_EXAMINED_ROWS = 100  # to recognise the decimal mark
 _DECIMAL_COMMA, _DECIMAL_POINT = (
     re.compile(rf'[\t; ]"?-?\d+{mark}\d+"?(?=[\t; \r\n]|$)') for mark in (",", r"\.")
 )
-_IN_MEMORY = 2**25  # numbers of a table, 256 MB; a larger one goes to disk by parts
-_GENE_NAME_COLUMNS = ("gene_name", "gene_symbol", "symbol", "description")
-_ANNDATA_GENE_NAMES = ("gene_name", "gene_symbol", "feature_name")
-
-
-@dataclass(frozen=True)
-class Table:
-    """Expression as it stands in a file: float64 values with named rows and columns.
-
-    ``corner`` is the heading of the row names. ``gene_names`` (second names of the genes), ``unit`` and
-    ``orientation`` are None where the format does not fix them.
-    """
-
-    values: pd.DataFrame
-    format: str
-    corner: str = ""
-    gene_names: pd.Series | None = None
-    unit: BulkUnit | None = None
-    orientation: Orientation | None = None
+_IN_MEMORY = 2**25  # numbers of a table, 256 MB; a larger one is moved to disk in parts
 
 
 @dataclass(frozen=True)
 class Head:
-    """How a delimited file begins: the lines above the header, its fields, and how numbers are written."""
+    """The start of a delimited file.
+
+    Attributes
+    ----------
+    skipped
+        The lines above the header.
+    separator
+        A tab, a comma, a semicolon, or `WHITE_SPACE`.
+    header
+        The column names; the first is the heading of the row names.
+    decimal
+        The decimal mark, a point or a comma.
+    """
 
     skipped: list[str]
     separator: str
     header: list[str]
-    format: str
     decimal: str = "."
 
 
 def read_text_table(path: Path) -> pd.DataFrame:
-    """Read a small table that a user wrote, all of it as text; separated by tabs, commas or semicolons.
+    """Read a small table that a user wrote, all columns as text; separated by tabs, commas or semicolons.
 
     Raises
     ------
     OSError, ValueError
-        It cannot be opened, or is no such table.
+        If it cannot be opened, or is not a table.
     """
     with open_text(path) as handle:
         separator = max("\t,;", key=handle.readline().count)
@@ -77,7 +68,7 @@ def read_text_table(path: Path) -> pd.DataFrame:
 
 
 def read_head(path: Path) -> Head:
-    """Read the header of a delimited file; a GCT file's two first lines count as skipped.
+    """Read the header of a delimited file; the first two lines of a GCT file count as skipped.
 
     Raises
     ------
@@ -85,7 +76,7 @@ def read_head(path: Path) -> Head:
         If the file has no header of at least two columns with a row below it.
     """
     skipped: list[str] = []
-    with foreign_reader(path, expected=_TEXT), open_text(path) as handle:
+    with reader_errors(path, expected=_TEXT), open_text(path) as handle:
         line = handle.readline()
         while line.startswith(("# ", "##", "#1.")):
             skipped.append(line)
@@ -93,8 +84,10 @@ def read_head(path: Path) -> Head:
                 skipped.append(handle.readline())
             line = handle.readline()
         first_row = handle.readline()
-        more = [handle.readline() for _ in range(_LOOKED_AT)]
-    separator = _sniff(line)
+        more_rows = [handle.readline() for _ in range(_EXAMINED_ROWS)]
+    separator = max("\t,;", key=line.count)
+    if separator not in line:
+        separator = WHITE_SPACE
     header, row = _split(line, separator), _split(first_row, separator)
     if len(row) == len(header) + 1:  # R writes no heading over the row names
         header = ["", *header]
@@ -104,15 +97,9 @@ def read_head(path: Path) -> Head:
             "Expected names in the first row and the first column, separated by tabs, commas or semicolons."
         )
         raise FileFormatError(msg)
-    numbers = "".join((first_row, *more)) if separator != "," else ""
+    numbers = "".join((first_row, *more_rows)) if separator != "," else ""
     has_comma = not _DECIMAL_POINT.search(numbers) and bool(_DECIMAL_COMMA.search(numbers))
-    return Head(
-        skipped,
-        separator,
-        header,
-        {"\t": "tsv", ",": "csv", ";": "csv"}.get(separator, "text"),
-        decimal="," if has_comma else ".",
-    )
+    return Head(skipped, separator, header, decimal="," if has_comma else ".")
 
 
 def read_columns(path: Path, head: Head, *, first: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -120,19 +107,21 @@ def read_columns(path: Path, head: Head, *, first: int) -> tuple[pd.DataFrame, p
 
     Returns
     -------
-    The text, shape (rows, first), columns 0, 1, …; and the numbers (float64), shape (rows, columns -
-    first), with the rows named by the file's first column. Those of a large table are in a temporary file
-    that vanishes with them.
+    text
+        Shape (rows, first), columns 0, 1, …
+    numbers
+        float64, shape (rows, columns - first), indexed by the file's first column. The numbers of a large
+        table are in a temporary file that is deleted with them.
 
     Raises
     ------
     FileFormatError
-        If a value is not a number, or the last line is cut off.
+        If a value is not a number, or the last line is incomplete.
     """
     names = head.header[first:]
     texts, numbers = [], []
     with (
-        foreign_reader(path, expected=_TEXT),
+        reader_errors(path, expected=_TEXT),
         _parts(path, head, first=first) as parts,
         tempfile.TemporaryFile() as disk,
     ):
@@ -145,7 +134,7 @@ def read_columns(path: Path, head: Head, *, first: int) -> tuple[pd.DataFrame, p
                     part.to_numpy().tofile(disk)
                 numbers.clear()
         if body.iloc[-1:, -1].isna().any():
-            _refuse_cut_line(path, head)
+            _check_last_line(path, head)
         text = pd.concat(texts)
         if numbers:
             values = numbers[0].to_numpy()
@@ -156,14 +145,14 @@ def read_columns(path: Path, head: Head, *, first: int) -> tuple[pd.DataFrame, p
 
 
 def _parts(path: Path, head: Head, *, first: int) -> TextFileReader:
-    """Open the rows of a table, to be read by parts of ``_IN_MEMORY`` numbers."""
+    """Open the rows of a table, to be read in parts of ``_IN_MEMORY`` numbers."""
     return pd.read_csv(
         path,
         sep=head.separator,
         decimal=head.decimal,
         header=None,
         skiprows=len(head.skipped) + 1,
-        converters=dict.fromkeys(range(first), str.strip),  # a name may be NA or None; it is no number
+        converters=dict.fromkeys(range(first), str.strip),  # NA and None are valid names
         compression="gzip" if is_gzip(path) else None,
         encoding="utf-8-sig",
         low_memory=False,
@@ -171,61 +160,9 @@ def _parts(path: Path, head: Head, *, first: int) -> TextFileReader:
     )
 
 
-def read_delimited(path: Path, head: Head) -> Table:
-    """Read a plain table, genes × samples or samples × genes, maybe with a second column of gene names."""
-    has_gene_names = len(head.header) > 2 and head.header[1].lower() in _GENE_NAME_COLUMNS
-    text, values = read_columns(path, head, first=2 if has_gene_names else 1)
-    return Table(
-        values,
-        head.format,
-        corner=head.header[0],
-        gene_names=text[1].set_axis(values.index) if has_gene_names else None,
-        orientation="genes x samples" if has_gene_names else None,
-    )
-
-
-def read_gct(path: Path, head: Head) -> Table:
-    """Read a GCT 1.2 table: two lines of version and dimensions, then Name, Description, and samples."""
-    dimensions = head.skipped[1].split()
-    if not head.skipped[0].startswith("#1.2") or len(dimensions) < 2:
-        msg = f"{path} is not a GCT file of version 1.2 (its first line is not '#1.2'); export it as 1.2."
-        raise FileFormatError(msg)
-    text, values = read_columns(path, head, first=2)
-    if [str(n) for n in values.shape] != dimensions[:2]:
-        msg = (
-            f"{path} is truncated or mislabelled: its second line promises {dimensions[0]} genes and "
-            f"{dimensions[1]} samples, it holds {values.shape[0]} and {values.shape[1]}; fetch it again."
-        )
-        raise FileFormatError(msg)
-    gene_names = text[1].set_axis(values.index)
-    return Table(values, "gct", gene_names=gene_names, orientation="genes x samples")
-
-
-def read_anndata_table(path: Path) -> Table:
-    """Read X (samples × genes) of an h5ad file or a zarr folder."""
-    adata = read_anndata(path)
-    file_format = "zarr" if path.is_dir() else "h5ad"
-    if adata.X is None or 0 in adata.shape:
-        msg = f"{path} holds no matrix X of samples and genes; put the bulk's values there."
-        raise FileFormatError(msg)
-    values = adata.to_df().astype(np.float64)
-    return Table(values, file_format, gene_names=gene_names_of(adata.var), orientation="samples x genes")
-
-
-def gene_names_of(var: pd.DataFrame) -> pd.Series | None:
-    """Second names of the genes of an AnnData file, if it has some."""
-    return next((var[key].astype(str) for key in _ANNDATA_GENE_NAMES if key in var), None)
-
-
-def _sniff(header: str) -> str:
-    """Return the separator that occurs most often; white space if none does."""
-    separator = max("\t,;", key=header.count)
-    return separator if separator in header else r"\s+"
-
-
 def _split(line: str, separator: str) -> list[str]:
     line = line.rstrip("\r\n")
-    if separator == r"\s+":
+    if separator == WHITE_SPACE:
         return [field.strip('"') for field in line.split()]
     return next(csv.reader([line], delimiter=separator), [])
 
@@ -240,16 +177,19 @@ def _to_numbers(body: pd.DataFrame, *, rows: pd.Series, names: list[str], path: 
             msg = (
                 f"{path}: '{body[column].iloc[row]}' in row '{rows.iloc[row]}', column '{name}' is not a "
                 "number. Expected names in the first row and the first column, and numbers with a decimal "
-                "point or comma elsewhere: remove other columns and rows."
+                "point or comma everywhere else. Remove other rows and columns."
             )
             raise FileFormatError(msg)
         numbers[column] = numeric.astype(np.float64)
     return pd.DataFrame(numbers)
 
 
-def _refuse_cut_line(path: Path, head: Head) -> None:
+def _check_last_line(path: Path, head: Head) -> None:
     with open_text(path) as handle:
         last = deque((line for line in handle if line.strip()), maxlen=1)[0]
     if len(_split(last, head.separator)) < len(head.header):
-        msg = f"{path} is truncated: its last line has fewer columns than its header; fetch it again."
+        msg = (
+            f"{path} is truncated: its last line has fewer columns than its header. "
+            "Download or export it again."
+        )
         raise FileFormatError(msg)

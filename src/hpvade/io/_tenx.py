@@ -11,7 +11,7 @@ from scipy import io, sparse
 
 from hpvade._errors import FileFormatError, LabelError
 
-from ._files import foreign_reader, quiet_about_old_or_repeated_names
+from ._files import ignore_anndata_warnings, reader_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,14 +25,14 @@ def is_tenx(path: Path) -> bool:
 
 
 def read_tenx(path: Path, *, labels_key: str) -> AnnData:
-    """Read a 10x folder, with the cells' labels from the table that lies in it.
+    """Read a 10x folder, including its table of cell labels.
 
     Parameters
     ----------
     path
         The folder.
     labels_key
-        The column of the labels, for messages.
+        The column with the labels, for messages.
 
     Returns
     -------
@@ -41,25 +41,25 @@ def read_tenx(path: Path, *, labels_key: str) -> AnnData:
     Raises
     ------
     FileFormatError
-        If a file of the folder is missing, truncated, or does not fit the others.
+        If a file of the folder is missing, truncated, or does not match the others.
     LabelError
-        If no table of labels lies in the folder, or it knows none of the cells.
+        If the folder has no table of labels, or the table lists none of the cells.
     """
     matrix_file = _require(path, "matrix.mtx")
-    with foreign_reader(matrix_file, expected="a Matrix Market file"):
+    with reader_errors(matrix_file, expected="a Matrix Market file"):
         counts = sparse.csr_matrix(io.mmread(matrix_file).T)  # the file is genes × cells
     genes = _read_genes(_require(path, "features.tsv", "genes.tsv"))
     barcodes = _read_tsv(_require(path, "barcodes.tsv"))[0]
     if counts.shape != (len(barcodes), len(genes)):
         msg = (
-            f"{path}: matrix.mtx holds {counts.shape[1]} genes and {counts.shape[0]} cells, but the tables "
-            f"beside it name {len(genes)} genes and {len(barcodes)} cells; fetch the folder again."
+            f"{path}: matrix.mtx has {counts.shape[1]} genes and {counts.shape[0]} cells, but the tables "
+            f"beside it list {len(genes)} genes and {len(barcodes)} cells. Download the folder again."
         )
         raise FileFormatError(msg)
     expressed = (genes["feature_type"] == "Gene Expression").to_numpy()
     obs = _read_labels(path, pd.Index(list(barcodes)), labels_key=labels_key)
     var = genes.loc[expressed, ["gene_ids"]]
-    with quiet_about_old_or_repeated_names():
+    with ignore_anndata_warnings():
         return AnnData(X=counts[:, expressed], obs=obs, var=var)
 
 
@@ -71,20 +71,20 @@ def _find(path: Path, *names: str) -> Path | None:
 def _require(path: Path, *names: str) -> Path:
     found = _find(path, *names)
     if found is None:
-        msg = f"{path} has no {' or '.join(names)} (.gz); a 10x folder needs it beside matrix.mtx."
+        msg = f"{path} has no {' or '.join(names)} (.gz). Put it beside matrix.mtx, as in every 10x folder."
         raise FileFormatError(msg)
     return found
 
 
 def _read_tsv(file: Path) -> pd.DataFrame:
-    with foreign_reader(file, expected="a tab-separated table"):
+    with reader_errors(file, expected="a tab-separated table"):
         return pd.read_csv(
             file, sep="\t", header=None, dtype=str, keep_default_na=False, quoting=csv.QUOTE_NONE
         )
 
 
 def _read_genes(file: Path) -> pd.DataFrame:
-    """Read id, symbol, and type of each row of the matrix; older files lack the type, some the symbol."""
+    """Read id, symbol and type of each row of the matrix; older files lack the type, and some the symbol."""
     table = _read_tsv(file)
     symbols = table[1] if 1 in table else table[0]
     types = table.get(2, "Gene Expression")
@@ -95,19 +95,20 @@ def _read_labels(path: Path, barcodes: pd.Index, *, labels_key: str) -> pd.DataF
     file = _find(path, *_LABEL_TABLES)
     if file is None:
         msg = (
-            f"{path} has no cell labels: a 10x folder does not store them. Put a table labels.tsv in the "
-            f"folder, first column the barcode, with a column '{labels_key}'."
+            f"{path} has no cell labels, which 10x folders do not include. Put a table labels.tsv in the "
+            f"folder: the barcodes in its first column, and a column '{labels_key}'."
         )
         raise LabelError(msg)
     separator = "," if ".csv" in file.name else "\t"
-    with foreign_reader(file, expected="a table of labels, first column the barcode"):
+    with reader_errors(file, expected="a table of labels, first column the barcode"):
         labels = pd.read_csv(file, sep=separator, index_col=0)
     labels.index = labels.index.astype(str)
     labels = labels[~labels.index.duplicated()]
     if labels.index.intersection(barcodes).empty:
         msg = (
-            f"{file} knows none of the cells of {path}: it has barcodes like '{labels.index[:1].str.cat()}', "
-            f"the matrix like '{barcodes[:1].str.cat()}'. The first column must be the barcode."
+            f"{file} lists none of the cells of {path}: its barcodes look like "
+            f"'{labels.index[:1].str.cat()}', those of the matrix like '{barcodes[:1].str.cat()}'. "
+            "Put the barcodes in its first column."
         )
         raise LabelError(msg)
     return labels.reindex(barcodes)

@@ -1,4 +1,4 @@
-"""Units of bulk expression: recognising them, and undoing a logarithm."""
+"""Units of bulk expression: detecting them, and undoing a logarithm."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 _LARGEST_LOG = 30.0  # 2**30 is more than any gene's expression
-_LARGEST_GIVEN_LOG = 64.0
+_LARGEST_STATED_LOG = 64.0
 _PER_MILLION = 1e6
-_TOLERANCE = 0.05  # tables lose a few per cent of their sum when genes are dropped or renamed
+_TOLERANCE = 0.05  # tables lose a few per cent of their sum when genes are removed or renamed
 
 _MINUS_ONE = "2**x - 1"
 _PLAIN = "2**x"
@@ -29,7 +29,7 @@ _PLAIN = "2**x"
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """The unit of a bulk table, how it became known, and how its values become linear."""
+    """The unit of a bulk table, whether it was stated or detected, and how its values become linear."""
 
     name: str
     given_or_detected: str
@@ -37,50 +37,50 @@ class Unit:
     notes: tuple[str, ...] = ()
 
     def linear(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Bring values of the table to the linear scale, any shape."""
+        """Convert values of the table to the linear scale, any shape."""
         if self.transform == "none":
             return values
         linear = np.exp2(values)
         return np.maximum(linear - 1, 0) if self.transform == _MINUS_ONE else linear
 
 
-def unit_of(values: NDArray[np.float64], *, unit: BulkUnit, by_format: BulkUnit | None) -> Unit:
-    """Tell the unit of a bulk table.
+def find_unit(values: NDArray[np.float64], *, unit: BulkUnit, format_unit: BulkUnit | None) -> Unit:
+    """Find the unit of a bulk table.
 
     Parameters
     ----------
     values
         Samples of the table, shape (n_samples, n_genes).
     unit
-        What the user said; ``"auto"`` takes the format's unit or else looks at the values.
-    by_format
-        The unit that the file's format fixes, if it does.
+        What the user stated; ``"auto"`` uses the unit of the format, or else detects it from the values.
+    format_unit
+        The unit that the file's format defines, if it does.
 
     Raises
     ------
     CountsError
-        If ``unit="log2"`` was given for values that are no logarithms.
+        If ``unit="log2"`` was stated for values that are not logarithms.
     """
     detected = detect_unit(values)
     if unit != "auto":
         found, how = str(unit), "given"
-    elif by_format is not None:
-        found, how = str(by_format), "format"
+    elif format_unit is not None:
+        found, how = str(format_unit), "format"
     else:
         found, how = detected, "detected"
     if found == "log2":
-        return _logarithm(values, how=how)
+        return _log_unit(values, how=how)
     notes: tuple[str, ...] = ()
     if how == "given" and detected == "log2":
         notes = (
-            f"The unit '{unit}' was given, so the values are taken as linear; but they are below "
-            f"{_LARGEST_LOG:g} and no whole numbers, as logarithms are. If they are, pass --bulk-unit log2.",
+            f"The unit '{unit}' was given, so the values were used as linear. However, they look like "
+            f"logarithms: below {_LARGEST_LOG:g} and not whole numbers. If they are, pass --bulk-unit log2.",
         )
     return Unit(found, how, notes=notes)
 
 
 def detect_unit(values: NDArray[np.float64]) -> str:
-    """Recognise the unit of a table; each sample has one vote, so that a rescaled sample does not matter.
+    """Detect the unit of a table: the commonest among its samples, so that a rescaled sample does not matter.
 
     Parameters
     ----------
@@ -91,10 +91,10 @@ def detect_unit(values: NDArray[np.float64]) -> str:
     -------
     ``"counts"``, ``"log2"``, ``"tpm/cpm"`` or ``"linear"``.
     """
-    return _majority(map(_unit_of_sample, values))
+    return _commonest(map(_sample_unit, values))
 
 
-def _unit_of_sample(sample: NDArray[np.float64]) -> str:
+def _sample_unit(sample: NDArray[np.float64]) -> str:
     if (sample == np.rint(sample)).all():
         return "counts"
     if sample.max() <= _LARGEST_LOG:
@@ -104,31 +104,31 @@ def _unit_of_sample(sample: NDArray[np.float64]) -> str:
     return "linear"
 
 
-def _inverse_of_sample(sample: NDArray[np.float64]) -> str:
-    """Logarithms of x + 1 reach down to about 0; those of x begin well above (arrays) or below (TPM + ε)."""
+def _sample_inverse(sample: NDArray[np.float64]) -> str:
+    """Find the inverse: log(x + 1) starts at about 0, log(x) well above (arrays) or below it (TPM + ε)."""
     return _MINUS_ONE if abs(sample.min()) < 1 else _PLAIN
 
 
-def _logarithm(values: NDArray[np.float64], *, how: str) -> Unit:
+def _log_unit(values: NDArray[np.float64], *, how: str) -> Unit:
     largest = float(np.median(values.max(axis=1)))
-    if largest > _LARGEST_GIVEN_LOG:
+    if largest > _LARGEST_STATED_LOG:
         msg = (
-            f"The unit 'log2' was given, but the median sample reaches {largest:g}: these are no logarithms. "
-            "Pass --bulk-unit auto, or the unit they have."
+            f"The unit 'log2' was given, but the maximum of the median sample is {largest:g}: the values are "
+            "not logarithms. Pass --bulk-unit auto or the correct unit."
         )
         raise CountsError(msg)
-    inverse = _majority(map(_inverse_of_sample, values))
+    inverse = _commonest(map(_sample_inverse, values))
     notes: tuple[str, ...] = ()
     if how == "detected":
         notes = (
-            f"The values look logged (the median sample reaches {largest:g}, no whole numbers) and were "
-            f"undone by {inverse}; a natural logarithm cannot be told from base 2. If they are linear, say "
-            "so with --bulk-unit tpm, cpm, fpkm or microarray.",
+            f"The values look log-transformed (not whole numbers; the maximum of the median sample is "
+            f"{largest:g}) and were converted by {inverse}; base 2 was assumed, as a natural logarithm looks "
+            "the same. If they are linear, pass --bulk-unit tpm, cpm, fpkm or microarray.",
         )
     return Unit("log2", how, inverse, notes)
 
 
-def _majority(votes: Iterable[str]) -> str:
-    """Return the commonest vote; among equals the alphabetically first, so that order does not matter."""
-    counted = Counter(votes)
-    return min(counted, key=lambda vote: (-counted[vote], vote))
+def _commonest(names: Iterable[str]) -> str:
+    """Return the commonest name; the alphabetically first if several are, so that order does not matter."""
+    counted = Counter(names)
+    return min(counted, key=lambda name: (-counted[name], name))

@@ -13,7 +13,7 @@ import pandas as pd
 from hpvade import _keys
 from hpvade._errors import InputError, LabelError, absent_column
 from hpvade._warnings import DataWarning, warn
-from hpvade.io import n_cells_of, open_reference, read_reference
+from hpvade.io import count_cells, open_reference, read_reference
 from hpvade.model import HPVADE
 from hpvade.pp import (
     apply_label_map,
@@ -108,7 +108,7 @@ def load_references(paths: Sequence[Path], *, options: ReferenceOptions) -> AnnD
 
 def _read(path: Path, *, options: ReferenceOptions) -> AnnData:
     """Read a reference, or a pool of its cells where it is large."""
-    n_cells = n_cells_of(path)
+    n_cells = count_cells(path)
     if n_cells is None or n_cells <= options.max_cells:
         return read_reference(path, labels_key=options.labels_key, layer=options.layer)
     with (

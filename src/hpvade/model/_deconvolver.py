@@ -142,8 +142,8 @@ def expression(trained: TrainedModel, bulk: AnnData, fractions: pd.DataFrame) ->
 
 def check_model_overlap(matched: AnnData, genes: Sequence[str]) -> ValidationReport:
     """Check that bulk samples, with genes named as in a model's reference, hold enough of its genes."""
-    fewest = min(100, len(genes) // 2)
-    return check_overlap(matched, pd.Index(genes), fewest=fewest, whose="the model")
+    min_shared = min(100, len(genes) // 2)
+    return check_overlap(matched, pd.Index(genes), min_shared=min_shared, owner="the model")
 
 
 class Deconvolver:

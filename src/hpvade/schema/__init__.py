@@ -1,4 +1,4 @@
-"""What must be true of a reference, of a bulk table, and of the two together: one report of all problems."""
+"""Checks of a reference, of bulk samples, and of the two together: one report of all problems."""
 
 from __future__ import annotations
 

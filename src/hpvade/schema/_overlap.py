@@ -1,4 +1,4 @@
-"""What must be true of a bulk table and a reference together: they share genes."""
+"""Check that a bulk table and a reference share enough genes."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _MIN_SHARE = 0.2
 
 
 def check_overlap(
-    bulk: AnnData, genes: Iterable[str], *, fewest: int = _MIN_SHARED, whose: str = "the reference"
+    bulk: AnnData, genes: Iterable[str], *, min_shared: int = _MIN_SHARED, owner: str = "the reference"
 ) -> ValidationReport:
-    """Check that a bulk table holds enough of the wanted genes.
+    """Check that a bulk table has enough of the required genes.
 
     Parameters
     ----------
@@ -30,50 +30,51 @@ def check_overlap(
         Samples × genes, its genes already matched to the reference's names.
     genes
         The genes of the reference, or of the model.
-    fewest
-        How many must be shared.
-    whose
-        Whose genes they are, for the message.
+    min_shared
+        How many the bulk must have.
+    owner
+        What the genes belong to, for the message.
     """
-    wanted = pd.Index(list(genes), dtype=object).unique()
-    there = bulk.var_names
-    shared = int(wanted.isin(there).sum())
-    share = shared / len(wanted) if len(wanted) else 0.0
+    required = pd.Index(list(genes), dtype=object).unique()
+    present = bulk.var_names
+    shared = int(required.isin(present).sum())
+    share = shared / len(required) if len(required) else 0.0
     facts: dict[str, object] = {"shared_genes": shared, "shared_genes_share": share}
-    if shared >= fewest and share >= _MIN_SHARE:
+    if shared >= min_shared and share >= _MIN_SHARE:
         return ValidationReport(facts=facts)
     msg = (
-        f"The bulk holds {shared} of {whose}'s {len(wanted)} genes ({share:.1%}); at least "
-        f"{fewest} and {_MIN_SHARE:.0%} are needed. The bulk has names like {_examples(there, wanted)}, "
-        f"{whose} like {_examples(wanted, there)}.{_hint(there, wanted)}"
+        f"The bulk has {shared} of the {len(required)} genes of {owner} ({share:.1%}); at least "
+        f"{min_shared} and {_MIN_SHARE:.0%} are needed. The bulk has gene names like "
+        f"{_examples(present, required)}, {owner} like {_examples(required, present)}."
+        f"{_hint(present, required)}"
     )
     return ValidationReport(errors=(Problem(GeneOverlapError, msg),), facts=facts)
 
 
 def _examples(names: pd.Index, others: pd.Index) -> str:
-    """Return three names, those that the other side lacks first."""
+    """Return three names, first those that the others lack."""
     lacking = names[~names.isin(others)]
     return ", ".join(f"'{name}'" for name in lacking.append(names.intersection(others))[:3])
 
 
-def _hint(bulk: pd.Index, wanted: pd.Index) -> str:
-    if _are_ensembl(bulk) != _are_ensembl(wanted):
+def _hint(bulk: pd.Index, required: pd.Index) -> str:
+    if _are_ensembl(bulk) != _are_ensembl(required):
         ensembl, symbols = ("bulk", "reference") if _are_ensembl(bulk) else ("reference", "bulk")
         return (
-            f" The {ensembl} seems to have Ensembl ids and the {symbols} symbols: add the other names to the "
+            f" The {ensembl} seems to have Ensembl ids and the {symbols} symbols. Add the other names to the "
             "reference as a column of var (gene_ids or gene_name), or to the bulk as a column gene_name."
         )
-    if _shared_ignoring_case(bulk, wanted) > 2 * wanted.isin(bulk).sum():
+    if _shared_ignoring_case(bulk, required) > 2 * required.isin(bulk).sum():
         return (
-            " The names agree if case is ignored, as between human (CD3E) and mouse (Cd3e): "
-            "check that both are of one species. If a table of human genes lost its capitals, write them so."
+            " The names agree if case is ignored, as for human (CD3E) and mouse (Cd3e) genes. Check that "
+            "both are of the same species. If human genes lost their capitals, restore them."
         )
-    return " Check that both name genes alike and are of one species."
+    return " Check that both use the same gene names and are of the same species."
 
 
 def _are_ensembl(names: pd.Index) -> bool:
     return bool(len(names)) and float(names.astype(str).str.match(r"ENS[A-Z]*G\d+").mean()) > 0.5
 
 
-def _shared_ignoring_case(bulk: pd.Index, wanted: pd.Index) -> int:
-    return int(wanted.astype(str).str.upper().isin(bulk.astype(str).str.upper()).sum())
+def _shared_ignoring_case(bulk: pd.Index, required: pd.Index) -> int:
+    return int(required.astype(str).str.upper().isin(bulk.astype(str).str.upper()).sum())

@@ -1,4 +1,4 @@
-"""What must be true of a labelled reference."""
+"""Checks of a labelled reference: labels, donors, counts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from hpvade import _keys as keys
 from hpvade._errors import CountsError, LabelError, absent_column
 from hpvade._warnings import DataWarning
-from hpvade.io import describe_if_no_counts, is_missing_label
+from hpvade.io import describe_non_counts, is_missing_label
 
 from ._report import Problem, ValidationReport
 
@@ -32,11 +32,11 @@ def check_reference(
     donor_key
         Column of ``obs`` with the donors, if there is one.
     min_cells
-        How many cells each type must have.
+        Minimum cells per type.
     """
     facts: dict[str, object] = {"n_cells": adata.n_obs, "n_genes": adata.n_vars}
-    if of_labels := adata.uns.get(keys.UNS, {}).get(keys.N_CELLS):
-        facts |= {"n_cells": sum(of_labels.values()), "n_cells_kept": adata.n_obs}
+    if cells_per_label := adata.uns.get(keys.UNS, {}).get(keys.N_CELLS):
+        facts |= {"n_cells": sum(cells_per_label.values()), "n_cells_kept": adata.n_obs}
     report = ValidationReport(facts=facts) + _check_counts(adata)
     if labels_key in adata.obs:
         report += _check_labels(adata.obs[labels_key], labels_key=labels_key, min_cells=min_cells)
@@ -56,7 +56,7 @@ def _check_counts(adata: AnnData) -> ValidationReport:
             "or put its raw counts there."
         )
         return ValidationReport(errors=(Problem(CountsError, msg),))
-    found = describe_if_no_counts(adata.layers[keys.COUNTS], cells=adata.obs_names, var=adata.var)
+    found = describe_non_counts(adata.layers[keys.COUNTS], cells=adata.obs_names, var=adata.var)
     if found:
         msg = (
             f"The reference's layers['{keys.COUNTS}'] does not hold raw counts: {found}. Counts are finite, "
@@ -71,7 +71,11 @@ def _check_counts(adata: AnnData) -> ValidationReport:
     empty = totals == 0
     if not empty.any():
         return ValidationReport(facts=facts)
-    msg = f"{int(empty.sum())} cells have no counts at all ({_some(adata.obs_names[empty])}); drop them."
+    n_empty = int(empty.sum())
+    msg = (
+        f"{n_empty} {'cell has' if n_empty == 1 else 'cells have'} no counts at all "
+        f"({_examples(adata.obs_names[empty])}). Remove {'it' if n_empty == 1 else 'them'}."
+    )
     return ValidationReport(warnings=(Problem(DataWarning, msg),), facts=facts)
 
 
@@ -81,8 +85,8 @@ def _check_labels(labels: pd.Series, *, labels_key: str, min_cells: int) -> Vali
     if missing.any():
         msg = (
             f"{int(missing.sum())} of {len(labels)} cells have no label in obs['{labels_key}'] "
-            f"({_some(labels.index[missing])}). Label or drop them; a --label-map with an empty cell_type "
-            "drops a label."
+            f"({_examples(labels.index[missing])}). Label or remove them; an empty cell_type in a "
+            "--label-map removes a label."
         )
         errors.append(Problem(LabelError, msg))
     sizes = {
@@ -90,14 +94,17 @@ def _check_labels(labels: pd.Series, *, labels_key: str, min_cells: int) -> Vali
     }
     if len(sizes) < 2:
         found = f"only one, '{next(iter(sizes))}'" if sizes else "none"
-        msg = f"obs['{labels_key}'] must tell at least two cell types apart; it holds {found}."
+        msg = (
+            f"obs['{labels_key}'] must have at least two cell types, but has {found}. "
+            "Choose another column with --labels-key."
+        )
         errors.append(Problem(LabelError, msg))
     small = {name: n for name, n in sizes.items() if n < min_cells}
     if small:
-        told = ", ".join(f"'{name}' ({n})" for name, n in small.items())
+        shown = ", ".join(f"'{name}' ({n})" for name, n in small.items())
         msg = (
-            f"Cell types with fewer than {min_cells} cells: {told}. Merge or drop them with a --label-map, "
-            "or lower --min-cells."
+            f"Cell types with fewer than {min_cells} cells: {shown}. Merge or remove them with a "
+            "--label-map, or lower --min-cells."
         )
         errors.append(Problem(LabelError, msg))
     return ValidationReport(errors=tuple(errors), facts={"cell_types": sizes})
@@ -110,10 +117,13 @@ def _check_donors(donors: pd.Series, *, donor_key: str) -> ValidationReport:
     }
     warnings = []
     if missing.any():
-        msg = f"{int(missing.sum())} cells have no donor in '{donor_key}' ({_some(donors.index[missing])})."
+        msg = (
+            f"{int(missing.sum())} of {len(donors)} cells have no donor in obs['{donor_key}'] "
+            f"({_examples(donors.index[missing])})."
+        )
         warnings.append(Problem(DataWarning, msg))
     if len(sizes) < 2:
-        msg = f"obs['{donor_key}'] names fewer than two donors: differences between donors cannot be learnt."
+        msg = f"obs['{donor_key}'] has fewer than two donors: differences between donors cannot be estimated."
         warnings.append(Problem(DataWarning, msg))
     return ValidationReport(warnings=tuple(warnings), facts={"donors": sizes})
 
@@ -123,6 +133,6 @@ def _absent_column(obs: pd.DataFrame, *, option: str, key: str) -> ValidationRep
     return ValidationReport(errors=(Problem(LabelError, msg),))
 
 
-def _some(names: pd.Index) -> str:
-    """Return the first three names, and an ellipsis if there are more."""
+def _examples(names: pd.Index) -> str:
+    """Return the first three names, with an ellipsis if there are more."""
     return ", ".join(f"'{name}'" for name in names[:3]) + (", …" if len(names) > 3 else "")

@@ -1,4 +1,4 @@
-"""The report of a validation: every problem at once, and what the data hold."""
+"""The report of a validation: every problem at once, and facts about the data."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong or doubtful.
+    """An error or a warning.
 
-    ``kind`` is the class to raise, or `DataWarning`; ``message`` says what, where, and the remedy.
+    ``kind`` is the class to raise, or `DataWarning`; ``message`` states what is wrong, where, and the remedy.
     """
 
     kind: type[InputError | DataWarning]
@@ -25,7 +25,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class ValidationReport:
-    """Errors, warnings, and facts (JSON-able values by name); reports add up with ``+``."""
+    """Errors, warnings, and facts (JSON-able values by name); ``+`` joins two reports."""
 
     errors: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
@@ -47,7 +47,7 @@ class ValidationReport:
         Raises
         ------
         InputError
-            If there is any error; a single message stands as it is, several in a numbered list.
+            If there is any error; several messages are a numbered list.
         """
         if self.ok:
             return
@@ -61,12 +61,14 @@ class ValidationReport:
 
     def to_text(self) -> str:
         """Return the report as lines of plain text: facts, warnings, errors, verdict."""
+        n = len(self.errors)
+        verdict = f"{n} {'problem' if n == 1 else 'problems'} to fix." if n else "No problems found."
         return "\n".join(
             [
                 *(f"{name.replace('_', ' ')}: {_fact_as_text(fact)}" for name, fact in self.facts.items()),
                 *(f"Warning: {problem.message}" for problem in self.warnings),
                 *(f"Error: {problem.message}" for problem in self.errors),
-                "No problem found." if self.ok else f"Problems to mend: {len(self.errors)}.",
+                verdict,
             ]
         )
 

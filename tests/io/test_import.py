@@ -1,4 +1,4 @@
-"""Reading files must not cost the import of a deep-learning framework."""
+"""Reading files must import neither a deep-learning framework nor modules that Windows lacks."""
 
 from __future__ import annotations
 
@@ -13,3 +13,8 @@ def test_io_imports_neither_scanpy_nor_torch_nor_lightning():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_io_imports_without_fcntl_which_windows_lacks():
+    code = "import sys; sys.modules['fcntl'] = None; import hpvade.io, hpvade.schema"
+    subprocess.run([sys.executable, "-c", code], check=True)
