@@ -129,7 +129,7 @@ def test_with_too_many_columns_to_hold_their_pairs(case, monkeypatch):
     noisy = cpm * np.exp(np.random.default_rng(3).standard_normal(cpm.shape))
     prior = np.full_like(truth, 0.25)
     with_pairs = fit(noisy, signature, content, prior, strength=1.0)
-    monkeypatch.setattr("hpvade.deconvolve._fit._MOST_PRODUCTS", 0)
+    monkeypatch.setattr("hpvade.deconvolve._fit._MAX_PRODUCTS", 0)
     np.testing.assert_allclose(fit(noisy, signature, content, prior, strength=1.0), with_pairs, atol=1e-9)
 
 

@@ -50,7 +50,7 @@ def problem():
 
 def test_the_standard_deviation_is_that_of_repeated_samples(problem, monkeypatch):
     samples, answer = problem
-    monkeypatch.setattr("hpvade.deconvolve._covariance._SMALLEST_SD", 0.0)
+    monkeypatch.setattr("hpvade.deconvolve._covariance._MIN_SD", 0.0)
     p, covariance = answer(samples(0.5), content_sd=0.0)
     told = np.sqrt(covariance.diagonal(axis1=1, axis2=2)).mean(0)
     # The shares of states are held, so what is told is somewhat less than what is seen.
