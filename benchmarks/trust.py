@@ -181,7 +181,7 @@ def coverage(data: Path) -> pd.DataFrame:
             for content, truth in (("as told", told), ("another", told / factor)):
                 true = truth / truth.sum(1, keepdims=True)
                 for level in (0.5, 0.8, 0.9, 0.95):
-                    lower, upper = model.calibration.interval(answer.fractions, answer.sd, level=level)
+                    lower, upper = model.calibration.interval(answer.fractions, answer.sd, coverage=level)
                     inside = (lower <= true) & (true <= upper)
                     of_types = inside.mean(0)
                     rows.append((name, noise, content, level, inside.mean(), of_types.min(), of_types.max()))

@@ -104,7 +104,7 @@ axes.figure.savefig("predicted_versus_true_type.png", dpi=100)
         "Calibration of intervals",
         "How often intervals hold the truth, on the mixtures that a model keeps of its trial.",
         """
-coverage = hpvade.deconvolve.coverage(model.heldout, model.calibration)
+coverage = hpvade.deconvolve.interval_coverage(model.heldout, model.calibration)
 axes = hpvade.pl.calibration(coverage)
 axes.figure.savefig("calibration.png", dpi=100)
 """,

@@ -105,7 +105,10 @@ def deconvolve_table(
     starts = shard.blocks_of(bulk.n_obs)
     record.decisions["bulk"] = bulk.told
     record.decisions["model_sha256"] = model_sha256
-    record.decisions["deconvolve"] = model.config.deconvolve.model_dump(mode="json")
+    record.decisions["deconvolve"] = model.config.deconvolve.model_dump(mode="json") | {
+        "level": 0.9,
+        "with_unknown": False,
+    }
     if shard.n_shards > 1:
         record.decisions["shard"] = list(shard)
     key = _key(model_sha256, *record.inputs.values(), bulk.told, model.config.deconvolve.model_dump(), shard)
@@ -129,7 +132,7 @@ def deconvolve_table(
         read_fractions(folder / "fractions.tsv"),
         told["flags"],
         half_widths,
-        model.config.deconvolve.level,
+        0.9,
         model.cell_types,
     )
 

@@ -28,7 +28,10 @@ def deconvolve_bulk(model: HPVADE, bulk: AnnData, *, record: RunRecord) -> Decon
     decisions = bulk.uns[_keys.UNS]
     of_model = ("model", "slots_of_levels")
     record.decisions["bulk"] = {key: value for key, value in decisions.items() if key not in of_model}
-    record.decisions["deconvolve"] = model.config.deconvolve.model_dump(mode="json")
+    record.decisions["deconvolve"] = model.config.deconvolve.model_dump(mode="json") | {
+        "level": 0.9,
+        "with_unknown": False,
+    }
     record.decisions["genes_used"] = int(result.qc["genes_used"].iloc[0])
     return result
 

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from hpvade import _keys
 from hpvade._errors import FileFormatError
-from hpvade.deconvolve import Calibration, UnknownCalibration
+from hpvade.deconvolve import Calibration
 from hpvade.model._config import HPVADEConfig
 from hpvade.nn import HPVADENetwork
 from hpvade.pp import CellStates, Hierarchy, ReferenceSignature, Signature
@@ -25,13 +25,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FORMAT_VERSION = 7
+FORMAT_VERSION = 8
 _DATA_PREFIX = "data."  # what the reference shows, beside the network's own weights
 _SIGNATURE = ("cpm", "rna_content")
 _STATES = ("cell_type", "log_change")
-_SCORES = _DATA_PREFIX + "scores"  # of the calibration; absent from a model that was not trained
-_LEVEL_SCORES = _DATA_PREFIX + "scores_of_level_"  # and the number of the level, from 0
-_UNKNOWN = ("base", "slope", "errors")  # of the calibration of unknown content; absent where there is none
+_CALIBRATION_PREFIX = "calibration."  # absent from a model that was not trained
 _HELDOUT = "heldout.tsv"  # absent from a model that was not trained
 _GENE_MASKS = (_keys.SELECTED, _keys.ANCHOR)
 
@@ -110,15 +108,12 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     signature = checkpoint.reference_signature
     tensors = {name: tensor.contiguous() for name, tensor in checkpoint.network.state_dict().items()}
     if checkpoint.calibration is not None:
-        tensors[_SCORES] = torch.from_numpy(checkpoint.calibration.scores)
-        for i, scores in enumerate(checkpoint.calibration.levels):
-            tensors[f"{_LEVEL_SCORES}{i}"] = torch.from_numpy(scores)
+        for name, array in checkpoint.calibration.to_arrays().items():
+            tensors[_CALIBRATION_PREFIX + name] = torch.from_numpy(np.ascontiguousarray(array))
     sources: list[tuple[object, tuple[str, ...]]] = [
         (signature.all_genes, _SIGNATURE),
         (checkpoint.states, _STATES),
     ]
-    if checkpoint.calibration is not None and checkpoint.calibration.unknown is not None:
-        sources.append((checkpoint.calibration.unknown, _UNKNOWN))
     for source, names in sources:
         for name in names:
             tensors[_DATA_PREFIX + name] = torch.from_numpy(np.ascontiguousarray(getattr(source, name)))
@@ -171,11 +166,11 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         )
         tensors = load_file(folder / "weights.safetensors")
         provenance = json.loads((folder / "provenance.json").read_text())
-        heldout = _read_heldout(folder / _HELDOUT) if _SCORES in tensors else pd.DataFrame()
+        calibration = _calibration(tensors)
+        heldout = pd.DataFrame() if calibration is None else _read_heldout(folder / _HELDOUT)
         arrays = {name: tensors.pop(_DATA_PREFIX + name).numpy() for name in (*_SIGNATURE, *_STATES)}
         states = CellStates(**{name: arrays.pop(name) for name in _STATES})
         hierarchy = Hierarchy(pd.DataFrame(stored["levels"], index=pd.Index(stored["cell_types"])))
-        calibration = _calibration(tensors, n_levels=len(hierarchy.levels))
         if len(genes) != len(arrays["cpm"]):
             msg = f"genes.tsv has {len(genes)} genes, the weights have {len(arrays['cpm'])}"
             raise ValueError(msg)
@@ -207,12 +202,8 @@ def _read_heldout(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, sep="\t", dtype={"cell_type": str}, keep_default_na=False)
 
 
-def _calibration(tensors: dict[str, torch.Tensor], *, n_levels: int) -> Calibration | None:
+def _calibration(tensors: dict[str, torch.Tensor]) -> Calibration | None:
     """Take the calibration out of the tensors of a model folder."""
-    scores = tensors.pop(_SCORES, None)
-    unknown = [tensors.pop(_DATA_PREFIX + name, None) for name in _UNKNOWN]
-    if scores is None:
-        return None
-    levels = tuple(tensors.pop(f"{_LEVEL_SCORES}{i}").numpy() for i in range(n_levels))
-    known = [tensor.numpy() for tensor in unknown if tensor is not None]
-    return Calibration(scores.numpy(), levels, UnknownCalibration(*known) if known else None)
+    names = [name for name in tensors if name.startswith(_CALIBRATION_PREFIX)]
+    arrays = {name.removeprefix(_CALIBRATION_PREFIX): tensors.pop(name).numpy() for name in names}
+    return Calibration.from_arrays(arrays) if arrays else None

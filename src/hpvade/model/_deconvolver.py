@@ -12,11 +12,16 @@ import torch
 from hpvade import _keys
 from hpvade._errors import InputError
 from hpvade._threads import map_in_threads, one_thread_each
-from hpvade.deconvolve._config import DeconvolveConfig
-from hpvade.deconvolve._estimate import Estimator
-from hpvade.deconvolve._quality import JUDGED_LEVEL, quality
-from hpvade.deconvolve._result import NOTHING_TOLD, Deconvolution, LevelFractions
-from hpvade.deconvolve._unknown_content import UnknownContent
+from hpvade.deconvolve import (
+    JUDGED_COVERAGE,
+    UNKNOWN_NOT_AVAILABLE,
+    Deconvolution,
+    DeconvolveConfig,
+    Estimator,
+    LevelFractions,
+    UnknownContent,
+    quality,
+)
 from hpvade.io import representative_runs
 from hpvade.pp import CellStates, Hierarchy, ReferenceSignature, counts_to_cpm, expression_of, rna_fractions
 
@@ -26,8 +31,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from hpvade.deconvolve._estimate import Estimate
-    from hpvade.deconvolve._intervals import Calibration
+    from hpvade.deconvolve import Calibration, Estimate
     from hpvade.nn import HPVADENetwork
 
 
@@ -40,6 +44,8 @@ def deconvolve(
     calibration: Calibration,
     hierarchy: Hierarchy,
     config: DeconvolveConfig | None = None,
+    coverage: float = 0.9,
+    with_unknown: bool = False,
     batch_size: int = 256,
 ) -> Deconvolution:
     """Estimate the cell fractions of bulk samples.
@@ -64,7 +70,11 @@ def deconvolve(
     hierarchy
         Levels above the cell types.
     config
-        Background, fit, and level of the intervals.
+        Background and fit.
+    coverage
+        Coverage of the intervals, between 0 and 1.
+    with_unknown
+        Add a column of unknown content to the fractions, which then sum to 1 with it.
     batch_size
         Samples that are worked on at once; changes memory, never the result.
 
@@ -85,8 +95,10 @@ def deconvolve(
         calibration=calibration,
         hierarchy=hierarchy,
         config=config,
+        coverage=coverage,
+        with_unknown=with_unknown,
     )
-    return Deconvolution.of_blocks(list(answers))
+    return Deconvolution.concatenate(list(answers))
 
 
 def deconvolve_blocks(
@@ -99,6 +111,8 @@ def deconvolve_blocks(
     calibration: Calibration,
     hierarchy: Hierarchy,
     config: DeconvolveConfig | None = None,
+    coverage: float = 0.9,
+    with_unknown: bool = False,
 ) -> Iterator[Deconvolution]:
     """Estimate the cell fractions of a table that comes in blocks of samples.
 
@@ -123,6 +137,8 @@ def deconvolve_blocks(
         calibration=calibration,
         hierarchy=hierarchy,
         config=config or DeconvolveConfig(),
+        coverage=coverage,
+        with_unknown=with_unknown,
     )
     with one_thread_each():
         answerer.look_at_excess(representative)
@@ -150,9 +166,12 @@ class Deconvolver:
         calibration: Calibration,
         hierarchy: Hierarchy,
         config: DeconvolveConfig,
+        coverage: float,
+        with_unknown: bool,
     ) -> None:
-        if config.with_unknown and calibration.unknown is None:
-            raise InputError(NOTHING_TOLD)
+        if with_unknown and calibration.unknown is None:
+            raise InputError(UNKNOWN_NOT_AVAILABLE)
+        self.coverage, self.with_unknown = coverage, with_unknown
         self.network = network
         self.calibration = calibration
         self.hierarchy = hierarchy
@@ -168,7 +187,7 @@ class Deconvolver:
             content_sd=signature.content_sd,
             config=config,
         )
-        self.unknown = UnknownContent.of(
+        self.unknown = UnknownContent.for_table(
             signature,
             trust=network.deconvolution.trust.numpy(),
             measured=self.known,
@@ -185,7 +204,7 @@ class Deconvolver:
         """Learn from some samples of the table what all have in excess of the known types."""
         linear = self.linear(samples)
         fractions = self.estimator(self.model_cpm(linear, samples.obs_names)).fractions
-        self.unknown.look_at_excess(linear, fractions)
+        self.unknown.learn_usual_excess(linear, fractions)
 
     def answer(self, samples: AnnData) -> Deconvolution:
         """Answer a block of samples."""
@@ -193,7 +212,7 @@ class Deconvolver:
         cpm = self.model_cpm(linear, samples.obs_names)
         found = self.estimator(cpm)
         p = found.fractions
-        lower, upper = self.calibration.interval(p, found.sd, level=self.config.level)
+        lower, upper = self.calibration.interval(p, found.sd, coverage=self.coverage)
         with torch.inference_mode():
             expected = copy.deepcopy(self.network.signature).double().mix(torch.from_numpy(p)).numpy()
 
@@ -204,9 +223,9 @@ class Deconvolver:
 
         levels, widest = {}, {}
         for i, name in enumerate(self.hierarchy.levels):
-            groups = found.of_groups(self.hierarchy.membership(name))
-            of_level = self.calibration.of_level(i)
-            bounds = of_level.interval(groups.fractions, groups.sd, level=self.config.level)
+            groups = found.sum_groups(self.hierarchy.membership(name))
+            of_level = self.calibration.for_level(i)
+            bounds = of_level.interval(groups.fractions, groups.sd, coverage=self.coverage)
             levels[name] = LevelFractions(
                 *(
                     table(values, columns=self.hierarchy.groups(name))
@@ -227,12 +246,12 @@ class Deconvolver:
                 measured=self.measured,
                 fractions=p,
                 widest={**widest, _keys.CELL_TYPE: _widest(self.calibration, found)},
-                unknown=self.unknown.table(linear, p).set_index(samples.obs_names),
+                unknown=self.unknown.table(linear, p, coverage=self.coverage).set_index(samples.obs_names),
                 noise_floor=self.config.noise_floor,
             ),
             levels=levels,
         )
-        return answered.with_unknown() if self.config.with_unknown else answered
+        return answered.with_unknown() if self.with_unknown else answered
 
     def linear(self, samples: AnnData) -> NDArray[np.float64]:
         """Return expression above the background over all genes of the reference, 0 where not measured."""
@@ -261,7 +280,7 @@ class Deconvolver:
 
 
 def _widest(calibration: Calibration, answer: Estimate) -> NDArray[np.float64]:
-    """Width of the widest interval of each sample at `JUDGED_LEVEL`, shape (n_samples,)."""
-    lower, upper = calibration.interval(answer.fractions, answer.sd, level=JUDGED_LEVEL)
+    """Width of the widest interval of each sample at `JUDGED_COVERAGE`, shape (n_samples,)."""
+    lower, upper = calibration.interval(answer.fractions, answer.sd, coverage=JUDGED_COVERAGE)
     width: NDArray[np.float64] = (upper - lower).max(1)
     return width

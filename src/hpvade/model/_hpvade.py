@@ -10,9 +10,9 @@ import pandas as pd
 
 from hpvade import _keys
 from hpvade._errors import HPVADEError
-from hpvade.deconvolve import Calibration, Deconvolution
+from hpvade.deconvolve import Calibration, Deconvolution, expression_table
 from hpvade.io import ALIAS_COLUMNS, GeneMatch, all_gene_names, find_gene_match
-from hpvade.model._answer import expression_table, write_answer
+from hpvade.model._answer import write_answer
 from hpvade.model._checkpoint import Checkpoint, build_network, load_checkpoint, save_checkpoint
 from hpvade.model._config import HPVADEConfig, chosen_config
 from hpvade.model._deconvolver import deconvolve, deconvolve_blocks
@@ -170,18 +170,24 @@ class HPVADE:
         )
         return not interrupted
 
-    def deconvolve(self, bulk: AnnData) -> Deconvolution:
+    def deconvolve(
+        self, bulk: AnnData, *, coverage: float = 0.9, with_unknown: bool = False
+    ) -> Deconvolution:
         """Estimate fractions of bulk samples, with intervals.
 
         Writes ``obsm["fractions"]``, ``obsm["rna_fractions"]`` (samples × cell types, rows sum to 1),
         ``obsm["fractions_lower"]``, ``obsm["fractions_upper"]``, ``obs["reconstruction_r"]``,
         ``obs["unknown"]`` and ``uns["hpvade"]``; for each level above the types ``obsm["fractions_<level>"]``
-        and its bounds. How wide: setting ``level`` of the section ``deconvolve``.
+        and its bounds.
 
         Parameters
         ----------
         bulk
             Samples × genes, linear expression, as `hpvade.io.read_bulk` returns it.
+        coverage
+            Coverage of the intervals, between 0 and 1.
+        with_unknown
+            Add a column of unknown content to the fractions, which then sum to 1 with it.
 
         Raises
         ------
@@ -190,7 +196,13 @@ class HPVADE:
         HPVADEError
             The model was not trained.
         """
-        result = deconvolve(self.network, self._matched(bulk), **self._of_answers())
+        result = deconvolve(
+            self.network,
+            self._matched(bulk),
+            coverage=coverage,
+            with_unknown=with_unknown,
+            **self._of_answers(),
+        )
         write_answer(bulk, result, settings=self.settings)
         return result
 

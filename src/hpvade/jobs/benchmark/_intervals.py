@@ -34,7 +34,7 @@ def intervals_of(
     ``sample``, ``scope`` (a scored type, or ``unknown``), ``fraction``, ``lower``, ``upper``. Unknown content
     of which nothing is told has no rows.
     """
-    sums = sum_types(answer, scored, calibration=calibration, level=LEVEL)
+    sums = sum_types(answer, scored, calibration=calibration, coverage=LEVEL)
     of = {name: [table[name] for table in sums] for name in scored}
     of[UNKNOWN] = [answer.qc[name] for name in ("unknown", "unknown_lower", "unknown_upper")]
     parts = [

@@ -19,7 +19,7 @@ from hpvade.jobs.benchmark._peers import find_peers
 from hpvade.jobs.benchmark._plan import METHOD_NAMES, MODEL, benchmark_references, check_names, make_plan
 from hpvade.jobs.benchmark._score import COLUMNS, MEAN, POOLED, score, summarise
 from hpvade.jobs.benchmark._summary import Benchmark, write_results
-from hpvade.model import preset_config, versions
+from hpvade.model import versions
 from hpvade.results import read_fractions
 from hpvade.results._run_record import RunRecord
 
@@ -144,9 +144,6 @@ def benchmark_files(
 
 
 def _check_options(options: BenchmarkOptions, train: TrainOptions) -> None:
-    if preset_config(train.preset).updated(train.changes).deconvolve.with_unknown:
-        msg = "A benchmark compares fractions of the known types; leave with_unknown out of the settings."
-        raise InputError(msg)
     check_names(options.methods, METHOD_NAMES, what="method")
     for what, given in (("method", options.methods), ("seed", options.seeds)):
         if not given:
