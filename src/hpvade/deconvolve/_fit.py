@@ -23,9 +23,7 @@ _MAX_DAMPING = 1e7
 _RIDGE = 1e-6
 _MAX_STEPS = 100
 _FIRST_DAMPING = 1e-2
-_TOLERANCE = (
-    1e-4  # largest step, in logits, at which a fit has converged; fractions are then accurate to 1e-5
-)
+_TOLERANCE = 1e-4  # largest step, in logits, of a fit that has converged; fractions are accurate to 1e-5
 _FIRST_TOLERANCE = 1e-3  # of the first fit, which only finds outliers
 _MAX_PRODUCTS = 2**25  # products of pairs of columns of S kept in memory, 128 MB
 _MIN_LIMIT = 1e-7  # of outliers, for a sample that fits exactly

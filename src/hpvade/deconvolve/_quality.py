@@ -12,6 +12,7 @@ from hpvade import _keys
 from hpvade.deconvolve._fit import MAD_TO_SD
 from hpvade.metrics._functions import pearson_last_axis
 from hpvade.pp import WHOLE_TRANSCRIPTOME, cpm_to_log
+from hpvade.pp._spaces import floored_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,7 +25,7 @@ _MAX_WIDTH = 0.5  # of an interval that is still useful
 
 
 class Evidence(NamedTuple):
-    """What flags are raised by; each of shape (n_samples,)."""
+    """What the flags depend on; each array has shape (n_samples,)."""
 
     gene_overlap: NDArray[np.float64]  # share of the model's genes that the table has
     reconstruction_r: NDArray[np.float64]  # correlation of S·r with the sample, log space
@@ -156,7 +157,7 @@ def quality(
     """
     observed, modelled = cpm[:, measured], expected[:, measured]
     r = pearson_last_axis(cpm_to_log(modelled), cpm_to_log(observed))
-    log_ratio = np.log((observed + noise_floor) / (modelled + noise_floor))
+    log_ratio = floored_log(observed, noise_floor) - floored_log(modelled, noise_floor)
     centred = np.abs(log_ratio - np.median(log_ratio, axis=1, keepdims=True))
     spread = MAD_TO_SD * np.median(centred, axis=1)
     found = Evidence(

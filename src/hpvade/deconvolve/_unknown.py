@@ -176,7 +176,7 @@ def log_excess(
     Shape (n_samples, n_genes), natural log.
     """
     explained = counts_to_cpm(known)
-    ratio = np.log((counts_to_cpm(linear) + noise_floor) / (explained + noise_floor))
+    ratio = floored_log(counts_to_cpm(linear), noise_floor) - floored_log(explained, noise_floor)
     expressed = np.where(explained > noise_floor, ratio, np.nan)
     middle = torch.from_numpy(expressed).nanmedian(1, keepdim=True).values
     return np.asarray(ratio - middle.nan_to_num().numpy(), dtype=np.float64)
