@@ -1,4 +1,4 @@
-"""Expression per type and sample: parts add up, and a change in one type is found in that type."""
+"""Expression per type and sample: contributions sum to the sample, and changes are assigned to their type."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from hpvade.deconvolve import ALL_ALIKE, split_by_cell_type
+from hpvade.deconvolve import split_by_cell_type
+from hpvade.deconvolve._expression import NO_SINGLE_TYPE
 
 N_GENES, N_TYPES, TYPE = 1_200, 4, 1
 
@@ -41,8 +42,8 @@ def world():
 def auroc(table, raised, program):
     """How well the difference between two groups of samples ranks the genes of the program first."""
     log = np.log1p(table)
-    among = np.isin(np.arange(N_GENES), program)
-    return roc_auc_score(among, log[raised].mean(0) - log[~raised].mean(0))
+    in_program = np.isin(np.arange(N_GENES), program)
+    return roc_auc_score(in_program, log[raised].mean(0) - log[~raised].mean(0))
 
 
 def cpm(parts, fractions, counts):
@@ -52,7 +53,7 @@ def cpm(parts, fractions, counts):
 
 
 @pytest.mark.parametrize("n", [1, 3, 40])
-def test_parts_are_positive_and_add_up(world, n):
+def test_contributions_are_positive_and_sum_to_the_sample(world, n):
     counts, samples = world
     linear, fractions, _, _ = samples(n)
     linear[0, :50] = 0
@@ -65,7 +66,7 @@ def test_parts_are_positive_and_add_up(world, n):
     np.testing.assert_allclose(parts.sum(1), linear, rtol=1e-5)
 
 
-def test_a_change_in_one_type_is_found_in_that_type_only(world):
+def test_a_change_in_one_type_is_assigned_to_that_type_only(world):
     counts, samples = world
     linear, fractions, raised, program = samples(60)
     found = split_by_cell_type(linear, fractions=fractions, counts=counts)
@@ -79,10 +80,10 @@ def test_a_change_in_one_type_is_found_in_that_type_only(world):
     assert scores[TYPE] > 0.8
     assert max(np.delete(scores, TYPE)) < 0.7
     bulk = [auroc(linear / linear.sum(1, keepdims=True) * 1e6, raised, program)]
-    assert min(bulk) > 0.8  # the bulk alone shows the change too, but not where
+    assert min(bulk) > 0.8  # the bulk shows the change too, but not the type
 
 
-def test_samples_as_expected_have_the_expected_parts(world):
+def test_samples_that_match_the_signature_are_split_by_it(world):
     counts, samples = world
     _, fractions, _, _ = samples(20)
     expected = fractions[:, :, None] * counts.T
@@ -90,7 +91,7 @@ def test_samples_as_expected_have_the_expected_parts(world):
     np.testing.assert_allclose(found.contribution, 1e5 * expected, rtol=1e-4)
 
 
-def test_few_samples_tell_nothing_of_where_genes_vary(world):
+def test_few_samples_do_not_show_where_genes_vary(world):
     counts, samples = world
     linear, fractions, _, _ = samples(5)
-    assert (split_by_cell_type(linear, fractions=fractions, counts=counts).varies_in == ALL_ALIKE).all()
+    assert (split_by_cell_type(linear, fractions=fractions, counts=counts).varies_in == NO_SINGLE_TYPE).all()

@@ -36,7 +36,7 @@ def fit(cpm, signature, content, prior, *, strength, trust=None, outlier=2.0):
 
 
 def objective(unknowns, *, sample, signature, content, trust, prior, strength, limit):
-    """The formula of the docstring, written down once more; also returns the residuals."""
+    """Independent implementation of the formula of the docstring; also returns the residuals."""
     logits, offset = unknowns[:-1], unknowns[-1]
     p = np.exp(logits - logits.max())
     p /= p.sum()
@@ -65,7 +65,7 @@ def reference_fit(**given):
     return p / p.sum()
 
 
-def test_exact_mixtures_are_found(case):
+def test_exact_mixtures_are_recovered(case):
     signature, content, truth, cpm = case
     found = fit(cpm, signature, content, np.full_like(truth, 0.25), strength=0.0)
     np.testing.assert_allclose(found, truth, atol=1e-5)
@@ -86,20 +86,20 @@ def test_same_minimum_as_a_general_optimiser(case, strength):
         np.testing.assert_allclose(p, expected, atol=1e-4)
 
 
-def test_a_strong_prior_is_the_answer(case):
+def test_a_strong_prior_determines_the_fractions(case):
     signature, content, truth, cpm = case
     prior = np.full_like(truth, 0.25)
     np.testing.assert_allclose(fit(cpm, signature, content, prior, strength=1e9), prior, atol=1e-4)
 
 
-def test_a_type_that_is_absent_goes_to_nothing(case):
+def test_the_fraction_of_an_absent_type_is_near_zero(case):
     signature, content, _, _ = case
     cpm = rna_fractions(np.array([[0.5, 0.5, 0.0, 0.0]]), content) @ signature.T
     found = fit(cpm, signature, content, np.full((1, 4), 0.25), strength=0.0)
     assert found[0, 2:].max() < 1e-3
 
 
-def test_neighbours_do_not_matter(case):
+def test_samples_are_fitted_independently(case):
     signature, content, truth, cpm = case
     noisy = cpm * np.exp(np.random.default_rng(2).standard_normal(cpm.shape))
     prior = np.full_like(truth, 0.25)
@@ -110,7 +110,7 @@ def test_neighbours_do_not_matter(case):
     np.testing.assert_allclose(together, alone, atol=1e-9)
 
 
-def test_a_gene_that_is_measured_wrongly_decides_little(case):
+def test_one_wrongly_measured_gene_has_little_influence(case):
     signature, content, truth, cpm = case
     noisy = cpm * np.exp(0.1 * np.random.default_rng(3).standard_normal(cpm.shape))
     prior = np.full_like(truth, 0.25)
@@ -124,32 +124,32 @@ def test_a_gene_that_is_measured_wrongly_decides_little(case):
     assert moved.max() < 0.05
 
 
-def test_with_too_many_columns_to_hold_their_pairs(case, monkeypatch):
+def test_without_precomputed_products_of_columns(case, monkeypatch):
     signature, content, truth, cpm = case
     noisy = cpm * np.exp(np.random.default_rng(3).standard_normal(cpm.shape))
     prior = np.full_like(truth, 0.25)
-    with_pairs = fit(noisy, signature, content, prior, strength=1.0)
-    monkeypatch.setattr("hpvade.deconvolve._fit._MOST_PRODUCTS", 0)
-    np.testing.assert_allclose(fit(noisy, signature, content, prior, strength=1.0), with_pairs, atol=1e-9)
+    precomputed = fit(noisy, signature, content, prior, strength=1.0)
+    monkeypatch.setattr("hpvade.deconvolve._fit._MAX_PRODUCTS", 0)
+    np.testing.assert_allclose(fit(noisy, signature, content, prior, strength=1.0), precomputed, atol=1e-9)
 
 
-def test_the_curvature_is_that_of_finite_differences(case, monkeypatch):
-    """At a minimum the Hessian is positive definite, and so the one that steps are taken with."""
+def test_derivatives_match_finite_differences(case, monkeypatch):
+    """At a minimum the exact Hessian is positive definite, and steps use it."""
     signature, content, truth, cpm = case
     rng = np.random.default_rng(4)
     noisy = cpm * np.exp(0.5 * rng.standard_normal(cpm.shape))
-    seen = []
-    once = _fit._expansion
+    calls = []
+    original = _fit._expansion
 
     def spy(problem, state, *, limit):
-        gradient, curvature = once(problem, state, limit=limit)
-        seen.append((problem, state, limit, gradient, curvature))
+        gradient, curvature = original(problem, state, limit=limit)
+        calls.append((problem, state, limit, gradient, curvature))
         return gradient, curvature
 
     monkeypatch.setattr(_fit, "_expansion", spy)
     prior = np.full_like(truth, 0.25)
     fit(noisy[:1], signature, content, prior[:1], strength=1.0)
-    problem, state, limit, gradient, curvature = seen[-1]
+    problem, state, limit, gradient, curvature = calls[-1]
     unknowns = np.append(np.log(prior[0]) + state.deviation[0].numpy(), 0.0)
     unknowns[-1] = float((problem.log_bulk - (state.expected + FLOOR).log() - state.residual).mean())
     given = {
@@ -165,13 +165,13 @@ def test_the_curvature_is_that_of_finite_differences(case, monkeypatch):
     slope = [(value(unknowns + u) - value(unknowns - u)) / (2 * step) for u in unit]
     np.testing.assert_allclose(-np.array(slope), gradient[0].numpy(), atol=1e-4)
     x = unknowns
-    bent = [
+    hessian = [
         [
             (value(x + u + v) - value(x + u - v) - value(x - u + v) + value(x - u - v)) / (4 * step**2)
             for v in unit
         ]
         for u in unit
     ]
-    bent, told = np.array(bent), curvature[0].numpy()
+    hessian, computed = np.array(hessian), curvature[0].numpy()
     for part in (np.s_[:-1, :-1], np.s_[:-1, -1], np.s_[-1, -1]):
-        np.testing.assert_allclose(bent[part], told[part], atol=0.01 * np.abs(bent[part]).max())
+        np.testing.assert_allclose(hessian[part], computed[part], atol=0.01 * np.abs(hessian[part]).max())

@@ -1,15 +1,22 @@
-"""Intervals: their width follows the noise, and they hold on platforms that nobody simulated."""
+"""Intervals: their width follows the noise, and their coverage holds on platforms that were not simulated."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 import hpvade
 from hpvade._errors import HPVADEError
 from hpvade._warnings import DataWarning
-from hpvade.deconvolve import Calibration, Estimator, FractionFit, fraction_covariance
+from hpvade.deconvolve import (
+    Calibration,
+    Estimator,
+    FractionFit,
+    UnknownCalibration,
+    fraction_covariance,
+)
 from hpvade.jobs import demo_data
 from hpvade.pp import counts_to_cpm
 
@@ -50,15 +57,15 @@ def problem():
 
 def test_the_standard_deviation_is_that_of_repeated_samples(problem, monkeypatch):
     samples, answer = problem
-    monkeypatch.setattr("hpvade.deconvolve._covariance._SMALLEST_SD", 0.0)
+    monkeypatch.setattr("hpvade.deconvolve._covariance._MIN_SD", 0.0)
     p, covariance = answer(samples(0.5), content_sd=0.0)
-    told = np.sqrt(covariance.diagonal(axis1=1, axis2=2)).mean(0)
-    # The shares of states are held, so what is told is somewhat less than what is seen.
-    np.testing.assert_array_less(0.5 * p.std(0), told)
-    np.testing.assert_array_less(told, 1.2 * p.std(0))
+    sd = np.sqrt(covariance.diagonal(axis1=1, axis2=2)).mean(0)
+    # The shares of states are fixed, so the estimate is somewhat less than the observed spread.
+    np.testing.assert_array_less(0.5 * p.std(0), sd)
+    np.testing.assert_array_less(sd, 1.2 * p.std(0))
 
 
-def test_noisier_samples_are_less_certain(problem):
+def test_noise_increases_the_standard_deviation(problem):
     samples, answer = problem
     sd = [np.sqrt(answer(samples(w, n=20))[1].diagonal(axis1=1, axis2=2)).mean(0) for w in (0.2, 0.5, 1.0)]
     assert (sd[0] < sd[1]).all()
@@ -66,7 +73,7 @@ def test_noisier_samples_are_less_certain(problem):
 
 
 @pytest.mark.parametrize("noise", [0.3, 0.0])
-def test_types_that_are_alike_are_uncertain_apart_and_certain_together(noise):
+def test_similar_types_are_uncertain_separately_and_certain_together(noise):
     rng = np.random.default_rng(1)
     profile = counts_to_cpm(rng.gamma(0.5, size=(2, 300))).T[:, [0, 0, 1]]
     cpm = counts_to_cpm((profile @ [0.3, 0.3, 0.4]) * np.exp(noise * rng.standard_normal((1, 300))))
@@ -81,13 +88,13 @@ def test_types_that_are_alike_are_uncertain_apart_and_certain_together(noise):
         outlier=2.0,
         content_sd=0.2,
     )[0].numpy()
-    apart = np.sqrt(covariance[0, 0])
+    separate = np.sqrt(covariance[0, 0])
     together = np.sqrt(covariance[:2, :2].sum())
-    assert apart > 0.2
-    assert together < apart / 2
+    assert separate > 0.2
+    assert together < separate / 2
 
 
-def test_a_perfect_fit_is_uncertain_by_rna_content_alone(problem):
+def test_a_perfect_fit_is_uncertain_because_of_rna_content_alone(problem):
     samples, answer = problem
     sd = np.sqrt(answer(samples(0.0, n=1))[1][0].diagonal())
     assert (sd > 0.01).all()
@@ -96,16 +103,43 @@ def test_a_perfect_fit_is_uncertain_by_rna_content_alone(problem):
 
 def test_an_interval_is_the_conformal_quantile_of_the_scores():
     scores = np.sort(np.random.default_rng(0).exponential(size=(99, 2)), axis=0)
-    lower, upper = Calibration(scores).interval(np.array([[0.5, 0.02]]), np.array([[0.01, 0.02]]), level=0.8)
+    lower, upper = Calibration(scores).interval(
+        np.array([[0.5, 0.02]]), np.array([[0.01, 0.02]]), coverage=0.8
+    )
     np.testing.assert_allclose(upper[0, 0] - 0.5, scores[79, 0] * 0.01)  # 80th of 99: (99 + 1) · 0.8
     np.testing.assert_allclose(lower[0, 0], 0.5 - scores[79, 0] * 0.01)
     assert lower[0, 1] == 0
-    with pytest.warns(DataWarning, match="allow 0.990 at most"):
+    with pytest.warns(DataWarning, match=r"allow a coverage of 0.990 at most"):
         lower, upper = Calibration(scores).interval(
-            np.array([[0.5, 0.5]]), np.array([[0.01, 0.01]]), level=0.995
+            np.array([[0.5, 0.5]]), np.array([[0.01, 0.01]]), coverage=0.995
         )
     assert (lower == 0).all()
     assert (upper == 1).all()
+
+
+@pytest.mark.parametrize("n_levels", [0, 2])
+@pytest.mark.parametrize("unknown", [None, UnknownCalibration(np.ones(1), np.ones(1) / 2, np.arange(3.0))])
+def test_a_calibration_survives_as_arrays(n_levels, unknown):
+    scores = np.sort(np.random.default_rng(0).exponential(size=(20, 3)), axis=0)
+    original = Calibration(scores, tuple(scores[:, : 2 - i] for i in range(n_levels)), unknown)
+    arrays = original.to_arrays()
+    restored = Calibration.from_arrays(dict(reversed(arrays.items())))  # the order does not matter
+    np.testing.assert_array_equal(restored.scores, scores)
+    assert len(restored.levels) == n_levels
+    for i in range(n_levels):
+        np.testing.assert_array_equal(restored.for_level(i).scores, original.levels[i])
+    assert (restored.unknown is None) == (unknown is None)
+    if unknown is not None:
+        np.testing.assert_array_equal(restored.unknown.errors, unknown.errors)
+        generic = np.array([1.2])
+        np.testing.assert_array_equal(restored.unknown.share(generic), unknown.share(generic))
+    for name in arrays:
+        damaged = {key: values for key, values in arrays.items() if key != name}
+        if name != f"scores_of_level_{n_levels - 1}":  # fewer levels are a calibration too
+            with pytest.raises(ValueError, match="missing or unexpected"):
+                Calibration.from_arrays(damaged)
+    with pytest.raises(ValueError, match="missing or unexpected arrays: other"):
+        Calibration.from_arrays(arrays | {"other": scores})
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +162,7 @@ def compressed(cpm, rng):
 
 
 @pytest.mark.parametrize("effect", [gamma_effect, compressed])
-def test_coverage_on_a_platform_that_nobody_simulated(embedded, effect):
+def test_coverage_on_a_platform_that_was_not_simulated(embedded, effect):
     mixtures = hpvade.simulate.simulate(
         embedded.prepared,
         config=embedded.config.simulate.model_copy(update={"n_heldout": 300}),
@@ -145,21 +179,21 @@ def test_coverage_on_a_platform_that_nobody_simulated(embedded, effect):
         config=embedded.config.deconvolve,
     )
     answer = estimator(cpm)
-    as_told = mixtures.obsm["fractions"].to_numpy()
-    # Cells hold other amounts of RNA than the reference says, by a factor of another distribution.
+    simulated = mixtures.obsm["fractions"].to_numpy()
+    # The RNA content of cells differs from the reference, by a factor with another distribution.
     width = embedded.reference_signature.content_sd * np.sqrt(3)
-    truth = as_told / np.exp(rng.uniform(-width, width, as_told.shape))
+    truth = simulated / np.exp(rng.uniform(-width, width, simulated.shape))
     truth /= truth.sum(1, keepdims=True)
-    for level in (0.5, 0.8, 0.9, 0.95):
-        lower, upper = embedded.trained.calibration.interval(answer.fractions, answer.sd, level=level)
+    for coverage in (0.5, 0.8, 0.9, 0.95):
+        lower, upper = embedded.trained.calibration.interval(answer.fractions, answer.sd, coverage=coverage)
         covered = (lower <= truth) & (truth <= upper)
-        assert abs(covered.mean() - level) < 0.06
-        assert ((lower <= as_told) & (as_told <= upper)).mean() > level - 0.03
-        if level == 0.9:
+        assert abs(covered.mean() - coverage) < 0.06
+        assert ((lower <= simulated) & (simulated <= upper)).mean() > coverage - 0.03
+        if coverage == 0.9:
             assert covered.mean(0).min() > 0.75
 
 
-def test_a_training_that_is_broken_off_leaves_no_old_calibration(reference, monkeypatch):
+def test_interrupted_training_leaves_the_earlier_model(reference, monkeypatch):
     model = hpvade.HPVADE(reference, preset="fast", config={"train": {"max_epochs": 1}})
     bulk = hpvade.testing.tiny_bulk(reference)
     with pytest.raises(HPVADEError, match="not trained yet"):
@@ -170,8 +204,9 @@ def test_a_training_that_is_broken_off_leaves_no_old_calibration(reference, monk
     def stop(*_arguments, **_settings):
         raise KeyboardInterrupt
 
+    before = model.trained, model.deconvolve(bulk).fractions
     monkeypatch.setattr("hpvade.model._train.calibrate", stop)
     with pytest.raises(KeyboardInterrupt):
         model.train()
-    with pytest.raises(HPVADEError, match="not trained yet"):
-        model.deconvolve(bulk)
+    assert model.trained is before[0]
+    pd.testing.assert_frame_equal(model.deconvolve(bulk).fractions, before[1], check_exact=True)

@@ -1,4 +1,4 @@
-"""Flags: samples that the model cannot answer are told from those that it can."""
+"""Flags: samples that the model cannot deconvolve are flagged, others are not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import hpvade
-from hpvade.deconvolve._quality import FLAGS, quality
+from hpvade.deconvolve import FLAGS, quality
 from hpvade.pp import counts_to_cpm
 
 N_GENES = 6_000
@@ -41,7 +41,7 @@ def judged():
     return flags
 
 
-def test_a_sample_that_fits_has_none(judged):
+def test_a_sample_that_fits_has_no_flags(judged):
     assert judged() == set()
 
 
@@ -66,11 +66,11 @@ def test_values(judged, flags, change):
         ("unknown_content", {"unknown": 0.4}),
     ],
 )
-def test_answers(judged, flag, arguments):
+def test_estimates(judged, flag, arguments):
     assert judged(**arguments) == {flag}
 
 
-def test_a_table_of_chosen_genes_may_be_flat(trained):
+def test_a_table_of_selected_genes_is_not_flat(trained):
     model, bulk = trained
     assert not model.deconvolve(bulk.copy()).qc["flags"].str.contains("flat").any()
 
@@ -103,7 +103,7 @@ def test_other_tissues_of_another_species_are_flagged(shared_data, blood_model):
 
 @pytest.fixture(scope="module")
 def blood_model(shared_data):
-    """A quickly trained model of blood: what is flagged rests on the fit, hardly on the network."""
+    """A briefly trained model of blood: flags depend on the fit, hardly on the network."""
     entry = hpvade.datasets.read_manifest(shared_data).references["pbmc3k"]
     cells = hpvade.io.read_reference(entry.path, labels_key=entry.labels_key)
     cells = cells[~cells.obs[entry.labels_key].isin(entry.drop_labels)].copy()

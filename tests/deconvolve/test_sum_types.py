@@ -8,7 +8,12 @@ import pytest
 
 import hpvade
 from hpvade._errors import InputError
-from hpvade.deconvolve import Calibration, sum_types
+from hpvade.deconvolve import Calibration
+from hpvade.deconvolve import sum_types as sum_fractions
+
+
+def sum_types(answer, groups, **options):
+    return sum_fractions(answer.fractions, groups, covariance=answer.covariance, **options)
 
 
 @pytest.fixture(scope="module")
@@ -20,16 +25,16 @@ def answered():
     return model.deconvolve(hpvade.testing.tiny_bulk(reference)), model.trained.calibration
 
 
-def test_a_type_alone_is_itself(answered):
+def test_the_sum_of_one_type_is_that_type(answered):
     answer, calibration = answered
-    sums = sum_types(answer, {"just B": ["B"]}, calibration=calibration, level=0.9)
+    sums = sum_types(answer, {"just B": ["B"]}, calibration=calibration, coverage=0.9)
     for table, own in zip(sums, (answer.fractions, answer.lower, answer.upper), strict=True):
         np.testing.assert_allclose(table["just B"], own["B"])
 
 
 def test_a_sum_by_hand(answered):
     answer, calibration = answered
-    sums = sum_types(answer, {"two": ["T", "B"], "one": ["T"]}, calibration=calibration, level=0.8)
+    sums = sum_types(answer, {"two": ["T", "B"], "one": ["T"]}, calibration=calibration, coverage=0.8)
     at = [list(answer.fractions).index(name) for name in ("B", "T")]
     p = answer.fractions["B"] + answer.fractions["T"]
     sd = np.sqrt(answer.covariance[:, at][:, :, at].sum((1, 2)))
@@ -40,40 +45,42 @@ def test_a_sum_by_hand(answered):
     np.testing.assert_allclose(sums.upper["two"], np.minimum(p + half, 1))
 
 
-def test_all_types_sum_to_1_for_certain(answered):
+def test_all_types_sum_to_1_with_little_uncertainty(answered):
     answer, calibration = answered
-    sums = sum_types(answer, {"all": list(answer.fractions)}, calibration=calibration, level=0.9)
+    sums = sum_types(answer, {"all": list(answer.fractions)}, calibration=calibration, coverage=0.9)
     width = (sums.upper - sums.lower)["all"]
     assert (sums.fractions["all"] - 1).abs().max() < 1e-6
     assert (width < (answer.upper - answer.lower).max(axis=1)).all()
 
 
-def test_a_type_that_is_not_there(answered):
+def test_an_absent_type(answered):
     answer, _ = answered
-    with pytest.raises(InputError, match=r"no cell type 'b' for the group 'x'. It has: B, Monocyte, T"):
-        sum_types(answer, {"x": ["b"]}, calibration=Calibration(np.ones((9, 3))), level=0.5)
+    with pytest.raises(InputError, match=r"no cell type 'b' for the group 'x'. Cell types: B, Monocyte, T"):
+        sum_types(answer, {"x": ["b"]}, calibration=Calibration(np.ones((9, 3))), coverage=0.5)
 
 
 def test_unknown_content_has_no_covariance(answered):
     answer, calibration = answered
-    told = pd.DataFrame({"unknown": 0.2, "unknown_lower": 0.1, "unknown_upper": 0.3}, index=answer.qc.index)
-    with_unknown = replace(answer, qc=answer.qc.assign(**told)).with_unknown()
+    unknown = pd.DataFrame(
+        {"unknown": 0.2, "unknown_lower": 0.1, "unknown_upper": 0.3}, index=answer.qc.index
+    )
+    with_unknown = replace(answer, qc=answer.qc.assign(**unknown)).with_unknown()
     with pytest.raises(InputError, match="with_unknown"):
         sum_types(with_unknown, {"x": ["B"]}, calibration=calibration)
 
 
 @pytest.mark.parametrize(
-    ("groups", "level", "message"),
+    ("groups", "coverage", "message"),
     [
         ({"x": []}, 0.9, "group 'x' must be a list of cell types"),
-        ({"x": "BT"}, 0.9, "must be a list of cell types, but is 'BT'"),
+        ({"x": "BT"}, 0.9, "must be a list of cell types, not 'BT'"),
         ({"x": (name for name in "B")}, 0.9, "must be a list"),
         ({"x": [3]}, 0.9, "no cell type '3'"),
-        ({"x": ["B"]}, 0, "level=0 must lie between"),
-        ({"x": ["B"]}, 90, "level=90 must lie between"),
+        ({"x": ["B"]}, 0, "coverage=0 must be between"),
+        ({"x": ["B"]}, 90, "coverage=90 must be between"),
     ],
 )
-def test_bad_groups_and_levels(answered, groups, level, message):
+def test_bad_groups_and_coverages(answered, groups, coverage, message):
     answer, calibration = answered
     with pytest.raises(InputError, match=message):
-        sum_types(answer, groups, calibration=calibration, level=level)
+        sum_types(answer, groups, calibration=calibration, coverage=coverage)

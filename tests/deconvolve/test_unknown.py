@@ -1,4 +1,4 @@
-"""Unknown content: cells that are like none of the known types are noticed, known ones are not."""
+"""Unknown content: cells unlike all known types are detected, cells of known types are not."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from scipy.stats import median_abs_deviation
 
 import hpvade
 from hpvade._errors import InputError
-from hpvade.deconvolve._share_kernel import _log, best_share
+from hpvade.deconvolve import UnknownCalibration
 from hpvade.deconvolve._unknown import (
-    generic_cell,
+    GenericCell,
     generic_share,
     log_excess,
     top_unexplained_genes,
     usual_excess,
 )
-from hpvade.deconvolve._unknown_calibration import UnknownCalibration
 from hpvade.pp import counts_to_cpm
 
 N_TYPES, N_MARKERS, N_ANCHORS = 4, 60, 300
@@ -27,7 +26,7 @@ N_TYPES, N_MARKERS, N_ANCHORS = 4, 60, 300
 
 @pytest.fixture
 def world():
-    """Five types with markers of their own and genes that all express; the reference lacks the last."""
+    """Five types with their own markers and genes that all express; the reference lacks the last type."""
     rng = np.random.default_rng(0)
     n_genes = (N_TYPES + 1) * N_MARKERS + N_ANCHORS
     counts = rng.gamma(2, size=(n_genes, 1)) * np.exp(0.2 * rng.standard_normal((n_genes, N_TYPES + 1)))
@@ -36,7 +35,7 @@ def world():
         markers[k * N_MARKERS : (k + 1) * N_MARKERS] = True
         counts[np.ix_(markers, np.arange(N_TYPES + 1) != k)] *= 0.03
     seen = np.r_[: N_TYPES * N_MARKERS, (N_TYPES + 1) * N_MARKERS : n_genes]
-    cell = generic_cell(seen, counts[seen, :N_TYPES], weight=np.ones(len(seen)))
+    cell = GenericCell.from_types(seen, counts[seen, :N_TYPES], weight=np.ones(len(seen)))
 
     def found(share, *, noise=0.3, power=1.0, n=30):
         known = rng.dirichlet(np.ones(N_TYPES), n)
@@ -55,8 +54,8 @@ def test_a_generic_cell_lacks_markers(world):
     np.testing.assert_allclose(shares, [0.2, 0.5, 0.8], atol=0.15)
 
 
-def test_the_compiled_search_finds_what_the_formula_says():
-    """The formula of the docstring with a general minimiser of the offset, for each share of the grid."""
+def test_the_search_minimises_the_formula():
+    """Independent implementation of the docstring, with a general minimiser of the offset for each share."""
     rng = np.random.default_rng(1)
     known, generic, weight = (
         rng.gamma(0.5, size=(8, 400)),
@@ -65,8 +64,8 @@ def test_the_compiled_search_finds_what_the_formula_says():
     )
     truth = rng.uniform(0, 0.9, (8, 1))
     bulk = counts_to_cpm((1 - truth) * known + truth * generic) * np.exp(0.5 * rng.standard_normal((8, 400)))
-    bulk[:, :60] *= 30  # outliers, which draw the offset of least squares away
-    log_bulk = np.log(bulk + 25)
+    bulk[:, :60] *= 30  # outliers, which shift the offset of least squares
+    log_bulk = np.log(counts_to_cpm(bulk) + 25)
 
     def residual(share, i):
         log_expected = np.log(counts_to_cpm((1 - share) * known[i] + share * generic) + 25)
@@ -74,47 +73,41 @@ def test_the_compiled_search_finds_what_the_formula_says():
         return log_bulk[i] - min(max(slope, 0.5), 1) * log_expected
 
     def loss(share, i, limit):
-        def about(offset):
+        def at(offset):
             e = np.abs(residual(share, i) - offset)
             return np.sum(weight * np.where(e < limit, e**2, limit * (2 * e - limit)))
 
-        return minimize_scalar(about, bounds=(-3, 3), method="bounded").fun
+        return minimize_scalar(at, bounds=(-3, 3), method="bounded").fun
 
     limits = [1.5 * median_abs_deviation(residual(0, i), scale="normal") for i in range(8)]
     grid = np.linspace(0, 0.99, 100)
     expected = [grid[np.argmin([loss(share, i, limits[i]) for share in grid])] for i in range(8)]
-    found = best_share(log_bulk, known=known, generic=generic, weight=weight, noise_floor=25.0)
+    cell = GenericCell(np.arange(400), known.T, generic, weight)  # one known type per sample
+    found = generic_share(bulk, fractions=np.eye(8), cell=cell, noise_floor=25.0)
     np.testing.assert_allclose(found, expected, atol=0.0101)
     assert np.ptp(found) > 0.3
 
 
-def test_the_vectorised_logarithm():
-    x = np.exp(np.random.default_rng(0).uniform(-3, 15, 1001)).astype(np.float32)
-    out = np.empty_like(x)
-    _log(x.copy(), out)
-    np.testing.assert_allclose(out, np.log(x.astype(float)), atol=2e-6, rtol=2e-7)
-
-
-def test_compressed_expression_does_not_pass_for_unknown_cells(world):
+def test_compressed_expression_is_not_mistaken_for_unknown_cells(world):
     assert np.median(world(0.0, power=0.7)) <= 0.05
 
 
-def test_bounds_hold_the_estimate_and_grow_with_the_level():
+def test_bounds_contain_the_estimate_and_widen_with_coverage():
     errors = np.sort(np.random.default_rng(0).normal(0.05, 0.1, 200))
     calibration = UnknownCalibration(np.array([0.1]), np.array([0.5]), errors)
     np.testing.assert_allclose(calibration.share(np.array([0.05, 0.35, 0.9])), [0, 0.5, 0.99])
     share = np.array([0.0, 0.4])
-    narrow, wide = (calibration.interval(share, level=level) for level in (0.5, 0.9))
+    narrow, wide = (calibration.interval(share, coverage=coverage) for coverage in (0.5, 0.9))
     assert (wide[0] <= narrow[0]).all()
     assert (narrow[0] <= share).all()
     assert (share <= narrow[1]).all()
     assert (narrow[1] < wide[1]).all()
     true = share[1] + np.random.default_rng(1).normal(0.05, 0.1, 4_000)
     assert ((true >= wide[0][1]) & (true <= wide[1][1])).mean() == pytest.approx(0.9, abs=0.03)
-    np.testing.assert_array_equal(calibration.interval(share, level=0.999), [[0, 0], [1, 1]])
+    np.testing.assert_array_equal(calibration.interval(share, coverage=0.999), [[0, 0], [1, 1]])
 
 
-def test_genes_that_a_sample_alone_expresses_are_named():
+def test_genes_that_only_one_sample_expresses_are_named():
     known = np.full((5, 100), 10.0)
     linear = known.copy()
     linear[2, [7, 8]] = 1_000, 500
@@ -131,7 +124,7 @@ def test_genes_that_a_sample_alone_expresses_are_named():
 
 @pytest.fixture(scope="module")
 def model_and_bulk():
-    """A trained model that tells unknown content, and samples of three known types and a fourth."""
+    """A trained model that can estimate unknown content, and samples of five known types and a sixth."""
     everything = hpvade.testing.tiny_reference(n_cells=60, n_genes=1_500, cell_types=tuple("ABCDEX"))
     known = everything[everything.obs["cell_type"] != "X"].copy()
     hpvade.HPVADE.setup_anndata(known)
@@ -143,10 +136,10 @@ def model_and_bulk():
     model = hpvade.HPVADE(known, preset="fast", config=config)
     model.train()
     rng = np.random.default_rng(0)
-    of_type = [everything[everything.obs["cell_type"] == t].layers["counts"].toarray() for t in "ABCDEX"]
+    counts = [everything[everything.obs["cell_type"] == t].layers["counts"].toarray() for t in "ABCDEX"]
     share = np.array([0.0, 0.0, 0.3, 0.6])
     drawn = [rng.multinomial(300, [*((1 - u) * np.array([0.4, 0.2, 0.2, 0.1, 0.1])), u]) for u in share]
-    bulk = [sum(c[rng.integers(0, len(c), n)].sum(0) for c, n in zip(of_type, d, strict=True)) for d in drawn]
+    bulk = [sum(c[rng.integers(0, len(c), n)].sum(0) for c, n in zip(counts, d, strict=True)) for d in drawn]
     samples = AnnData(
         np.array(bulk, np.float64),
         obs=pd.DataFrame(index=list("abcd")),
@@ -155,7 +148,7 @@ def model_and_bulk():
     return model, samples
 
 
-def test_unknown_cells_are_told_from_known_ones(model_and_bulk):
+def test_unknown_cells_are_distinguished_from_known_ones(model_and_bulk):
     model, bulk = model_and_bulk
     qc = model.deconvolve(bulk).qc
     assert qc["unknown"].tolist() == bulk.obs["unknown"].tolist()
@@ -178,11 +171,11 @@ def test_fractions_with_unknown_content_sum_to_one(model_and_bulk):
     assert (scaled.fractions <= scaled.upper + 1e-12).all(axis=None)
 
 
-def test_where_nothing_is_told_no_column_is_made(trained):
+def test_no_column_is_added_if_unknown_content_is_not_available(trained):
     model, bulk = trained  # 300 genes: too few that all types express
     answer = model.deconvolve(bulk.copy())
     assert answer.qc["unknown"].isna().all()
-    with pytest.raises(InputError, match="Nothing is told"):
+    with pytest.raises(InputError, match="Unknown content cannot be estimated"):
         answer.with_unknown()
 
 

@@ -1,4 +1,4 @@
-"""What a model is put to the test with, and what is told of it."""
+"""Validation on mixtures of known composition, and the coverage of intervals on them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pytest
 
 import hpvade
 from hpvade._keys import ALL_TYPES
-from hpvade.deconvolve import Calibration, Estimate, Validation, coverage
+from hpvade.deconvolve import Calibration, Estimate, Validation, ValidationTables, interval_coverage
 
 
 @pytest.fixture(scope="module")
-def trial() -> Validation:
+def validation() -> Validation:
     rng = np.random.default_rng(0)
     truth = rng.dirichlet(np.ones(3), 400)
     sd = rng.uniform(0.01, 0.05, truth.shape)
@@ -21,40 +21,48 @@ def trial() -> Validation:
     return Validation(Estimate(truth + sd * rng.standard_normal(truth.shape), covariance), truth)
 
 
-def test_table_has_one_row_for_each_mixture_and_type(trial):
-    table = trial.table(["b", "a", "c"])
+def test_table_has_one_row_for_each_mixture_and_type(validation):
+    table = validation.table(["b", "a", "c"])
     assert list(table["cell_type"][:4]) == ["b", "a", "c", "b"]
-    of_a = table[table["cell_type"] == "a"]
-    np.testing.assert_array_equal(of_a["truth"], trial.truth[:, 1])
-    np.testing.assert_allclose(of_a["sd"], trial.answer.covariance[:, 1, 1] ** 0.5)
+    rows = table[table["cell_type"] == "a"]
+    np.testing.assert_array_equal(rows["truth"], validation.truth[:, 1])
+    np.testing.assert_allclose(rows["sd"], validation.estimate.covariance[:, 1, 1] ** 0.5)
 
 
-def test_coverage_is_what_the_normal_distribution_says(trial):
+def test_the_table_can_be_split_again(validation):
+    tables = ValidationTables.from_table(validation.table(["b", "a", "c"]))
+    assert list(tables.truth) == ["b", "a", "c"]
+    np.testing.assert_array_equal(tables.truth, validation.truth)
+    np.testing.assert_array_equal(tables.fraction, validation.estimate.fractions)
+    np.testing.assert_array_equal(tables.sd, validation.estimate.sd)
+
+
+def test_coverage_matches_the_normal_distribution(validation):
     from scipy.stats import norm
 
     exact = np.sort(np.abs(norm.ppf((np.arange(1, 1000) / 1000 + 1) / 2)))
     calibration = Calibration(np.tile(exact[:, None], 3))
-    told = coverage(trial.table(["b", "a", "c"]), calibration)
-    assert list(told) == [ALL_TYPES, "b", "a", "c"]
-    # intervals are cut at 0 and 1, which can only lose truths outside: there are none
-    np.testing.assert_allclose(told[ALL_TYPES], told.index, atol=0.04)
-    half = coverage(trial.table(["b", "a", "c"]), Calibration(np.tile(exact[:, None] / 2, 3)))
+    observed = interval_coverage(validation.table(["b", "a", "c"]), calibration)
+    assert list(observed) == [ALL_TYPES, "b", "a", "c"]
+    # Intervals end at 0 and 1; no true fraction lies outside.
+    np.testing.assert_allclose(observed[ALL_TYPES], observed.index, atol=0.04)
+    half = interval_coverage(validation.table(["b", "a", "c"]), Calibration(np.tile(exact[:, None] / 2, 3)))
     expected = 2 * norm.cdf(norm.ppf((np.array(half.index) + 1) / 2) / 2) - 1
     np.testing.assert_allclose(half[ALL_TYPES], expected, atol=0.04)
 
 
-def test_levels_that_the_calibration_cannot_give_are_left_out(trial):
+def test_coverages_that_the_calibration_does_not_allow_are_left_out(validation):
     few = Calibration(np.sort(np.random.default_rng(0).uniform(0, 2, (12, 3)), axis=0))
-    assert coverage(trial.table(["b", "a", "c"]), few).index.max() == 0.9  # 12 / 13 = .923
+    assert interval_coverage(validation.table(["b", "a", "c"]), few).index.max() == 0.9  # 12 / 13 = .923
 
 
-def test_a_type_named_like_the_pool_has_a_column_of_its_own(trial):
+def test_a_type_named_like_the_mean_has_its_own_column(validation):
     calibration = Calibration(np.sort(np.random.default_rng(0).uniform(0, 2, (200, 3)), axis=0))
-    told = coverage(trial.table([ALL_TYPES, "a", "c"]), calibration)
-    assert list(told) == [ALL_TYPES, f"{ALL_TYPES} (a type)", "a", "c"]
+    observed = interval_coverage(validation.table([ALL_TYPES, "a", "c"]), calibration)
+    assert list(observed) == [ALL_TYPES, f"{ALL_TYPES} (a type)", "a", "c"]
 
 
-def test_a_trained_model_keeps_a_trial_of_mixtures_it_has_not_seen(tmp_path, monkeypatch):
+def test_a_trained_model_stores_a_validation_on_mixtures_that_did_not_calibrate_it(tmp_path, monkeypatch):
     seen = []
 
     def validate_on_mixtures(network, mixtures, *arguments, **named):

@@ -32,23 +32,23 @@ class Estimate(NamedTuple):
         """Standard deviation of each fraction before calibration, (n_samples, n_types)."""
         return np.sqrt(self.covariance.diagonal(axis1=1, axis2=2))
 
-    def of_groups(self, membership: NDArray[np.float64]) -> Estimate:
+    def sum_groups(self, membership: NDArray[np.float64]) -> Estimate:
         """Sum types to groups by a matrix of 0 and 1, shape (n_types, n_groups)."""
         return Estimate(self.fractions @ membership, membership.T @ self.covariance @ membership)
 
 
 class Estimator:
-    """Answers samples by both paths of the model: the network first, then the fit with that answer as prior.
+    """Estimates cell fractions by both paths of the model: the network, then the fit with it as prior.
 
-    In the fit each type is a mixture of its states, whose shares start out even: those of the reference say
-    little about a sample.
+    In the fit each type is a mixture of its states. Their shares start equal, because their shares in the
+    reference are hardly informative about a sample.
 
     Parameters
     ----------
     network
         A trained network.
     measured
-        The model's genes that the samples have, shape (n_genes,).
+        Genes of the model that the samples have, shape (n_genes,).
     states
         States of the cell types, over the model's genes.
     content_sd
@@ -89,28 +89,32 @@ class Estimator:
         self.content_sd = content_sd
 
     def __call__(self, cpm: NDArray[np.floating], *, batch_size: int = 64) -> Estimate:
-        """Answer each sample by itself, in double precision.
+        """Estimate the fractions of each sample separately, in double precision.
 
         Parameters
         ----------
         cpm
             Shape (n_samples, n_genes), CPM over the model's genes, zero where not measured.
         batch_size
-            Samples per step; changes memory, never the result.
+            Samples per step; affects memory, not the result.
         """
         with torch.inference_mode():
             blocks = torch.split(torch.from_numpy(np.asarray(cpm, dtype=np.float64)), batch_size)
-            fractions, covariances = zip(*map(self._of_block, blocks), strict=True)
+            fractions, covariances = zip(*map(self._estimate, blocks), strict=True)
         return Estimate(torch.cat(fractions).numpy(), torch.cat(covariances).numpy())
 
-    def _of_block(self, cpm: Tensor) -> tuple[Tensor, Tensor]:
+    def _estimate(self, cpm: Tensor) -> tuple[Tensor, Tensor]:
         p = self.network(cpm, self.genes.double()).mean(0)
-        of_states = (p / self.cell_type.bincount())[:, self.cell_type]
-        seen = counts_to_cpm(cpm[:, self.genes])
+        state_fractions = (p / self.cell_type.bincount())[:, self.cell_type]
+        observed = counts_to_cpm(cpm[:, self.genes])
         if self.fit is not None:
-            of_states = self.fit(seen, of_states)
-            p = torch.zeros_like(p).index_add_(1, self.cell_type, of_states)
+            state_fractions = self.fit(observed, state_fractions)
+            p = torch.zeros_like(p).index_add_(1, self.cell_type, state_fractions)
         covariance = fraction_covariance(
-            seen, fractions=of_states, cell_type=self.cell_type, content_sd=self.content_sd, **self.shared
+            observed,
+            fractions=state_fractions,
+            cell_type=self.cell_type,
+            content_sd=self.content_sd,
+            **self.shared,
         )
         return p / p.sum(1, keepdim=True), covariance

@@ -1,31 +1,38 @@
-"""The generative path at prediction time: fractions whose mixture S·r fits a sample, the network as prior."""
+"""The fit at prediction time: fractions whose mixture S·r fits a sample, with the network as prior."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+import numba
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from hpvade.deconvolve._fit_kernel import curvature_of, gene_weights, residuals
+from hpvade.pp._spaces import floored_log
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MAD_TO_SD = 1.4826  # of a normal distribution
-_SMALLEST_PRIOR = 1e-4  # fraction; the network never rules a type out entirely
-_LOWEST_LOGIT = -14.0  # below the largest: a fraction of 1e-6
-_LONGEST_STEP = 2.0  # in logits
-_LARGEST_DAMPING = 1e7
+_MIN_PRIOR = 1e-4  # fraction; the network never rules out a type entirely
+_MIN_LOGIT = -14.0  # relative to the largest logit: a fraction of 1e-6
+_MAX_STEP = 2.0  # in logits
+_MAX_DAMPING = 1e7
 _RIDGE = 1e-6
 _MAX_STEPS = 100
 _FIRST_DAMPING = 1e-2
-_TOLERANCE = 1e-4  # largest step, in logits, at which a fit has converged; fractions are then good to 1e-5
-_FIRST_TOLERANCE = 1e-3  # of the fit that only tells outliers
-_MOST_PRODUCTS = 2**25  # numbers held of all pairs of columns of S, 256 MB
-_SMALLEST_LIMIT = 1e-7  # of outliers, where a sample fits exactly
+_TOLERANCE = 1e-4  # largest step, in logits, of a fit that has converged; fractions are accurate to 1e-5
+_FIRST_TOLERANCE = 1e-3  # of the first fit, which only finds outliers
+_MAX_PRODUCTS = 2**25  # products of pairs of columns of S kept in memory, 128 MB
+_MIN_LIMIT = 1e-7  # of outliers, for a sample that fits exactly
+# The compiler may reorder sums, so that loops become vector instructions; infinity stays infinity.
+_FAST = {"contract", "reassoc", "nsz", "arcp"}
 
 
 class _Iterate(NamedTuple):
-    """One iterate."""
+    """State of the minimisation for n samples."""
 
     objective: Tensor  # (n,)
     residual: Tensor  # e, (n, n_genes), log scale
@@ -33,16 +40,20 @@ class _Iterate(NamedTuple):
     rna: Tensor  # r, (n, n_types)
     deviation: Tensor  # logits minus those of the prior, mean 0 over types, (n, n_types)
 
-    def improved(self, tried: _Iterate, *, where: Tensor) -> _Iterate:
-        """Take another iterate for some samples, a mask of shape (n,)."""
+    def updated(self, trial: _Iterate, *, where: Tensor) -> _Iterate:
+        """Replace the samples of a mask, shape (n,), by those of another iterate."""
         if bool(where.all()):
-            return tried
-        pairs = zip(tried, self, strict=True)
+            return trial
+        pairs = zip(trial, self, strict=True)
         return _Iterate(*(torch.where(where.view(-1, *[1] * (new.ndim - 1)), new, old) for new, old in pairs))
+
+    def select(self, samples: Tensor) -> _Iterate:
+        """Restrict to some samples, a mask or positions."""
+        return _Iterate(*(tensor[samples] for tensor in self))
 
 
 class FractionFit:
-    """Fits the cell fractions of samples by their reconstruction S·r, starting from a prior answer.
+    """Fits the cell fractions of samples by their reconstruction S·r, starting from a prior estimate.
 
     Minimises over p and an offset o, with r_k = p_k m_k / Σ_j p_j m_j and
     e_g = log(b_g + c) − log((S·r)_g + c) − o,
@@ -50,15 +61,15 @@ class FractionFit:
         Σ_g w_g ρ(e_g) + λ · Σ_k (d_k − mean(d))²,   d_k = log p_k − log p⁰_k.
 
     This is a negative log posterior: log-normal platform effects, a logistic-normal prior (Aitchison & Shen,
-    1980) centred on the network's p⁰. With ρ(e) = e² the first sum is the bulk reconstruction loss that the
-    network trains with, in a log space whose floor c fits bulk. A first fit does just that; the second takes
-    Huber's ρ (1964), linear beyond ``outlier`` standard deviations of the first one's residuals (by their
-    median), so that genes that a platform measures wrongly cannot decide between types that are alike. The
-    offset takes up what scales all genes alike. Solved in the logits of p by damped Newton steps, and
+    1980) centred on the network's p⁰. With ρ(e) = e² the first sum is the bulk reconstruction loss of
+    training, in a log space whose floor c suits bulk data. A first fit uses this ρ. The second uses Huber's ρ
+    (1964), linear beyond ``outlier`` standard deviations of the first fit's residuals (estimated from their
+    median), so that genes that a platform measures wrongly cannot decide between similar types. The offset
+    absorbs a scale common to all genes. The minimum is found in the logits of p by damped Newton steps, or
     Gauss–Newton steps where the objective is not convex.
 
-    A type may have several columns, one for each of its states; they then stand where types stand here, and
-    λ holds for each.
+    A type may have several columns, one for each of its states. The states then take the place of types in
+    the formula, and λ applies to each.
 
     Parameters
     ----------
@@ -67,18 +78,18 @@ class FractionFit:
     rna_content
         m over the same genes, shape (n_types,).
     trust
-        Weight w of each gene, shape (n_genes,); only ratios matter, it is scaled to mean 1.
+        Weight w of each gene, shape (n_genes,); only ratios matter: it is scaled to mean 1.
     prior_strength
         λ.
     noise_floor
         c, CPM.
     outlier
-        Where ρ becomes linear, in standard deviations; None keeps the first fit.
+        Where ρ becomes linear, in standard deviations; None: only the first fit.
 
     Raises
     ------
     ValueError
-        The signature holds a value that is not finite; every step would fail, and the prior come back.
+        The signature has a value that is not finite; every step would fail and the prior would be returned.
     """
 
     def __init__(
@@ -95,7 +106,7 @@ class FractionFit:
             msg = "The signature is not finite."
             raise ValueError(msg)
         self.signature_cpm = signature_cpm
-        self.pairs = _pairs(signature_cpm)
+        self.pairs = _column_products(signature_cpm)
         self.log_content = rna_content.log()
         self.weight = trust / trust.mean()
         self.prior_strength = prior_strength
@@ -116,7 +127,7 @@ class FractionFit:
         -------
         Cell fractions p, shape (n_samples, n_types); rows sum to 1.
         """
-        problem = _Problem(self, (cpm + self.noise_floor).log(), prior.clamp_min(_SMALLEST_PRIOR).log())
+        problem = _Problem(self, floored_log(cpm, self.noise_floor), prior.clamp_min(_MIN_PRIOR).log())
         unknowns = pad(problem.start, (0, 1))  # logits of p, then the offset
         unlimited = outlier_limit(cpm, None)
         if self.outlier is None:
@@ -135,19 +146,20 @@ class _Problem(NamedTuple):
     log_bulk: Tensor  # log(b + c), (n, n_genes)
     start: Tensor  # logits of the prior, (n, n_types)
 
-    def of(self, samples: Tensor) -> _Problem:
-        """Return the problem of some samples."""
+    def select(self, samples: Tensor) -> _Problem:
+        """Restrict to some samples, a mask or positions."""
         return self._replace(log_bulk=self.log_bulk[samples], start=self.start[samples])
 
 
 def outlier_limit(residual: Tensor, outlier: float | None) -> Tensor:
-    """Residual of each sample beyond which a gene is an outlier, shape (n_samples, 1).
+    """Absolute residual beyond which a gene is an outlier, for each sample, shape (n_samples, 1).
 
-    ``outlier`` standard deviations of its residuals, (n_samples, n_genes), by their median; None: infinite.
+    It is ``outlier`` standard deviations of the sample's residuals, shape (n_samples, n_genes), estimated
+    from their median; infinite for None.
     """
     if outlier is None:
         return residual.new_full((len(residual), 1), torch.inf)
-    return (outlier * MAD_TO_SD * residual.abs().median(1, keepdim=True).values).clamp_min(_SMALLEST_LIMIT)
+    return (outlier * MAD_TO_SD * residual.abs().median(1, keepdim=True).values).clamp_min(_MIN_LIMIT)
 
 
 def _minimise(
@@ -155,37 +167,40 @@ def _minimise(
 ) -> tuple[Tensor, Tensor]:
     """Minimise from a starting point, (n, n_types + 1), with ρ linear beyond ``limit``, (n, 1).
 
-    Each sample stops by itself, so that its answer does not depend on its neighbours. The damping follows the
-    ratio of achieved to predicted gain (Nielsen, 1999).
+    Each sample stops separately, so that its result does not depend on the other samples. The damping follows
+    the ratio of achieved to predicted gain (Nielsen, 1999).
 
     Returns
     -------
     The unknowns and the residuals, (n, n_genes), at the minimum.
     """
     found, residual = unknowns.clone(), torch.empty_like(problem.log_bulk)
-    samples = torch.arange(len(unknowns))  # that are not there yet
+    samples = torch.arange(len(unknowns))  # that have not converged
     state = _evaluate(problem, unknowns, limit=limit)
     damping = torch.full_like(state.objective, _FIRST_DAMPING)
-    for left in reversed(range(_MAX_STEPS)):
+    for steps_left in reversed(range(_MAX_STEPS)):
         step, predicted = _step(problem, state, limit=limit, damping=damping)
         trial = unknowns + step
         logits = trial[:, :-1] - trial[:, :-1].amax(1, keepdim=True)
-        trial = torch.cat([logits.clamp_min(_LOWEST_LOGIT), trial[:, -1:]], 1)
-        tried = _evaluate(problem, trial, limit=limit)
-        gain = (state.objective - tried.objective) / predicted.clamp_min(1e-300)
-        better = tried.objective <= state.objective
-        unknowns, state = torch.where(better[:, None], trial, unknowns), state.improved(tried, where=better)
-        eased = damping * (1 - (2 * gain - 1) ** 3).clamp(1 / 3, 2)
-        damping = torch.where(better, eased, damping * 4).clamp(1e-7, _LARGEST_DAMPING)
-        going = (step.abs().amax(1) >= tolerance) & (damping < _LARGEST_DAMPING) & (left > 0)
-        if bool(going.all()):
+        trial = torch.cat([logits.clamp_min(_MIN_LOGIT), trial[:, -1:]], 1)
+        trial_state = _evaluate(problem, trial, limit=limit)
+        gain = (state.objective - trial_state.objective) / predicted.clamp_min(1e-300)
+        better = trial_state.objective <= state.objective
+        unknowns, state = (
+            torch.where(better[:, None], trial, unknowns),
+            state.updated(trial_state, where=better),
+        )
+        reduced = damping * (1 - (2 * gain - 1) ** 3).clamp(1 / 3, 2)
+        damping = torch.where(better, reduced, damping * 4).clamp(1e-7, _MAX_DAMPING)
+        active = (step.abs().amax(1) >= tolerance) & (damping < _MAX_DAMPING) & (steps_left > 0)
+        if bool(active.all()):
             continue
-        there = samples[~going]
-        found[there], residual[there] = unknowns[~going], state.residual[~going]
-        if not bool(going.any()):
+        converged = samples[~active]
+        found[converged], residual[converged] = unknowns[~active], state.residual[~active]
+        if not bool(active.any()):
             break
-        problem, state = problem.of(going), _Iterate(*(tensor[going] for tensor in state))
-        samples, unknowns, damping, limit = (t[going] for t in (samples, unknowns, damping, limit))
+        problem, state = problem.select(active), state.select(active)
+        samples, unknowns, damping, limit = (t[active] for t in (samples, unknowns, damping, limit))
     return found, residual
 
 
@@ -194,8 +209,8 @@ def _evaluate(problem: _Problem, unknowns: Tensor, *, limit: Tensor) -> _Iterate
     logits, offset = unknowns[:, :-1], unknowns[:, -1]
     rna = (logits + fit.log_content).softmax(1)
     expected = rna @ fit.signature_cpm.T
-    residual = (expected + fit.noise_floor).log_()
-    misfit = residuals(
+    residual = (expected + fit.noise_floor).log_()  # floored_log in place: the inner loop of every fit
+    misfit = _misfit(
         problem.log_bulk.numpy(),
         residual.numpy(),
         offset=offset.numpy(),
@@ -209,27 +224,26 @@ def _evaluate(problem: _Problem, unknowns: Tensor, *, limit: Tensor) -> _Iterate
 
 
 def _step(problem: _Problem, state: _Iterate, *, limit: Tensor, damping: Tensor) -> tuple[Tensor, Tensor]:
-    """Damped step of every sample, shape (n, n_types + 1), and the gain that it promises, (n,).
+    """Damped step of every sample, shape (n, n_types + 1), and its predicted gain, (n,).
 
     Where the damped Hessian is not positive definite, far from the minimum, second derivatives are left out.
     """
     gradient, curvature = _expansion(problem, state, limit=limit)
     factor, info = torch.linalg.cholesky_ex(_damped(curvature, damping))
     for exact in (False, True):
-        some = info.nonzero()[:, 0]
-        if not len(some):
+        failed = info.nonzero()[:, 0]
+        if not len(failed):
             break
-        of_some = _Iterate(*(tensor[some] for tensor in state))
-        _, curvature[some] = _expansion(
-            problem.of(some), of_some, limit=limit[some], convex=True, exact=exact
+        _, curvature[failed] = _expansion(
+            problem.select(failed), state.select(failed), limit=limit[failed], convex=True, exact=exact
         )
-        factor[some], info[some] = torch.linalg.cholesky_ex(_damped(curvature[some], damping[some]))
-    step = torch.cholesky_solve(gradient[:, :, None], factor)[:, :, 0].clamp(-_LONGEST_STEP, _LONGEST_STEP)
+        factor[failed], info[failed] = torch.linalg.cholesky_ex(_damped(curvature[failed], damping[failed]))
+    step = torch.cholesky_solve(gradient[:, :, None], factor)[:, :, 0].clamp(-_MAX_STEP, _MAX_STEP)
     return step, (step * (2 * gradient - (curvature @ step[:, :, None])[:, :, 0])).sum(1)
 
 
 def _damped(curvature: Tensor, damping: Tensor) -> Tensor:
-    """Raise the diagonal; a little everywhere: adding one number to all logits changes nothing."""
+    """Raise the diagonal, by a little everywhere: the objective is constant along a shift of all logits."""
     damped = curvature.clone()
     diagonal = damped.diagonal(dim1=1, dim2=2)
     diagonal.mul_(1 + damping[:, None]).add_(_RIDGE)
@@ -242,11 +256,11 @@ def _expansion(
     """Half the negative gradient, (n, n_types + 1), and half the Hessian, or a convex one in its place.
 
     The slope of log((S·r)_g + c) in logit k is a_k = r_k (S_gk − (S·r)_g) / ((S·r)_g + c), and 1 in the
-    offset; its second derivative is δ_kj a_k − r_k a_j − r_j a_k − a_k a_j. The Hessian is worked out in
-    single precision, or else ``exact``: it only leads to the minimum; where that is, the gradient says.
+    offset; its second derivative is δ_kj a_k − r_k a_j − r_j a_k − a_k a_j. The Hessian is computed in
+    single precision unless ``exact``: it only guides the steps, whereas the gradient defines the minimum.
     """
     fit, rna = problem.fit, state.rna
-    weights = gene_weights(
+    weights = _derivative_weights(
         state.residual.numpy(),
         state.expected.numpy(),
         weight=fit.weight.numpy(),
@@ -254,17 +268,17 @@ def _expansion(
         noise_floor=fit.noise_floor,
         convex=convex,
     )
-    of_slope, of_offset, square, square_mean, sums = map(torch.from_numpy, weights)
-    pull = rna * (of_slope @ fit.signature_cpm - sums[:, 1:2])
+    slope, offset, square, square_mean, sums = map(torch.from_numpy, weights)
+    pull = rna * (slope @ fit.signature_cpm - sums[:, 1:2])
     gradient = torch.cat([pull, sums[:, :1]], 1) - fit.prior_strength * pad(state.deviation, (0, 1))
-    curvature = curvature_of(
+    curvature = _assemble_hessian(
         _products(fit, square, exact=exact).numpy(),
         crossed=(square_mean @ fit.signature_cpm).numpy(),
         constant=sums[:, 4].numpy(),
         rna=rna.numpy(),
         pull=(torch.zeros_like(pull) if convex else pull).numpy(),
-        of_both=(rna * (of_offset @ fit.signature_cpm - sums[:, 3:4])).numpy(),
-        of_offset=sums[:, 2].numpy(),
+        logits_by_offset=(rna * (offset @ fit.signature_cpm - sums[:, 3:4])).numpy(),
+        offset_by_offset=sums[:, 2].numpy(),
         prior_strength=fit.prior_strength,
     )
     return gradient, torch.from_numpy(curvature)
@@ -279,11 +293,180 @@ def _products(fit: FractionFit, weight: Tensor, *, exact: bool) -> Tensor:
     return ((signature.T * weight.to(signature)[:, None, :]) @ signature)[:, k, j].contiguous()
 
 
-def _pairs(signature_cpm: Tensor) -> Tensor | None:
-    """S_gk S_gj of all k ≤ j, (n_genes, n_pairs), single precision; None where they are too many.
+def _column_products(signature_cpm: Tensor) -> Tensor | None:
+    """S_gk S_gj of all k ≤ j, (n_genes, n_pairs), single precision; None if they take too much memory.
 
-    They make all samples' curvatures one product of two matrices.
+    With them, the curvatures of all samples are one product of two matrices.
     """
     n_genes, n_types = signature_cpm.shape
     k, j = torch.triu_indices(n_types, n_types)
-    return None if n_genes * len(k) > _MOST_PRODUCTS else (signature_cpm[:, k] * signature_cpm[:, j]).float()
+    return None if n_genes * len(k) > _MAX_PRODUCTS else (signature_cpm[:, k] * signature_cpm[:, j]).float()
+
+
+class _DerivativeWeights(NamedTuple):
+    """Weight of each gene in the derivatives of the objective, and sums over the genes.
+
+    s is half the slope of w ρ(e) and c half its curvature; x is the expected expression, f the noise floor.
+    """
+
+    slope: NDArray[np.float64]  # s / (x + f), (n, n_genes)
+    offset: NDArray[np.float64]  # c / (x + f), (n, n_genes)
+    square: NDArray[np.float32]  # (c + s) / (x + f)², (n, n_genes)
+    square_mean: NDArray[np.float64]  # (c + s) x / (x + f)², (n, n_genes)
+    sums: NDArray[np.float64]  # of s, s x / (x + f), c, c x / (x + f), (c + s) x² / (x + f)²; (n, 5)
+
+
+def _misfit(
+    log_bulk: NDArray[np.float64],
+    log_expected: NDArray[np.float64],
+    *,
+    offset: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    limit: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Overwrite ``log_expected`` by the residuals e = log b − log x − o; return Σ_g w_g ρ(e_g), shape (n,).
+
+    ρ(e) is e², and linear beyond ``limit``, shape (n,). The first two arrays have shape (n, n_genes).
+    """
+    objective = np.empty(len(log_bulk))
+    _fill_residuals(log_bulk, log_expected, offset, weight, limit, objective)
+    return objective
+
+
+def _derivative_weights(
+    residual: NDArray[np.float64],
+    expected: NDArray[np.float64],
+    *,
+    weight: NDArray[np.float64],
+    limit: NDArray[np.float64],
+    noise_floor: float,
+    convex: bool,
+) -> _DerivativeWeights:
+    """Weight the genes for a Newton step.
+
+    ``convex`` leaves out second derivatives of the residuals and uses Huber's weights as the curvature of ρ
+    (Gauss–Newton): c is then w min(1, limit / |e|), and c takes the place of c + s.
+    """
+    slope, offset, square, square_mean = (
+        np.empty_like(expected, dtype=dtype) for dtype in (float, float, np.float32, float)
+    )
+    weights = _DerivativeWeights(slope, offset, square, square_mean, np.empty((len(expected), 5)))
+    _fill_weights(residual, expected, weight, limit, noise_floor, convex, *weights)
+    return weights
+
+
+def _assemble_hessian(
+    products: NDArray[np.float64],
+    *,
+    crossed: NDArray[np.float64],
+    constant: NDArray[np.float64],
+    rna: NDArray[np.float64],
+    pull: NDArray[np.float64],
+    logits_by_offset: NDArray[np.float64],
+    offset_by_offset: NDArray[np.float64],
+    prior_strength: float,
+) -> NDArray[np.float64]:
+    """Assemble half the Hessian, shape (n, n_types + 1, n_types + 1); the offset comes last.
+
+    The entry of the logits k and j is r_k r_j (P_kj − X_k − X_j + q) + r_k s_j + r_j s_k − δ_kj s_k, plus
+    that of the prior.
+
+    Parameters
+    ----------
+    products
+        P_kj of all k ≤ j, shape (n, n_pairs).
+    crossed, constant
+        X, shape (n, n_types), and q, shape (n,).
+    rna, pull
+        r and s, shape (n, n_types).
+    logits_by_offset, offset_by_offset
+        Entries of the offset, shape (n, n_types) and (n,).
+    prior_strength
+        λ.
+    """
+    n, n_types = rna.shape
+    curvature = np.empty((n, n_types + 1, n_types + 1))
+    _fill_hessian(products, crossed, constant, rna, pull, prior_strength, curvature)
+    curvature[:, :-1, -1] = curvature[:, -1, :-1] = logits_by_offset
+    curvature[:, -1, -1] = offset_by_offset
+    return curvature
+
+
+@numba.njit(fastmath=_FAST, cache=True, nogil=True, error_model="numpy")
+def _fill_residuals(  # noqa: PLR0917 - compiled code takes plain arrays
+    log_bulk: NDArray[np.float64],
+    log_expected: NDArray[np.float64],
+    offset: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    limit: NDArray[np.float64],
+    objective: NDArray[np.float64],
+) -> None:
+    for i in range(log_bulk.shape[0]):
+        b, e, o, bound, total = log_bulk[i], log_expected[i], offset[i], limit[i], 0.0
+        for g in range(b.shape[0]):
+            residual = b[g] - e[g] - o
+            e[g] = residual
+            size = abs(residual)
+            within = size if size < bound else bound
+            total += weight[g] * within * (2 * size - within)
+        objective[i] = total
+
+
+@numba.njit(fastmath=_FAST, cache=True, nogil=True, error_model="numpy")
+def _fill_weights(  # noqa: PLR0913, PLR0917 - compiled code takes plain arrays
+    residual: NDArray[np.float64],
+    expected: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    limit: NDArray[np.float64],
+    noise_floor: float,
+    convex: bool,  # noqa: FBT001
+    slope: NDArray[np.float64],
+    offset: NDArray[np.float64],
+    square: NDArray[np.float32],
+    square_mean: NDArray[np.float64],
+    sums: NDArray[np.float64],
+) -> None:
+    for i in range(residual.shape[0]):
+        e, x, bound = residual[i], expected[i], limit[i]
+        s1 = s2 = c1 = c2 = q2 = 0.0
+        for g in range(e.shape[0]):
+            size = abs(e[g])
+            inside = size <= bound
+            effective = weight[g] if inside else weight[g] * bound / size
+            s = effective * e[g]
+            c = effective if convex else (weight[g] if inside else 0.0)
+            q = c if convex else c + s
+            inverse = 1.0 / (x[g] + noise_floor)
+            share = x[g] * inverse
+            slope[i, g] = s * inverse
+            offset[i, g] = c * inverse
+            square[i, g] = q * inverse * inverse
+            square_mean[i, g] = q * inverse * share
+            s1 += s
+            s2 += s * share
+            c1 += c
+            c2 += c * share
+            q2 += q * share * share
+        sums[i, 0], sums[i, 1], sums[i, 2], sums[i, 3], sums[i, 4] = s1, s2, c1, c2, q2
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _fill_hessian(  # noqa: PLR0917 - compiled code takes plain arrays
+    products: NDArray[np.float64],
+    crossed: NDArray[np.float64],
+    constant: NDArray[np.float64],
+    rna: NDArray[np.float64],
+    pull: NDArray[np.float64],
+    prior_strength: float,
+    curvature: NDArray[np.float64],
+) -> None:
+    n_types = rna.shape[1]
+    for i in range(rna.shape[0]):
+        r, s, x, pair = rna[i], pull[i], crossed[i], 0
+        for k in range(n_types):
+            for j in range(k, n_types):
+                part = r[k] * r[j] * (products[i, pair] - x[k] - x[j] + constant[i])
+                part += r[k] * s[j] + r[j] * s[k] - prior_strength / n_types
+                curvature[i, k, j] = curvature[i, j, k] = part
+                pair += 1
+            curvature[i, k, k] += prior_strength - s[k]

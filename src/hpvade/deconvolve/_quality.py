@@ -1,7 +1,8 @@
-"""What to distrust in a sample's answer."""
+"""Quality of each sample's result, and the flags that warn of it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -11,65 +12,110 @@ from hpvade import _keys
 from hpvade.deconvolve._fit import MAD_TO_SD
 from hpvade.metrics._functions import pearson_last_axis
 from hpvade.pp import WHOLE_TRANSCRIPTOME, cpm_to_log
+from hpvade.pp._spaces import floored_log
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from anndata import AnnData
     from numpy.typing import NDArray
 
+JUDGED_COVERAGE = 0.9  # of the intervals whose width is judged, whatever coverage is reported
+_MAX_WIDTH = 0.5  # of an interval that is still useful
 
-class Flag(NamedTuple):
-    """What it means that a flag was raised, what to do, and whether it puts the whole answer in doubt."""
 
+class Evidence(NamedTuple):
+    """What the flags depend on; each array has shape (n_samples,)."""
+
+    gene_overlap: NDArray[np.float64]  # share of the model's genes that the table has
+    reconstruction_r: NDArray[np.float64]  # correlation of S·r with the sample, log space
+    residual_sd: NDArray[np.float64]  # of log residuals, natural log
+    top_share: NDArray[np.float64]  # share of a sample's total in the top 1 % of its genes
+    largest_fraction: NDArray[np.float64]
+    interval_width: NDArray[np.float64]  # of the widest interval of a cell type at `JUDGED_COVERAGE`
+    unknown: NDArray[np.float64]  # unknown content, a share of cells; NaN if not available
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """A warning about a sample.
+
+    Attributes
+    ----------
+    name
+        As in the column ``flags``.
+    meaning, remedy
+        What was found, and what to do.
+    condition
+        Mask of the samples that have the flag, shape (n_samples,).
+    is_grave
+        Whether all fractions of the sample are in doubt.
+    """
+
+    name: str
     meaning: str
     remedy: str
+    condition: Callable[[Evidence], NDArray[np.bool_]]
     is_grave: bool = True
 
 
 FLAGS = {
-    "few_genes": Flag(
-        "the table lacks more than half of the model's genes",
-        "Compare gene names; train with the bulk table at hand, so that the model reads genes that it has.",
-    ),
-    "poor_fit": Flag(
-        "the fractions do not reconstruct the sample",
-        "Look whether the values are of this sample: a bad array or a broken table?",
-    ),
-    "out_of_distribution": Flag(
-        "genes are further off than platforms put them; another tissue, or noise",
-        "Is it the reference's tissue and species? Is the sample degraded? Do not use its fractions.",
-    ),
-    "flat": Flag(
-        "no gene stands out; the values may be logarithms, or the highest genes are missing",
-        "For logarithms give --bulk-unit log2. If the highest genes are missing, use fractions with care "
-        "and unknown content not at all.",
-    ),
-    "one_type": Flag(
-        "nearly all of the sample is one type",
-        "Right for sorted cells; else the reference may lack what the sample is made of.",
-        is_grave=False,
-    ),
-    "wide_interval": Flag(
-        "an interval is too wide to be of use",
-        "Look whether a sum of types that are alike is surer (levels show it), or leave the sample out.",
-        is_grave=False,
-    ),
-    "unknown_content": Flag(
-        "a good part of the sample is like no cell type of the reference",
-        "Look at its unknown_genes and add the type to the reference. Fractions are among the known types.",
-    ),
+    flag.name: flag
+    for flag in (
+        Flag(
+            name="few_genes",
+            meaning="more than half of the model's genes are missing from the table",
+            remedy="Check the gene names. Train with this bulk table, so that the model uses its genes.",
+            condition=lambda found: found.gene_overlap < 0.5,
+        ),
+        Flag(
+            name="poor_fit",
+            meaning="the estimated fractions do not reconstruct the sample",
+            remedy="Check the values of this sample: the array may have failed, or the table may be damaged.",
+            condition=lambda found: ~(found.reconstruction_r >= 0.5),  # NaN is a poor fit too
+        ),
+        Flag(
+            name="out_of_distribution",
+            meaning="residuals are larger than platform differences explain: another tissue, or noise",
+            remedy="Check that tissue and species match the reference and that the sample is not degraded. "
+            "Do not use its fractions.",
+            # A typical gene is threefold off. With four references of blood, the 52 samples of blood on which
+            # the limit was chosen have at most 1.05; liver, brain, lung and pancreas have at least 1.11.
+            condition=lambda found: found.residual_sd > 1.08,
+        ),
+        Flag(
+            name="flat",
+            meaning="no genes stand out: the values may be logarithms, or the most highly expressed genes "
+            "are missing",
+            remedy="If the values are logarithms, use --bulk-unit log2. If the most highly expressed genes "
+            "are missing, interpret fractions with caution and do not use the unknown content.",
+            condition=lambda found: found.top_share < 0.1,
+        ),
+        Flag(
+            name="one_type",
+            meaning="nearly the whole sample is one cell type",
+            remedy="This is expected for sorted cells. Otherwise the reference may lack cell types of the "
+            "sample.",
+            condition=lambda found: found.largest_fraction > 0.95,
+            is_grave=False,
+        ),
+        Flag(
+            name="wide_interval",
+            meaning="at least one interval is too wide to be useful",
+            remedy="Check whether the sum of similar cell types has a narrower interval (a hierarchy shows "
+            "it), or exclude the sample.",
+            condition=lambda found: found.interval_width > _MAX_WIDTH,
+            is_grave=False,
+        ),
+        Flag(
+            name="unknown_content",
+            meaning="a large part of the sample matches no cell type of the reference",
+            remedy="Use its unknown_genes to identify the missing cell type, and add it to the reference. "
+            "Fractions are relative to the known cell types.",
+            condition=lambda found: found.unknown > 0.3,
+        ),
+    )
 }
-_FEWEST_GENES = 0.5  # share of the model's genes
-_POOREST_FIT = 0.5  # correlation of S·r with the sample
-# Standard deviation of log residuals: a typical gene is off threefold. With four references of blood, 52
-# samples of blood, on which this was chosen, reach 1.05; liver, brain, lung and pancreas begin at 1.11.
-_LARGEST_RESIDUAL = 1.08
-_FEWEST_IN_TOP = 0.1  # share of a sample's total in the top hundredth of its genes
-_LARGEST_FRACTION = 0.95
-_WIDEST = 0.5
-_LARGEST_UNKNOWN = 0.3
-JUDGED_LEVEL = 0.9  # of the intervals whose width is judged, whatever level is reported
 
 
 def quality(
@@ -83,7 +129,7 @@ def quality(
     unknown: pd.DataFrame,
     noise_floor: float,
 ) -> pd.DataFrame:
-    """Judge the answer of each sample.
+    """Judge the result of each sample.
 
     Parameters
     ----------
@@ -97,7 +143,7 @@ def quality(
         Cell fractions, shape (n_samples, n_types).
     widest
         Name of each level, the coarsest first and the cell types last → width of the widest interval of each
-        sample at `JUDGED_LEVEL`, shape (n_samples,).
+        sample at `JUDGED_COVERAGE`, shape (n_samples,).
     unknown
         Samples × ``unknown``, ``unknown_lower``, ``unknown_upper``, ``unknown_genes``.
     noise_floor
@@ -111,22 +157,23 @@ def quality(
     """
     observed, modelled = cpm[:, measured], expected[:, measured]
     r = pearson_last_axis(cpm_to_log(modelled), cpm_to_log(observed))
-    log_ratio = np.log((observed + noise_floor) / (modelled + noise_floor))
+    log_ratio = floored_log(observed, noise_floor) - floored_log(modelled, noise_floor)
     centred = np.abs(log_ratio - np.median(log_ratio, axis=1, keepdims=True))
     spread = MAD_TO_SD * np.median(centred, axis=1)
-    raised = {
-        "few_genes": np.full(bulk.n_obs, measured.mean() < _FEWEST_GENES),
-        "poor_fit": ~(r >= _POOREST_FIT),
-        "out_of_distribution": spread > _LARGEST_RESIDUAL,
-        "flat": _share_of_top(bulk) < _FEWEST_IN_TOP,
-        "one_type": fractions.max(1) > _LARGEST_FRACTION,
-        "wide_interval": list(widest.values())[-1] > _WIDEST,
-        "unknown_content": (unknown["unknown"] > _LARGEST_UNKNOWN).to_numpy(),
-    }
+    found = Evidence(
+        gene_overlap=np.full(bulk.n_obs, measured.mean()),
+        reconstruction_r=r,
+        residual_sd=spread,
+        top_share=_top_share(bulk),
+        largest_fraction=fractions.max(1),
+        interval_width=list(widest.values())[-1],
+        unknown=unknown["unknown"].to_numpy(np.float64),
+    )
+    raised = {name: flag.condition(found) for name, flag in FLAGS.items()}
     judged = pd.DataFrame(
         {
             "genes_used": int(measured.sum()),
-            "gene_overlap": float(measured.mean()),
+            "gene_overlap": found.gene_overlap,
             "unit_detected": bulk.uns.get(_keys.UNS, {}).get("unit", "not checked"),
             "reconstruction_r": r,
             "residual_sd": spread,
@@ -135,23 +182,22 @@ def quality(
     )
     table = pd.concat([judged, unknown], axis=1)
     if len(widest) > 1:
-        table["trusted_level"] = _trusted_level(
-            widest, doubtful=raised["poor_fit"] | raised["out_of_distribution"]
-        )
+        doubtful = raised["poor_fit"] | raised["out_of_distribution"]
+        table["trusted_level"] = _trusted_level(widest, doubtful=doubtful)
     table["flags"] = [";".join(name for name in FLAGS if raised[name][i]) for i in range(bulk.n_obs)]
     return table
 
 
 def _trusted_level(widest: Mapping[str, NDArray[np.float64]], *, doubtful: NDArray[np.bool_]) -> list[str]:
-    """Finest level at which no interval of a sample is too wide to be of use; empty where there is none."""
-    told = np.full(len(doubtful), "", dtype=object)
+    """Finest level at which all intervals of a sample are narrow enough to be useful; empty if none is."""
+    trusted = np.full(len(doubtful), "", dtype=object)
     for level, width in widest.items():
-        told[(width <= _WIDEST) & ~doubtful] = level
-    return list(told)
+        trusted[(width <= _MAX_WIDTH) & ~doubtful] = level
+    return list(trusted)
 
 
-def _share_of_top(bulk: AnnData) -> NDArray[np.float64]:
-    """Share of each sample's total in the top hundredth of its genes; 1 for a table of chosen genes."""
+def _top_share(bulk: AnnData) -> NDArray[np.float64]:
+    """Share of each sample's total in the top 1 % of its genes; 1 for a table of selected genes."""
     if bulk.n_vars < WHOLE_TRANSCRIPTOME:
         return np.ones(bulk.n_obs)
     linear = bulk.to_df().to_numpy(np.float64)

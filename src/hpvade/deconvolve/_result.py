@@ -1,4 +1,4 @@
-"""The answer for bulk samples."""
+"""The result of deconvolving bulk samples."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-NOTHING_TOLD = (
-    "Nothing is told of unknown content: that takes three cell types and 100 genes that all of them express. "
-    "Do without."
+UNKNOWN_NOT_AVAILABLE = (
+    "Unknown content cannot be estimated: at least three cell types and 100 genes that all of them express "
+    "are needed. Leave out the column of unknown content."
 )
 
 
@@ -32,7 +32,7 @@ class LevelFractions(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Deconvolution:
-    """The answer for a table of bulk samples.
+    """Fractions of a table of bulk samples, with their intervals and quality.
 
     Attributes
     ----------
@@ -59,45 +59,48 @@ class Deconvolution:
     levels: dict[str, LevelFractions]
 
     def with_unknown(self) -> Deconvolution:
-        """Rescale the fractions and their bounds, and give unknown content a column of its own.
+        """Add a column of unknown content, and rescale the fractions and their bounds.
 
-        RNA fractions stay those among the known types: what an unknown cell holds is not known.
+        RNA fractions remain those among the known types: the RNA content of an unknown cell is not known.
 
         Raises
         ------
         InputError
-            There is a type of that name, or nothing is told of unknown content.
+            A type has the name of the column, or unknown content cannot be estimated.
         """
         if any(_keys.UNKNOWN in t for t in (self.fractions, *(v.fractions for v in self.levels.values()))):
             msg = (
-                f"A cell type or group is named '{_keys.UNKNOWN}'. Rename it with --label-map, or do without."
+                f"A cell type or group is named '{_keys.UNKNOWN}', like the column of unknown content. "
+                "Rename it with --label-map, or leave out the column."
             )
             raise InputError(msg)
-        told = self.qc[["unknown", "unknown_lower", "unknown_upper"]]
-        if told.isna().any(axis=None):
-            raise InputError(NOTHING_TOLD)
-        share, lower, upper = (told[name] for name in told)
+        unknown = self.qc[["unknown", "unknown_lower", "unknown_upper"]]
+        if unknown.isna().any(axis=None):
+            raise InputError(UNKNOWN_NOT_AVAILABLE)
+        share, lower, upper = (unknown[name] for name in unknown)
 
-        def joined(known: LevelFractions) -> LevelFractions:
+        def rescaled(known: LevelFractions) -> LevelFractions:
             scales = ((1 - share, share), (1 - upper, lower), (1 - lower, upper))
             tables = (
-                table.mul(left, axis=0).assign(**{_keys.UNKNOWN: unknown})
-                for table, (left, unknown) in zip(known, scales, strict=True)
+                table.mul(scale, axis=0).assign(**{_keys.UNKNOWN: added})
+                for table, (scale, added) in zip(known, scales, strict=True)
             )
             return LevelFractions(*tables)
 
-        fractions, lower_bounds, upper_bounds = joined(LevelFractions(self.fractions, self.lower, self.upper))
+        fractions, lower_bounds, upper_bounds = rescaled(
+            LevelFractions(self.fractions, self.lower, self.upper)
+        )
         return replace(
             self,
             fractions=fractions,
             lower=lower_bounds,
             upper=upper_bounds,
-            levels={name: joined(level) for name, level in self.levels.items()},
+            levels={name: rescaled(level) for name, level in self.levels.items()},
         )
 
     @classmethod
-    def of_blocks(cls, blocks: Sequence[Deconvolution]) -> Deconvolution:
-        """Put the answers of blocks of samples together."""
+    def concatenate(cls, blocks: Sequence[Deconvolution]) -> Deconvolution:
+        """Concatenate the results of blocks of samples of one table."""
         levels = {
             name: LevelFractions(*map(pd.concat, zip(*(block.levels[name] for block in blocks), strict=True)))
             for name in blocks[0].levels

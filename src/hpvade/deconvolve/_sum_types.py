@@ -1,4 +1,4 @@
-"""Fractions and intervals of sums of cell types that no level names."""
+"""Fractions and intervals of sums of cell types that are not a level of the hierarchy."""
 
 from __future__ import annotations
 
@@ -11,34 +11,39 @@ import pandas as pd
 from hpvade._errors import InputError, suggest
 from hpvade.deconvolve._estimate import Estimate
 from hpvade.deconvolve._intervals import Calibration
-from hpvade.deconvolve._result import Deconvolution, LevelFractions
+from hpvade.deconvolve._result import LevelFractions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
 
 def sum_types(
-    answer: Deconvolution,
+    fractions: pd.DataFrame,
     groups: Mapping[str, Sequence[str]],
     *,
+    covariance: NDArray[np.floating],
     calibration: Calibration,
-    level: float = 0.9,
+    coverage: float = 0.9,
 ) -> LevelFractions:
-    """Sum cell types after the fact: the fraction of all T cells, say, with its interval.
+    """Sum cell types, for example to the fraction of all T cells, with intervals.
 
-    The standard deviation of a sum comes from the covariance of its types; the factor that calibrates it is
-    that of all its types' scores pooled. A level that the model was trained with is calibrated by itself.
+    The standard deviation of a sum comes from the covariance of its types. It is calibrated with the pooled
+    scores of these types, whereas levels that the model was trained with have scores of their own.
 
     Parameters
     ----------
-    answer
-        Fractions of the known types, without a column of unknown content.
+    fractions
+        Cell fractions, samples × cell types, without the column of unknown content.
     groups
         Name → cell types to sum.
+    covariance
+        Their covariance before calibration, shape (n_samples, n_types, n_types).
     calibration
-        That of the model that answered.
-    level
-        Wanted coverage of the intervals.
+        The calibration of the model that estimated them.
+    coverage
+        Coverage of the intervals, between 0 and 1.
 
     Returns
     -------
@@ -47,37 +52,37 @@ def sum_types(
     Raises
     ------
     InputError
-        A group is no list or empty, the answer lacks a type or has a column of unknown content, or ``level``
-        is out of range.
+        A group is not a list or is empty, a type is missing, there is a column of unknown content, or
+        ``coverage`` is out of range.
     """
-    types = [str(name) for name in answer.fractions]
-    if len(types) > answer.covariance.shape[1]:
+    types = [str(name) for name in fractions]
+    if len(types) > covariance.shape[1]:
         msg = (
-            "The answer has a column of unknown content. Answer without it: "
-            'model.config = model.config.updated({"deconvolve": {"with_unknown": False}}).'
+            "The fractions have a column of unknown content, whose covariance is not known. Deconvolve with "
+            "with_unknown=False."
         )
         raise InputError(msg)
-    if not 0 < level < 1:
-        msg = f"level={level} must lie between 0 and 1."
+    if not 0 < coverage < 1:
+        msg = f"coverage={coverage} must be between 0 and 1."
         raise InputError(msg)
     for group, names in groups.items():
         if isinstance(names, str) or not isinstance(names, Sequence) or not names:
-            msg = f"The group '{group}' must be a list of cell types, but is {names!r}."
+            msg = f"The group '{group}' must be a list of cell types, not {names!r}."
             raise InputError(msg)
         for name in names:
             if name not in types:
                 msg = (
-                    f"The answer has no cell type '{name}' for the group '{group}'. It has: "
+                    f"There is no cell type '{name}' for the group '{group}'. Cell types: "
                     f"{', '.join(types)}.{suggest(str(name), types)}"
                 )
                 raise InputError(msg)
-    members = np.array([[name in of_group for of_group in groups.values()] for name in types])
-    sums = Estimate(answer.fractions.to_numpy(), answer.covariance).of_groups(members.astype(np.float64))
+    members = np.array([[name in group for group in groups.values()] for name in types])
+    sums = Estimate(fractions.to_numpy(), covariance).sum_groups(members.astype(np.float64))
     tables = LevelFractions(
-        *(pd.DataFrame(sums.fractions, index=answer.fractions.index, columns=list(groups)) for _ in range(3))
+        *(pd.DataFrame(sums.fractions, index=fractions.index, columns=list(groups)) for _ in range(3))
     )
     for g, name in enumerate(groups):
         pooled = Calibration(np.sort(calibration.scores[:, members[:, g]], axis=None)[:, None])
-        bounds = pooled.interval(sums.fractions[:, [g]], sums.sd[:, [g]], level=level)
+        bounds = pooled.interval(sums.fractions[:, [g]], sums.sd[:, [g]], coverage=coverage)
         tables.lower[name], tables.upper[name] = (bound[:, 0] for bound in bounds)
     return tables

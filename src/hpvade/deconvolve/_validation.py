@@ -1,4 +1,4 @@
-"""A model put to the test: mixtures of known composition, and what it answers."""
+"""Validation of a model on mixtures of known composition."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class Validation(NamedTuple):
-    """The answer for mixtures, and their true cell fractions, shape (n_mixtures, n_types)."""
+    """The estimate for mixtures, and their true cell fractions, shape (n_mixtures, n_types)."""
 
-    answer: Estimate
+    estimate: Estimate
     truth: NDArray[np.float64]
 
     def table(self, cell_types: Sequence[str]) -> pd.DataFrame:
-        """One row for each mixture and type: ``mixture``, ``cell_type``, ``truth``, ``fraction``, ``sd``.
+        """One row per mixture and type: ``mixture``, ``cell_type``, ``truth``, ``fraction``, ``sd``.
 
         ``sd`` is the standard deviation of the fraction before calibration.
         """
@@ -37,8 +37,8 @@ class Validation(NamedTuple):
                 "mixture": np.repeat(np.arange(n), n_types),
                 "cell_type": np.tile(list(cell_types), n),
                 "truth": self.truth.ravel(),
-                "fraction": self.answer.fractions.ravel(),
-                "sd": self.answer.sd.ravel(),
+                "fraction": self.estimate.fractions.ravel(),
+                "sd": self.estimate.sd.ravel(),
             }
         )
 
@@ -53,18 +53,18 @@ def validate_on_mixtures(
     config: DeconvolveConfig,
     rng: np.random.Generator,
 ) -> Validation:
-    """Answer mixtures under platform effects unlike those of training.
+    """Deconvolve mixtures under platform effects unlike those of training.
 
-    Cells of a type hold more or less RNA in each mixture than m says: with log-normal factors f, its
-    fractions become p / f, scaled to sum 1, and its expression stays as it is.
+    The RNA content of each type also differs from m in each mixture: with log-normal factors f, the true
+    fractions become p / f, scaled to sum 1, and the expression is unchanged.
 
     Parameters
     ----------
     network
         A trained network.
     mixtures
-        Mixtures of cells that the network was not trained on, though S, m and the states have seen them;
-        shape (n_mixtures, n_genes), CPM, no effects.
+        Mixtures of cells that the network was not trained on, although S, m and the states were made with
+        them; shape (n_mixtures, n_genes), CPM, without effects.
     truth
         Their cell fractions, shape (n_mixtures, n_types).
     states
@@ -72,28 +72,31 @@ def validate_on_mixtures(
     content_sd
         Standard deviation of log f.
     config
-        How samples will be answered.
+        How samples will be deconvolved.
     rng
         Source of the platform effects and of f.
     """
     every_gene = np.ones(mixtures.shape[1], dtype=bool)
     estimator = Estimator(network, measured=every_gene, states=states, content_sd=content_sd, config=config)
-    answer = estimator(add_unseen_platform_effects(mixtures, rng=rng))
+    estimate = estimator(add_unseen_platform_effects(mixtures, rng=rng))
     truth = truth / np.exp(content_sd * rng.standard_normal(truth.shape))
-    return Validation(answer, truth / truth.sum(1, keepdims=True))
+    return Validation(estimate, truth / truth.sum(1, keepdims=True))
 
 
 class ValidationTables(NamedTuple):
-    """A trial as tables, mixtures × cell types; columns as `Validation.table` names them."""
+    """A validation as tables, mixtures × cell types; fields named as the columns of `Validation.table`."""
 
     truth: pd.DataFrame
     fraction: pd.DataFrame
     sd: pd.DataFrame
 
     @classmethod
-    def of(cls, heldout: pd.DataFrame) -> ValidationTables:
-        """Take what `Validation.table` made apart."""
-        types = list(dict.fromkeys(heldout["cell_type"]))
+    def from_table(cls, validation: pd.DataFrame) -> ValidationTables:
+        """Split the table that `Validation.table` makes."""
+        types = list(dict.fromkeys(validation["cell_type"]))
         return cls(
-            *(heldout.pivot(index="mixture", columns="cell_type", values=name)[types] for name in cls._fields)
+            *(
+                validation.pivot(index="mixture", columns="cell_type", values=name)[types]
+                for name in cls._fields
+            )
         )

@@ -9,23 +9,16 @@ import pandas as pd
 
 from hpvade._errors import InputError, suggest
 from hpvade._warnings import DegenerateMetricWarning
-from hpvade.deconvolve.baselines import METHODS, mean_fractions, mixture_em, nu_svr, weighted_nnls
+from hpvade.deconvolve.baselines import METHODS, BaselineData
 from hpvade.metrics import evaluate
 from hpvade.pp import counts_to_cpm, expression_of, restrict_to_genes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from anndata import AnnData
 
-    from hpvade.deconvolve.baselines import BaselineFractions
     from hpvade.model import HPVADE
-
-_ON_SIGNATURE: Mapping[str, Callable[..., BaselineFractions]] = {
-    "nnls": weighted_nnls,
-    "em": mixture_em,
-    "svr": nu_svr,
-}
 
 
 def baseline_fractions(
@@ -64,16 +57,12 @@ def baseline_fractions(
         bulk, genes[measured], subtract_background=model.config.deconvolve.subtract_background
     )
     signature_cpm, content = restrict_to_genes(signature.cpm, signature.rna_content, genes=measured)
-    inputs = (counts_to_cpm(linear), signature_cpm)
-    values = {
-        key: mean_fractions(model.training_fractions, bulk.n_obs)
-        if key == "mean"
-        else _ON_SIGNATURE[key](*inputs, rna_content=content).fractions
-        for key in methods
-    }
+    data = BaselineData(counts_to_cpm(linear), signature_cpm, content, model.training_fractions)
     return {
-        METHODS[key].name: pd.DataFrame(fractions, index=bulk.obs_names, columns=model.cell_types)
-        for key, fractions in values.items()
+        METHODS[key].name: pd.DataFrame(
+            METHODS[key].fractions(data), index=bulk.obs_names, columns=model.cell_types
+        )
+        for key in methods
     }
 
 

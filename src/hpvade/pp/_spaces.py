@@ -56,6 +56,19 @@ def cpm_to_log(cpm: Array) -> Array:
     return array_api_compat.array_namespace(cpm).log1p(cpm * (LOG_TOTAL / CPM_TOTAL))
 
 
+def floored_log(cpm: Array, floor: float) -> Array:
+    """Take the natural logarithm above a floor: log(CPM + floor).
+
+    Parameters
+    ----------
+    cpm
+        CPM, any shape. NumPy or torch.
+    floor
+        CPM below which differences are noise.
+    """
+    return array_api_compat.array_namespace(cpm).log(cpm + floor)
+
+
 def counts_to_log(counts: sp.csr_matrix) -> sp.csr_matrix:
     """Take counts to log space, sparse: log1p(counts / total · 1e4) per cell.
 

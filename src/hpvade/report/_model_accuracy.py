@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hpvade import _keys
 from hpvade._warnings import DegenerateMetricWarning
-from hpvade.deconvolve import ValidationTables, coverage
+from hpvade.deconvolve import ValidationTables, interval_coverage
 from hpvade.metrics import evaluate
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class ModelAccuracy(NamedTuple):
     per_type
         Cell types × metrics, as `hpvade.metrics.evaluate` makes them.
     held
-        Levels × cell types: observed coverage, as `hpvade.deconvolve.coverage` makes it.
+        Levels × cell types: observed coverage, as `hpvade.deconvolve.interval_coverage` makes it.
     """
 
     trial: ValidationTables
@@ -51,8 +51,8 @@ def skill(model: HPVADE) -> ModelAccuracy | None:
     """Judge a model by its trial; None for one that was not trained."""
     if model.calibration is None:
         return None
-    trial = ValidationTables.of(model.heldout)
+    trial = ValidationTables.from_table(model.heldout)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DegenerateMetricWarning)  # what is undefined stands in the table
         per_type = evaluate(trial.fraction, trial.truth, n_bootstrap=0).per_type
-    return ModelAccuracy(trial, per_type, coverage(model.heldout, model.calibration))
+    return ModelAccuracy(trial, per_type, interval_coverage(model.heldout, model.calibration))

@@ -181,7 +181,12 @@ def _flags(results: Results) -> list[dict[str, Any]]:
     """Say of each flag that was raised what it means, what to do, and how many samples have it."""
     n_of = results.qc["flags"].explode().value_counts()
     return [
-        {"name": name, "count": f"{n_of[name]:,} of {len(results.qc):,}"} | flag._asdict()
+        {
+            "name": name,
+            "count": f"{n_of[name]:,} of {len(results.qc):,}",
+            "meaning": flag.meaning,
+            "remedy": flag.remedy,
+        }
         for name, flag in FLAGS.items()
         if name in n_of
     ]

@@ -8,7 +8,7 @@ import numpy as np
 
 from hpvade import _keys
 from hpvade._errors import InputError
-from hpvade.deconvolve import sum_fractions
+from hpvade.deconvolve import sum_types as sum_fractions
 from hpvade.model import COVERAGE, write_slots
 from hpvade.model import deconvolve as deconvolve_with
 from hpvade.tl._model import trained_model

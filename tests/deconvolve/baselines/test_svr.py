@@ -50,7 +50,7 @@ def primal_coefficients(design, target, nu):
     return found.x[:k]
 
 
-def test_agrees_with_the_primal_problem_and_takes_the_nu_that_rebuilds_best():
+def test_agrees_with_the_primal_problem_and_uses_the_best_nu():
     bulk, signature, content, _ = problem(3, n_samples=6, n_genes=20, n_types=3, noise=1.0)
     got = nu_svr(bulk, signature, rna_content=content, tolerance=1e-8)
     design = (signature - signature.mean()) / signature.std()
@@ -95,13 +95,13 @@ def test_neither_scale_nor_neighbours_nor_order_matter():
     np.testing.assert_allclose(answer(*more), everyone, atol=1e-12)
 
 
-def test_a_sample_that_fits_no_type_is_told_and_gets_equal_rna_fractions():
+def test_a_sample_that_fits_no_type_is_reported_and_gets_equal_rna_fractions():
     # Each type is high where the sample is low.
     signature = np.array([[9.0, 8.0], [9.0, 9.0], [7.0, 8.0], [0.5, 0.2], [0.1, 0.4], [0.3, 0.1]])
     signature *= 1e6 / signature.sum(0)
     contrary = np.array([0.0, 0.0, 0.0, 5.0, 5.0, 5.0])
     flat = np.ones(6)
-    with pytest.warns(DataWarning, match="2 of 3 samples, the first number 1") as caught:
+    with pytest.warns(DataWarning, match=r"2 of 3 samples \(the first is number 1\)") as caught:
         got = nu_svr(
             np.array([signature[:, 0], contrary, flat]), signature, rna_content=np.array([1_000.0, 3_000.0])
         )

@@ -8,6 +8,7 @@ import numpy as np
 
 from hpvade._warnings import DataWarning, warn
 from hpvade.deconvolve.baselines._input import BaselineFractions, check_input, with_cell_fractions
+from hpvade.deconvolve.baselines._method import Method
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -21,11 +22,11 @@ def mixture_em(
     tolerance: float = 1e-7,
     max_iterations: int = 10_000,
 ) -> BaselineFractions:
-    """Explain each sample as draws of transcripts from the signature's cell types.
+    """Model each sample as transcripts drawn from the cell types of the signature.
 
     Maximises Σ_g b_g log Σ_k θ_k φ_gk over fractions θ, where φ is S with columns scaled to sum 1, by the
     EM update θ_k ← θ_k Σ_g (b_g / Σ b) φ_gk / Σ_j φ_gj θ_j from uniform θ. θ is the RNA fraction r; the
-    cell fraction is p_k ∝ r_k / m_k. Each sample stops on its own, so its neighbours do not matter.
+    cell fraction is p_k ∝ r_k / m_k. Each sample stops separately, so other samples have no influence.
 
     Parameters
     ----------
@@ -37,10 +38,10 @@ def mixture_em(
     rna_content
         Mean counts m of one cell of each type over the same genes, shape (n_types,).
     tolerance
-        A sample is done when no θ_k changes by more than this in one update.
+        A sample has converged when no θ_k changes by more than this in one update.
     max_iterations
-        Updates at most; a `DataWarning` says how many samples were still moving. Two real data sets took
-        fewer than 1,000.
+        Maximum number of updates; a `DataWarning` reports how many samples had not converged. Two real data
+        sets needed fewer than 1,000.
 
     Returns
     -------
@@ -53,29 +54,29 @@ def mixture_em(
 
     References
     ----------
-    The fixed point that InstaPrism computes for BayesPrism's model: Hu & Chikina (2024), Bioinformatics
+    InstaPrism computes the same fixed point for BayesPrism's model: Hu & Chikina (2024), Bioinformatics
     40:btae440; Chu et al. (2022), Nat Cancer 3:505-517. The update itself: Dempster, Laird & Rubin
     (1977), J R Stat Soc B 39:1-38.
     """
-    given = check_input(bulk_cpm, signature_cpm, rna_content)
-    profiles = given.signature / given.signature.sum(0)
+    checked = check_input(bulk_cpm, signature_cpm, rna_content)
+    profiles = checked.signature / checked.signature.sum(0)
     n_types = profiles.shape[1]
-    theta = np.full((len(given.bulk), n_types), 1 / n_types)
+    theta = np.full((len(checked.bulk), n_types), 1 / n_types)
     moving = np.arange(len(theta))
     for _ in range(max_iterations):
         if not moving.size:
             break
-        updated = em_update(theta[moving], bulk_shares=given.bulk[moving], profiles=profiles)
+        updated = em_update(theta[moving], bulk_shares=checked.bulk[moving], profiles=profiles)
         change = np.abs(updated - theta[moving]).max(1)
         theta[moving] = updated
         moving = moving[change > tolerance]
     if moving.size:
         warn(
             f"mixture_em: {moving.size} of {len(theta)} samples still changed by more than {tolerance:g} "
-            f"after {max_iterations} updates; raise max_iterations for the last digits.",
+            f"after {max_iterations} updates. Increase max_iterations for more precise fractions.",
             DataWarning,
         )
-    return with_cell_fractions(theta, given.rna_content)
+    return with_cell_fractions(theta, checked.rna_content)
 
 
 def em_update(
@@ -95,3 +96,15 @@ def em_update(
     expected = theta @ profiles.T
     ratio = np.divide(bulk_shares, expected, out=np.zeros_like(expected), where=expected > 0)
     return np.asarray(theta * (ratio @ profiles))
+
+
+METHOD = Method(
+    key="em",
+    name="multinomial mixture EM",
+    description="Maximum likelihood of the signature mixture under multinomial counts.",
+    reference="Hu & Chikina 2024 (InstaPrism), doi:10.1093/bioinformatics/btae440; "
+    "Chu et al. 2022 (BayesPrism), doi:10.1038/s43018-022-00356-3",
+    fractions=lambda data: (
+        mixture_em(data.bulk_cpm, data.signature_cpm, rna_content=data.rna_content).fractions
+    ),
+)

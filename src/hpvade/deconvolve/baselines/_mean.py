@@ -1,4 +1,4 @@
-"""The mean predictor: what an answer is worth that never looks at the sample."""
+"""The mean predictor, a constant estimate that ignores the sample."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hpvade._errors import InputError
+from hpvade.deconvolve.baselines._method import Method
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -20,7 +21,7 @@ def mean_fractions(training_fractions: ArrayLike, n_samples: int) -> NDArray[np.
     training_fractions
         Cell fractions of the training mixtures, shape (n_mixtures, n_types), rows sum to 1.
     n_samples
-        Number of samples to answer for.
+        Number of samples.
 
     Returns
     -------
@@ -29,7 +30,7 @@ def mean_fractions(training_fractions: ArrayLike, n_samples: int) -> NDArray[np.
     Raises
     ------
     InputError
-        The training fractions are not a table of rows that sum to 1.
+        The training fractions are empty, or a row does not sum to 1.
 
     Examples
     --------
@@ -48,3 +49,12 @@ def mean_fractions(training_fractions: ArrayLike, n_samples: int) -> NDArray[np.
         raise InputError(msg)
     mean = training.mean(0)
     return np.tile(mean / mean.sum(), (n_samples, 1))
+
+
+METHOD = Method(
+    key="mean",
+    name="mean training fraction",
+    description="The same fractions for every sample: the mean over the training mixtures.",
+    reference="the constant predictor; a method that is not better has learned nothing",
+    fractions=lambda data: mean_fractions(data.training_fractions, len(data.bulk_cpm)),
+)

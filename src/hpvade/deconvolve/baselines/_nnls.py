@@ -8,6 +8,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from hpvade.deconvolve.baselines._input import BaselineFractions, check_input, with_cell_fractions
+from hpvade.deconvolve.baselines._method import Method
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -20,7 +21,7 @@ def weighted_nnls(
 
     Minimises Σ_g w_g (b_g - Σ_k S_gk β_k)² over β ≥ 0 for each sample b. The weight is
     w_g = 1 / (mean over types of S_g + floor), the inverse of a variance that grows with the mean as a
-    Poisson variance does; without it a few abundant genes decide alone. β, scaled to sum 1, is the RNA
+    Poisson variance does; without it a few abundant genes would dominate. β, scaled to sum 1, is the RNA
     fraction r; the cell fraction is p_k ∝ r_k / m_k.
 
     Parameters
@@ -32,7 +33,7 @@ def weighted_nnls(
     rna_content
         Mean counts m of one cell of each type over the same genes, shape (n_types,).
     floor
-        CPM added to the mean of a gene, so that genes near zero do not get all the weight.
+        CPM added to the mean of a gene, so that genes near zero do not dominate.
 
     Returns
     -------
@@ -48,8 +49,20 @@ def weighted_nnls(
     Weighted least squares for deconvolution: Wang et al. (2019), MuSiC, Nat Commun 10:380; Tsoucas et
     al. (2019), DWLS, Nat Commun 10:2975. Both iterate the weights; here they are fixed by S.
     """
-    given = check_input(bulk_cpm, signature_cpm, rna_content)
-    root_weight = np.sqrt(1 / (given.signature.mean(1) + floor))
-    design = given.signature * root_weight[:, None] / 1e6  # columns and samples both as shares of RNA
-    contributions = np.stack([nnls(design, sample * root_weight)[0] for sample in given.bulk])
-    return with_cell_fractions(contributions, given.rna_content)
+    checked = check_input(bulk_cpm, signature_cpm, rna_content)
+    root_weight = np.sqrt(1 / (checked.signature.mean(1) + floor))
+    design = checked.signature * root_weight[:, None] / 1e6  # columns and samples both as shares of RNA
+    contributions = np.stack([nnls(design, sample * root_weight)[0] for sample in checked.bulk])
+    return with_cell_fractions(contributions, checked.rna_content)
+
+
+METHOD = Method(
+    key="nnls",
+    name="weighted NNLS",
+    description="Non-negative least squares on the signature, genes weighted by inverse expression.",
+    reference="Wang et al. 2019 (MuSiC), doi:10.1038/s41467-018-08023-x; "
+    "Tsoucas et al. 2019 (DWLS), doi:10.1038/s41467-019-10802-z",
+    fractions=lambda data: (
+        weighted_nnls(data.bulk_cpm, data.signature_cpm, rna_content=data.rna_content).fractions
+    ),
+)

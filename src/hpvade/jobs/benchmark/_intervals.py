@@ -33,7 +33,9 @@ def scored_intervals(
     ``sample``, ``scope`` (a scored type, or ``unknown``), ``fraction``, ``lower``, ``upper``. Unknown
     content that cannot be estimated has no rows.
     """
-    sums = sum_types(answer, scored, calibration=calibration, coverage=_COVERAGE)
+    sums = sum_types(
+        answer.fractions, scored, covariance=answer.covariance, calibration=calibration, coverage=_COVERAGE
+    )
     of = {name: [table[name] for table in sums] for name in scored}
     of[UNKNOWN] = [answer.qc[name] for name in ("unknown", "unknown_lower", "unknown_upper")]
     parts = [
