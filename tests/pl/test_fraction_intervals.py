@@ -67,5 +67,5 @@ def test_bad_input(make_fractions):
     ):
         with pytest.raises(InputError, match=message):
             draw(fractions, **given)
-    with pytest.raises(InputError, match="no value of 'CD8 T'"):
+    with pytest.raises(InputError, match="no values of 'CD8 T'"):
         draw(fractions.assign(**{"CD8 T": np.nan}))

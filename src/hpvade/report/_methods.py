@@ -81,7 +81,7 @@ def methods_tables(results: Results) -> list[PageTable]:
     command = [PurePath(run["command"][0]).name, *run["command"][1:]]
     rows = [
         ["Command", shlex.join(command)],
-        ["Start time", run["started"]],
+        ["Start time", f"{run['started'][:19].replace('T', ' ')} UTC"],
         ["Format of the bulk table", bulk.get("format", "none (built in memory)")],
         ["Orientation", bulk.get("orientation", "samples x genes")],
         ["Unit", bulk["unit"]],

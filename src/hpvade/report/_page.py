@@ -104,6 +104,7 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
     )
     environment.filters["table_cell"] = table_cell
+    environment.filters["count"] = count
     environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
     return environment
 

@@ -94,7 +94,9 @@ def _accuracy(accuracy: ModelAccuracy | None) -> str:
         return "Model accuracy is not available."
     if not accuracy.r_type > 0:
         return "On new simulated samples, estimated fractions do not correlate with the true fractions."
-    text = f"On new simulated samples, the mean correlation per cell type is r = {accuracy.r_type:.2f}"
+    text = (
+        f"On new simulated samples, the mean correlation per cell type is r\u00a0=\u00a0{accuracy.r_type:.2f}"
+    )
     if not math.isnan(accuracy.judged_coverage):
         covered, nominal = percent(accuracy.judged_coverage), percent(JUDGED_COVERAGE)
         text += f", and {covered} of true fractions lie within the {nominal} intervals"
