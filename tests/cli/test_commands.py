@@ -424,9 +424,9 @@ class TestReport:
         result = hpv("report", results)
         assert result.code == 0
         assert "lacks the sections about the model" in result.err
-        assert "Not judged" in (results / "report.html").read_text()
+        assert "Not assessed" in (results / "report.html").read_text()
         assert hpv("report", results, "--model", tmp_path / "moved").code == 0
-        assert "Not judged" not in (results / "report.html").read_text()
+        assert "Not assessed" not in (results / "report.html").read_text()
 
     def test_of_no_results(self, hpv, tmp_path):
         result = hpv("report", tmp_path)

@@ -100,8 +100,8 @@ def test_constants_and_ccc():
     [
         ([1, 2, 3], [1, 2], r"\(3,\) and \(2,\)"),
         ([[1, 2]], [[1, 2]], "two vectors"),
-        ([1], [1], "at least 2 values, but 1"),
-        ([], [], "at least 2 values, but 0"),
+        ([1], [1], "at least 2 values, but there are 1"),
+        ([], [], "at least 2 values, but there are 0"),
         ([1, np.nan], [1, 2], "1 of 2 values in the first vector are NaN or infinite .* position 1"),
         ([1, 2], [np.inf, 2], "1 of 2 values in the second vector .* position 0"),
     ],

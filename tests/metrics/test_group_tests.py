@@ -21,45 +21,45 @@ def fractions():
 
 def test_two_groups_by_hand():
     fractions = pd.DataFrame({"B": [0.1, 0.2, 0.3, 0.4]}, index=list("abcd"))
-    told = compare_groups(fractions, pd.Series(["x", "x", "y", "y"], index=list("abcd"))).loc["B"]
-    assert told["effect"] == 1  # each y is above each x
-    assert told["difference"] == pytest.approx(0.2)  # of .2, .1, .3, .2
-    assert told["p"] == pytest.approx(1 / 3)  # 2 of the 6 orders are as extreme
-    assert (told["median_x"], told["median_y"]) == pytest.approx((0.15, 0.35))
+    tests = compare_groups(fractions, pd.Series(["x", "x", "y", "y"], index=list("abcd"))).loc["B"]
+    assert tests["effect"] == 1  # each y is above each x
+    assert tests["difference"] == pytest.approx(0.2)  # of .2, .1, .3, .2
+    assert tests["p"] == pytest.approx(1 / 3)  # 2 of the 6 orders are as extreme
+    assert (tests["median_x"], tests["median_y"]) == pytest.approx((0.15, 0.35))
 
 
 def test_several_groups_by_the_formula(fractions):
     groups = pd.Series(["a", "b", "c"] * 3, index=NAMES)
-    told = compare_groups(fractions, groups)
+    tests = compare_groups(fractions, groups)
     ranks = fractions["T"].rank()
     h = 12 / (9 * 10) * sum(ranks[groups == g].sum() ** 2 / 3 for g in "abc") - 3 * 10
-    assert told.loc["T", "effect"] == pytest.approx(h / 8)
-    assert told.loc["T", "p"] == pytest.approx(stats.chi2.sf(h, 2))
-    assert "difference" not in told
+    assert tests.loc["T", "effect"] == pytest.approx(h / 8)
+    assert tests.loc["T", "p"] == pytest.approx(stats.chi2.sf(h, 2))
+    assert "difference" not in tests
 
 
 def test_q_is_adjusted_over_types(fractions):
-    told = compare_groups(fractions, pd.Series(["x"] * 4 + ["y"] * 5, index=NAMES))
-    p = np.sort(told["p"].to_numpy())
+    tests = compare_groups(fractions, pd.Series(["x"] * 4 + ["y"] * 5, index=NAMES))
+    p = np.sort(tests["p"].to_numpy())
     adjusted = np.minimum.accumulate((p * 3 / np.arange(1, 4))[::-1])[::-1]
-    np.testing.assert_allclose(np.sort(told["q"]), np.minimum(adjusted, 1))
+    np.testing.assert_allclose(np.sort(tests["q"]), np.minimum(adjusted, 1))
 
 
 def test_large_groups_cost_no_more_than_their_samples():
     rng = np.random.default_rng(0)
     values = pd.DataFrame({"B": rng.uniform(0, 1, 100_000)})
     values.loc[50_000:, "B"] += 0.3
-    told = compare_groups(values, pd.Series(["x"] * 50_000 + ["y"] * 50_000)).loc["B"]
-    assert told["difference"] == pytest.approx(0.3, abs=0.02)
-    assert told["effect"] == pytest.approx(1 - 0.7**2, abs=0.01)  # 1 - 2 P(y < x) of two uniforms .3 apart
+    tests = compare_groups(values, pd.Series(["x"] * 50_000 + ["y"] * 50_000)).loc["B"]
+    assert tests["difference"] == pytest.approx(0.3, abs=0.02)
+    assert tests["effect"] == pytest.approx(1 - 0.7**2, abs=0.01)  # 1 - 2 P(y < x) of two uniforms .3 apart
 
 
 def test_a_constant_type_has_no_test(fractions):
     fractions["none"] = 0.0
-    told = compare_groups(fractions, pd.Series(["x"] * 4 + ["y"] * 5, index=NAMES))
-    assert told.loc["none", ["effect", "p", "q"]].isna().all()
+    tests = compare_groups(fractions, pd.Series(["x"] * 4 + ["y"] * 5, index=NAMES))
+    assert tests.loc["none", ["effect", "p", "q"]].isna().all()
     without = compare_groups(fractions.drop(columns="none"), pd.Series(["x"] * 4 + ["y"] * 5, index=NAMES))
-    pd.testing.assert_frame_equal(told.drop("none"), without)
+    pd.testing.assert_frame_equal(tests.drop("none"), without)
 
 
 def test_order_of_samples_does_not_matter_and_others_are_left_out(fractions):
@@ -69,5 +69,5 @@ def test_order_of_samples_does_not_matter_and_others_are_left_out(fractions):
 
 @pytest.mark.parametrize("groups", [["x"] * 9, ["x"] * 8 + ["y"], [None] * 9])
 def test_what_cannot_be_compared_is_refused(fractions, groups):
-    with pytest.raises(InputError, match="two or more, each of 2 samples"):
+    with pytest.raises(InputError, match="at least two groups of at least 2 samples"):
         compare_groups(fractions, pd.Series(groups, index=NAMES, dtype=object))

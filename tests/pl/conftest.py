@@ -1,6 +1,6 @@
 """Data for plots, and their comparison with the pictures in ``baseline/``.
 
-After a change of a plot that is meant, renew the pictures and look at each:
+After an intended change to a plot, renew the pictures and look at each one:
 ``HPVADE_RENEW_PICTURES=1 pytest tests/pl/test_pictures.py``.
 """
 
@@ -19,14 +19,14 @@ from PIL import Image
 BASELINE = Path(__file__).parent / "baseline"
 DPI = 60
 VERSION = f"Matplotlib {'.'.join(mpl.__version__.split('.')[:2])}"
-# Root mean square over pixels, 0 to 255. A letter or a colour that differs gives 2 or more, lines of
-# intervals that are a fifth thinner 1.2.
+# Root mean square over pixels, 0 to 255. A different letter or colour gives 2 or more, interval lines that
+# are a fifth thinner 1.2.
 TOLERANCE = 1.0
 
 
 @pytest.fixture(autouse=True)
 def plain_style():
-    """Matplotlib's own defaults, DejaVu among them, whatever the machine's matplotlibrc says."""
+    """Use the defaults of Matplotlib, including its font, whatever the local matplotlibrc."""
     with mpl.rc_context():
         mpl.rcdefaults()
         yield
@@ -43,7 +43,7 @@ def check_picture(tmp_path):
             pytest.skip(f"renewed {expected}")
         with Image.open(expected) as picture:
             if (drawn_with := picture.info["Software"]) != VERSION:
-                pytest.skip(f"{expected} is of {drawn_with}; {VERSION} sets text otherwise")
+                pytest.skip(f"{expected} was drawn with {drawn_with}; {VERSION} renders text differently")
         assert compare_images(expected, found, tol=TOLERANCE) is None
 
     return check
@@ -51,7 +51,7 @@ def check_picture(tmp_path):
 
 @pytest.fixture
 def make_fractions():
-    """Fractions of ``n`` samples of some cell types, the same in every call."""
+    """Return fractions of ``n`` samples, the same in every call."""
 
     def make(n=12, types=("B", "CD4 T", "CD8 T", "NK"), *, seed=0):
         rng = np.random.default_rng(seed)
@@ -63,7 +63,7 @@ def make_fractions():
 
 @pytest.fixture
 def history():
-    """As `HPVADE.history`, 12 epochs."""
+    """A history like `HPVADE.history`, 12 epochs."""
     epoch = np.arange(12)
     terms = ("loss", "loss_recon", "loss_kl", "loss_proto", "loss_prop", "loss_bulk_recon")
     columns = {

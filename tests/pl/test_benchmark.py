@@ -30,10 +30,10 @@ def test_panels_rows_and_legend():
     figure.draw_without_rendering()
     assert len(figure.axes) == 6
     titles = [axes.get_title() for axes in figure.axes[:3]]
-    assert titles == ["Pearson r, mean over types", "CCC, mean over types", "CCC, pooled"]
+    assert titles == ["Pearson r, mean over cell types", "CCC, mean over cell types", "CCC, pooled"]
     assert [axes.get_ylabel() for axes in figure.axes] == ["ref", "", "", "other", "", ""]
     ticks = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert ticks == ["one\n1", "two", "mean over sets"]
+    assert ticks == ["one\n1", "two", "mean over\ndata sets"]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
 
 
@@ -70,7 +70,7 @@ def test_undefined_values_and_many_methods():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t: t.drop(columns="ccc"), "lacks the column 'ccc'"),
+        (lambda t: t.drop(columns="ccc"), "no column 'ccc'"),
         (lambda t: t[t["scope"] == "B"], "no row with the scope"),
     ],
 )

@@ -21,7 +21,7 @@ def legend_of(axes):
     return [text.get_text() for text in axes.get_legend().get_texts()]
 
 
-def test_lines_are_sorted_and_that_of_all_types_is_strong():
+def test_lines_are_sorted_and_that_of_all_types_is_bold():
     axes = hpvade.pl.calibration(COVERAGE)
     identity, *types, strong = axes.lines
     np.testing.assert_array_equal(*identity.get_data())
@@ -29,15 +29,15 @@ def test_lines_are_sorted_and_that_of_all_types_is_strong():
     assert strong.get_data()[1].tolist() == [0.5, 0.88]
     assert [line.get_ydata().tolist() for line in types] == [[0.41, 0.97], [0.52, 0.9]]
     assert all(strong.get_linewidth() > line.get_linewidth() for line in types)
-    assert legend_of(axes) == ["all types", "each of 2 cell types"]
+    assert legend_of(axes) == ["all types", "single cell types (2)"]
 
 
-def test_the_largest_deviations_are_told():
+def test_the_largest_deviations_are_given():
     text = text_of(hpvade.pl.calibration(COVERAGE))
     assert text == ["all types: −2.0 points at 90 %", "T-cell: −9.0 points at 50 %"]  # noqa: RUF001
 
 
-def test_one_of_the_two_may_be_absent_and_values_may_be_missing():
+def test_either_may_be_absent_and_values_may_be_missing():
     alone = hpvade.pl.calibration(COVERAGE[["all types"]])
     assert legend_of(alone) == ["all types"]
     assert len(text_of(alone)) == 1
@@ -50,7 +50,7 @@ def test_one_of_the_two_may_be_absent_and_values_may_be_missing():
 @pytest.mark.parametrize(
     ("coverage", "message"),
     [
-        (COVERAGE.set_axis([90, 50]), "The index of coverage must hold shares from 0 to 1.*by 100"),
+        (COVERAGE.set_axis([90, 50]), "The index of coverage must contain values from 0 to 1.*by 100"),
         (COVERAGE.set_axis(["a", "b"]), "The index of coverage"),
         (COVERAGE * 100, "The table of coverage"),
         (COVERAGE * np.nan, "The table of coverage"),

@@ -61,7 +61,7 @@ def test_clustering_puts_similar_samples_side_by_side():
 
 
 def test_many_samples_are_clustered_by_some_of_them(make_fractions, monkeypatch):
-    monkeypatch.setattr("hpvade.pl._composition._MOST_CLUSTERED", 10)
+    monkeypatch.setattr("hpvade.pl._composition._MAX_CLUSTERED", 10)
     monkeypatch.setattr("hpvade.pl._style.LINE", 0)
     rng = np.random.default_rng(1)
     kind = rng.permutation(np.repeat([0, 1], 40))
@@ -119,15 +119,15 @@ def test_long_names_and_names_with_signs_of_formulas_are_shown_as_they_are():
 @pytest.mark.parametrize(
     ("fractions", "message"),
     [
-        (pd.DataFrame(columns=["B"]), "fractions is empty: 0 samples, 1 cell types"),
+        (pd.DataFrame(columns=["B"]), "fractions is empty .0 samples, 1 cell types"),
         ([[0.5, 0.5]], "must be a DataFrame"),
         (
             pd.DataFrame({"B": [50.0], "T": [50.0]}, index=["s1"]),
-            "'s1' of fractions is no composition",
+            "'s1' of fractions is not a composition",
         ),
-        (pd.DataFrame({"B": [-0.2], "T": [1.2]}), "no composition"),
+        (pd.DataFrame({"B": [-0.2], "T": [1.2]}), "not a composition"),
         (pd.DataFrame({"B": [np.nan], "T": [1.0]}), "missing values in every sample"),
-        (pd.DataFrame({"B": ["much"]}), "not numbers"),
+        (pd.DataFrame({"B": ["much"]}), "not numeric"),
         (pd.DataFrame([[0.5, 0.5]], columns=["B", "B"]), "'B' more than once"),
         (pd.DataFrame({"B": [np.inf]}), "infinite"),
     ],
@@ -137,6 +137,6 @@ def test_bad_fractions(fractions, message):
         hpvade.pl.composition(fractions)
 
 
-def test_an_order_that_is_no_type(make_fractions):
-    with pytest.raises(InputError, match=r"no cell type 'CD4'\. It has: B, CD4 T.*Did you mean 'CD4 T'"):
+def test_an_unknown_order(make_fractions):
+    with pytest.raises(InputError, match=r"no cell type 'CD4'\. Available: B, CD4 T.*Did you mean 'CD4 T'"):
         hpvade.pl.composition(make_fractions(), order="CD4")

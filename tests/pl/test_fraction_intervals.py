@@ -59,13 +59,13 @@ def test_bad_input(make_fractions):
     fractions = make_fractions(5)
     for given, message in (
         ({"cell_type": "CD8"}, "no cell type 'CD8'.*Did you mean 'CD8 T'"),
-        ({"lower": fractions.drop(index="sample_3")}, "lower lacks the sample 'sample_3'"),
-        ({"upper": fractions.drop(columns="CD8 T")}, "upper lacks the cell type 'CD8 T'"),
+        ({"lower": fractions.drop(index="sample_3")}, "lower has no sample 'sample_3'"),
+        ({"upper": fractions.drop(columns="CD8 T")}, "upper has no cell type 'CD8 T'"),
         ({"lower": fractions + 0.2}, "lower is above upper in sample 'sample_"),
         ({"truth": fractions.drop(columns="CD8 T")}, "truth has no cell type 'CD8 T'"),
-        ({"truth": fractions.rename(index=str.upper)}, "none of the samples.*Name the rows"),
+        ({"truth": fractions.rename(index=str.upper)}, "any sample.*same sample names"),
     ):
         with pytest.raises(InputError, match=message):
             draw(fractions, **given)
-    with pytest.raises(InputError, match="no value of 'CD8 T'"):
+    with pytest.raises(InputError, match="no values of 'CD8 T'"):
         draw(fractions.assign(**{"CD8 T": np.nan}))

@@ -93,11 +93,11 @@ def test_names_of_near_prototypes_do_not_cover_each_other():
 def test_bad_input(latent):
     cells, labels, prototypes = latent
     for change, message in (
-        ({"labels": labels[1:]}, "one label for each of the 120 cells, but there are 119"),
+        ({"labels": labels[1:]}, "Each of the 120 cells needs a label, but there are 119"),
         ({"labels": [None, *labels[1:]]}, "but there are 119"),
-        ({"cells": cells.iloc[:3], "labels": labels[:3]}, "needs 4 cells and 2 latent dimensions.*3 and 5"),
+        ({"cells": cells.iloc[:3], "labels": labels[:3]}, "needs at least 4 cells and 2 latent.*3 and 5"),
         ({"cells": cells[[0]]}, "120 and 1"),
-        ({"cells": cells * 0}, "All 120 cells have the same place"),
+        ({"cells": cells * 0}, "All 120 cells are at the same point"),
         ({"cells": cells.replace(cells.iloc[0, 0], np.nan)}, "cells has missing values in 1 of 120 rows"),
         ({"prototypes": prototypes[[0, 1]]}, "prototypes has 2 latent dimensions, but cells has 5"),
         ({"cells": cells.iloc[:0]}, "cells is empty"),

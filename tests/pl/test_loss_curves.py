@@ -22,13 +22,13 @@ def test_training_and_validation_of_a_term(term, history):
     epoch = history[f"val_{term}"].idxmin()
     assert best.get_data()[0] == [epoch]
     assert legend_of(axes)[:2] == ["training", "validation"]
-    assert legend_of(axes)[2].endswith(f", epoch {epoch}")
+    assert legend_of(axes)[2].endswith(f" (epoch {epoch})")
 
 
 def test_the_correlation_is_of_the_validation_and_best_where_highest(history):
     history.loc[7, "val_r_type"] = 0.95
     axes = hpvade.pl.loss_curves(history, term="r_type")
-    assert legend_of(axes) == ["validation", "best 0.95, epoch 7"]
+    assert legend_of(axes) == ["validation", "best: 0.95 (epoch 7)"]
     np.testing.assert_array_equal(axes.lines[0].get_ydata(), history["val_r_type"])
 
 
@@ -53,11 +53,11 @@ def test_bad_input(history):
     for change, message in (
         (
             {"term": "loss_pro"},
-            "no term 'loss_pro'. It has: loss, loss_recon.*r_type.*Did you mean 'loss_prop'",
+            "no term 'loss_pro'. Available: loss, loss_recon.*r_type.*Did you mean 'loss_prop'",
         ),
         ({"history": history.drop(columns="epoch")}, "no column 'epoch'"),
         ({"history": history.iloc[:0]}, "history is empty"),
-        ({"history": history.assign(train_loss=np.nan, val_loss=np.nan)}, "no value of 'loss'"),
+        ({"history": history.assign(train_loss=np.nan, val_loss=np.nan)}, "no values of 'loss'"),
     ):
         given = {"history": history} | change
         with pytest.raises(InputError, match=message):

@@ -1,4 +1,4 @@
-"""Each plot looks as it did when somebody looked at it; `conftest` says how to renew the pictures."""
+"""Each plot looks like its checked picture; `conftest` explains how to renew the pictures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hpvade.pl import _latent_umap
 LONG = "effector memory CD8-positive, alpha-beta T cell, terminally differentiated"
 
 
-def intervals_of(fractions):
+def make_intervals(fractions):
     return {"lower": (fractions - 0.06).clip(0), "upper": fractions + 0.08}
 
 
@@ -31,7 +31,9 @@ def test_composition_of_many(make_fractions, check_picture):
 def test_fraction_intervals(n, name, make_fractions, check_picture):
     fractions = make_fractions(n)
     truth = make_fractions(n, seed=1) * 0.2 + fractions * 0.8
-    axes = hpvade.pl.fraction_intervals(fractions, **intervals_of(fractions), cell_type="CD8 T", truth=truth)
+    axes = hpvade.pl.fraction_intervals(
+        fractions, **make_intervals(fractions), cell_type="CD8 T", truth=truth
+    )
     check_picture(axes, name)
 
 
@@ -45,7 +47,7 @@ def test_predicted_versus_true_of_one_type(make_fractions, check_picture):
     truth = make_fractions(40)
     predicted = truth * 0.7 + make_fractions(40, seed=1) * 0.3
     truth.iloc[3, 1] = np.nan
-    axes = hpvade.pl.predicted_versus_true(predicted, truth, cell_type="CD4 T", **intervals_of(predicted))
+    axes = hpvade.pl.predicted_versus_true(predicted, truth, cell_type="CD4 T", **make_intervals(predicted))
     check_picture(axes, "predicted_versus_true_type")
 
 
@@ -73,7 +75,7 @@ def test_loss_curves(history, check_picture):
 
 
 def test_latent_umap(check_picture, monkeypatch):
-    # The layout is UMAP's, and may differ between machines; what is drawn of it may not.
+    # The layout of UMAP may differ between machines; its drawing must not.
     monkeypatch.setattr(_latent_umap, "_lay_out", lambda points, *, seed: points[:, :2])
     rng = np.random.default_rng(0)
     middles = pd.DataFrame([[0, 0, 0], [4, 1, 0], [4.6, 1.2, 0]], index=["B", "T", "NK"])

@@ -72,21 +72,21 @@ def test_types_keep_the_colors_they_have_among_all(tables):
     assert color == hpvade.pl.cell_type_colors(list(predicted))["NK"]
 
 
-def test_missing_values_are_left_out_and_counted(tables):
+def test_missing_values_are_not_drawn_but_counted(tables):
     predicted, truth = tables
     truth.iloc[2] = np.nan
     predicted.iloc[5, 1] = np.nan
     axes = hpvade.pl.predicted_versus_true(predicted, truth)
     assert len(axes.collections[0].get_offsets()) == 115
-    assert text_of(axes)[1] == "5 without a value"
+    assert text_of(axes)[1] == "5 missing"
 
 
-def test_undefined_metrics_say_so(tables):
+def test_undefined_metrics_are_marked(tables):
     predicted, truth = tables
     axes = hpvade.pl.predicted_versus_true(predicted, truth.assign(B=0.1), cell_type="B")
     assert text_of(axes)[0].split("\n")[:2] == ["r undefined", "CCC 0.000"]
     one = hpvade.pl.predicted_versus_true(predicted, truth.iloc[:1], cell_type="B")
-    assert text_of(one) == ["one pair: no r, no CCC"]
+    assert text_of(one) == ["one value: r and CCC undefined"]
 
 
 def test_the_text_keeps_out_of_the_way_of_marks(tables):
@@ -99,12 +99,12 @@ def test_the_text_keeps_out_of_the_way_of_marks(tables):
 def test_bad_input(tables):
     predicted, truth = tables
     for change, message in (
-        ({"predicted": predicted.drop(index="sample_7")}, "predicted lacks the sample 'sample_7'"),
+        ({"predicted": predicted.drop(index="sample_7")}, "predicted has no sample 'sample_7'"),
         ({"truth": truth.rename(columns=lambda name: name + "s")}, "no cell type in common: 'B'.*'Bs'"),
         ({"truth": truth * np.nan}, "No sample has both"),
         ({"lower": predicted}, "Only the lower bounds"),
         ({"upper": predicted}, "Only the upper bounds"),
-        ({"lower": predicted.iloc[1:], "upper": predicted}, "lower lacks the sample 'sample_1'"),
+        ({"lower": predicted.iloc[1:], "upper": predicted}, "lower has no sample 'sample_1'"),
         ({"cell_type": "b"}, "predicted has no cell type 'b'"),
         ({"cell_type": "B", "truth": truth.drop(columns="B")}, "truth has no cell type 'B'"),
         ({"truth": truth.iloc[:0]}, "truth is empty"),

@@ -71,9 +71,9 @@ def test_genes_with_missing_values_are_left_out():
     [
         (SIGNATURE[["B"]], "1 cell type"),
         (SIGNATURE - 100, "negative values"),
-        (SIGNATURE * 0, "no gene with 50 CPM"),
-        (SIGNATURE * np.nan, "no gene with 50 CPM"),
-        (SIGNATURE.iloc[:0], "signature is empty: 0 genes"),
+        (SIGNATURE * 0, "no gene with at least 50 CPM"),
+        (SIGNATURE * np.nan, "no gene with at least 50 CPM"),
+        (SIGNATURE.iloc[:0], "signature is empty .0 genes"),
     ],
 )
 def test_bad_input(signature, message):

@@ -1,4 +1,4 @@
-"""What holds for all plots."""
+"""Requirements for all plots."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def plain_layout(monkeypatch):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_all_that_is_not_data_is_of_three_colors(name, make_fractions, history):
-    """A report on a dark page exchanges these three; anything else would stay as it is."""
-    mpl.rcParams.update(dict.fromkeys(DEFAULT_COLORS, "#ff0000"))  # whatever is left to them shows
+def test_everything_but_data_has_one_of_three_colors(name, make_fractions, history):
+    """The report replaces these three on a dark page; other colours would not follow."""
+    mpl.rcParams.update(dict.fromkeys(DEFAULT_COLORS, "#ff0000"))  # any use of a default shows
     out = io.StringIO()
     figure = draw(name, make_fractions, history).figure
     figure.savefig(out, format="svg")

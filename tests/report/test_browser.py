@@ -1,9 +1,8 @@
-"""The page as a person uses it, in Chromium: from disk, without network."""
+"""The page in Chromium, opened from disk and used without network."""
 
 from __future__ import annotations
 
 import shutil
-import time
 
 import anndata as ad
 import numpy as np
@@ -13,6 +12,7 @@ import pytest
 import hpvade
 from hpvade.jobs import TrainOptions, run_files
 from hpvade.pl._composition import clustered_order
+from hpvade.report._numbers import percent, table_cell
 
 sync_api = pytest.importorskip("playwright.sync_api")
 
@@ -32,8 +32,8 @@ def browser():
 
 @pytest.fixture
 def open_page(browser, tmp_path):
-    """Open a file in a window; whatever the page complains of or asks for ends the test."""
-    contexts, complaints = [], []
+    """Open a file in a window; any message in the console and any request fails the test."""
+    contexts, problems = [], []
 
     def open_file(path, *, width=1400, scheme="light"):
         context = browser.new_context(
@@ -41,21 +41,21 @@ def open_page(browser, tmp_path):
         )
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: request.url == path.as_uri() or complaints.append(request.url))
+        page.on("console", lambda message: problems.append(message.text))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", lambda request: request.url == path.as_uri() or problems.append(request.url))
         page.goto(path.as_uri())
         return page
 
     yield open_file
     for context in contexts:
         context.close()
-    assert [text for text in complaints if not text.startswith("data:")] == []
+    assert [text for text in problems if not text.startswith("data:")] == []
 
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory):
-    """The page of a run on 2,000 samples."""
+    """Results of a run on 2,000 samples."""
     folder = tmp_path_factory.mktemp("large")
     cells = hpvade.testing.tiny_reference(n_cells=60, n_genes=200)
     cells.write_h5ad(folder / "reference.h5ad")
@@ -74,7 +74,7 @@ def large(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def monaco(shared_data, tmp_path_factory):
-    """The page of twelve real samples."""
+    """Results of twelve real samples."""
     folder = tmp_path_factory.mktemp("monaco") / "out"
     run_files(
         [shared_data / "reference" / "pbmc_hao" / "sc_pbmc_hao_small.h5ad"],
@@ -116,7 +116,7 @@ def test_sorting(written, open_page):
     page.select_option("#c-sort", "clustered")
     order = clustered_order(fractions.to_numpy())
     assert names_shown(page) == list(fractions.index[order[:25]])
-    heading = page.locator("#q-table th", has_text="reconstruction_r").locator("button")
+    heading = page.locator("#q-table th", has_text="reconstruction r").locator("button")
     heading.click()
     qc = pd.read_csv(written / "qc.tsv", sep="\t", index_col=0)
     shown = page.locator("#q-table tbody th").all_inner_texts()
@@ -126,12 +126,22 @@ def test_sorting(written, open_page):
     assert list(qc.loc[shown, "reconstruction_r"]) == sorted(qc["reconstruction_r"])[:25]
 
 
-def test_static_tables_sort_by_a_click(written, open_page):
+def test_static_tables_sort_on_click(written, open_page):
     page = open_page(written / "report.html")
     table = page.locator('table[data-name="model_accuracy"]')
     table.locator("th button", has_text="RMSE").click()
-    values = [float(text) for text in table.locator("tbody td:nth-child(4)").all_inner_texts()]
+    cells = table.locator("tbody td:nth-child(4)").all()
+    values = [float(cell.get_attribute("data-value")) for cell in cells]
     assert values == sorted(values, reverse=True)
+
+
+def test_numbers_are_those_of_the_python_side(written, open_page):
+    page = open_page(written / "report.html")
+    for value in (12345.6789, 0.1, -0.0127, 0.0, 0.001, 2e-4, -2e-4):
+        assert page.evaluate("(value) => number(value, 3)", value) == table_cell(value)
+    assert page.evaluate("number(1234567, 0)") == table_cell(1234567)
+    assert page.evaluate("number(null, 3)") == table_cell(float("nan"))
+    assert page.evaluate("percent(1234)") == percent(0.1234, decimals=1)
 
 
 def test_searching(written, open_page):
@@ -140,12 +150,12 @@ def test_searching(written, open_page):
     sync_api.expect(page.locator("#c-rows tr")).to_have_count(1)
     assert names_shown(page) == ["sample_12"]
     page.fill("#c-find", "no such sample")
-    sync_api.expect(page.locator("#c-rows")).to_have_text("No sample fits.")
+    sync_api.expect(page.locator("#c-rows")).to_have_text("No matching samples.")
     page.fill("#q-find", "sample_3")
     sync_api.expect(page.locator("#q-table tbody th")).to_have_text(["sample_3", "sample_30"])
 
 
-def test_hovering_tells_fraction_and_interval(written, open_page):
+def test_hovering_shows_fraction_and_interval(written, open_page):
     page = open_page(written / "report.html")
     fractions, lower, upper = (
         pd.read_csv(written / f"fractions{side}.tsv", sep="\t", index_col=0)
@@ -156,12 +166,12 @@ def test_hovering_tells_fraction_and_interval(written, open_page):
     text = page.locator("#tip").inner_text()
     values = (fractions.iloc[1, k], lower.iloc[1, k], upper.iloc[1, k])
     assert "sample_2" in text
-    assert "{:.1%} ({:.1%} \u2013 {:.1%})".format(*values) in text
+    assert "{:.1f}\u00a0% ({:.1f}\u00a0% \u2013 {:.1f}\u00a0%)".format(*(100 * v for v in values)) in text
     page.locator("#t-chart svg").hover()
     assert "%" in page.locator("#tip").inner_text()
 
 
-def test_theme_is_the_systems_and_can_be_chosen(written, open_page):
+def test_theme_follows_the_system_and_can_be_chosen(written, open_page):
     paper = "getComputedStyle(document.querySelector('#verdict')).backgroundColor"
     light = open_page(written / "report.html").evaluate(paper)
     page = open_page(written / "report.html", scheme="dark")
@@ -176,7 +186,7 @@ def test_theme_is_the_systems_and_can_be_chosen(written, open_page):
     assert page.evaluate(ink) == page.evaluate("getComputedStyle(document.body).color")
 
 
-def test_downloads_are_what_is_shown(written, open_page, tmp_path):
+def test_downloads_contain_what_is_shown(written, open_page, tmp_path):
     fractions = pd.read_csv(written / "fractions.tsv", sep="\t", index_col=0)
     page = open_page(written / "report.html", scheme="dark")
     table = pd.read_csv(downloaded(page, "#c-tsv", tmp_path), sep="\t", index_col=0)
@@ -186,14 +196,14 @@ def test_downloads_are_what_is_shown(written, open_page, tmp_path):
     assert list(quality.index) == list(fractions.index)
     one = pd.read_csv(downloaded(page, "#t-tsv", tmp_path), sep="\t", index_col=0)
     assert list(one.columns[1:]) == ["lower", "upper"]
-    trial = pd.read_csv(downloaded(page, '[data-tsv="predicted_versus_true"]', tmp_path), sep="\t")
-    assert len(trial) == 200 * fractions.shape[1]
+    validation = pd.read_csv(downloaded(page, '[data-tsv="predicted_versus_true"]', tmp_path), sep="\t")
+    assert len(validation) == 200 * fractions.shape[1]
     tests = pd.read_csv(downloaded(page, '[data-table="groups"]', tmp_path), sep="\t", index_col=0)
     stored = pd.read_csv(written / "group_tests.tsv", sep="\t", index_col=0)
     np.testing.assert_allclose(tests["p"], stored["p"], rtol=1e-5)
     for selector in ("#c-svg", "#t-svg", '[data-svg="calibration"]', '[data-svg="signature"]'):
         path = downloaded(page, selector, tmp_path)
-        picture = open_page(path)  # stands alone: valid, with its colours written in
+        picture = open_page(path)  # valid on its own, with its colours written in
         assert picture.locator("svg text").count() > 3
         assert "var(" not in path.read_text(encoding="utf-8")
         ink = page.evaluate("getComputedStyle(document.body).color")
@@ -215,7 +225,7 @@ def test_keyboard_reaches_a_sample(written, open_page):
     assert page.evaluate("document.activeElement.textContent") == "sample_3"
 
 
-def test_keyboard_keeps_its_place(written, open_page):
+def test_keyboard_keeps_its_position(written, open_page):
     page = open_page(written / "report.html")
     page.locator("#c-legend button").nth(1).focus()
     page.keyboard.press("Enter")
@@ -228,10 +238,8 @@ def test_keyboard_keeps_its_place(written, open_page):
 
 def test_real_samples(monaco, open_page, tmp_path):
     fractions = pd.read_csv(monaco / "fractions.tsv", sep="\t", index_col=0)
-    start = time.perf_counter()
     page = open_page(monaco / "report.html")
     assert names_shown(page) == list(fractions.index)
-    assert time.perf_counter() - start < 4  # twice what is wanted, for a machine that does other things too
     assert (monaco / "report.html").stat().st_size < 3e6
     page.locator("#c-legend button", has_text="Monocytes").click()
     assert names_shown(page) == list(fractions["Monocytes"].sort_values(ascending=False).index)
@@ -243,16 +251,14 @@ def test_real_samples(monaco, open_page, tmp_path):
 
 
 def test_many_samples(large, open_page, tmp_path):
-    start = time.perf_counter()
     page = open_page(large / "report.html")
     assert names_shown(page)[0] == "sample_1"
-    assert time.perf_counter() - start < 10  # twice what is wanted, for a machine that does other things too
     assert (large / "report.html").stat().st_size < 5e6
     page.locator("#c-pages button", has_text="»").click()
     assert names_shown(page)[-1] == f"sample_{N_SAMPLES}"
     overview = page.locator("#c-overview svg")
     overview.click(position={"x": overview.bounding_box()["width"] * 0.505, "y": 10})
-    assert page.locator("#c-pages [role=status]").inner_text() == "1001\u20131025 of 2,000"
+    assert page.locator("#c-pages [role=status]").inner_text() == "1,001\u20131,025 of 2,000"
     table = pd.read_csv(downloaded(page, "#c-tsv", tmp_path), sep="\t", index_col=0)
     assert len(table) == N_SAMPLES
 
@@ -261,6 +267,7 @@ def test_many_samples(large, open_page, tmp_path):
 def test_a_narrow_window_does_not_scroll_sideways(written, large, open_page, scheme):
     for folder in (written, large):
         page = open_page(folder / "report.html", width=400, scheme=scheme)
+        page.locator("#c-rows th button").first.click()
         assert page.evaluate("document.documentElement.scrollWidth") <= 400
 
 
@@ -271,7 +278,7 @@ def test_printing_shows_every_sample(written, open_page):
     assert page.locator("#q-table tbody tr").count() == 30
     page.emulate_media(media="print")
     for selector in ("#c-legend button", "#q-table th button", 'table[data-name="cell_types"] th button'):
-        assert page.locator(selector).first.is_visible()  # without them bars and numbers mean nothing
+        assert page.locator(selector).first.is_visible()  # bars and numbers need these labels
     assert not page.locator("#theme").is_visible()
     assert page.evaluate("getComputedStyle(document.querySelector('nav')).display") == "none"
     assert page.evaluate("getComputedStyle(document.body).color") == "rgb(31, 36, 48)"

@@ -1,4 +1,4 @@
-"""Files for MultiQC."""
+"""Tables for MultiQC."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page as a file: complete, honest, and closed to names that try to be markup."""
+"""The page as a file: complete, and safe against names that contain markup."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def data(page):
 def test_names_are_never_markup(page, hostile):
     assert not [tag for tag, _ in page.elements if tag in ("img", "b", "iframe")]  # b: only with flags
     assert all(attributes.get("class") == "swatch" for tag, attributes in page.elements if tag == "i")
-    assert sum(tag == "script" for tag, _ in page.elements) == 2  # the data and ours
+    assert sum(tag == "script" for tag, _ in page.elements) == 2  # the data and the code
     for tag, attributes in page.elements:
         assert not [name for name in attributes if name.startswith("on")], (tag, attributes)
     everything = " ".join(page.texts)
@@ -66,7 +66,7 @@ def test_names_are_never_markup(page, hostile):
     assert hostile.types[1] in everything
 
 
-def test_only_our_script_may_run_and_nothing_may_be_fetched(text, page):
+def test_only_the_embedded_script_may_run_and_nothing_is_fetched(text, page):
     policy = next(a["content"] for t, a in page.elements if a.get("http-equiv") == "Content-Security-Policy")
     assert "default-src 'none'" in policy
     script = text[text.rindex("<script>") + len("<script>") : text.rindex("</script>")]
@@ -92,7 +92,7 @@ def test_data_are_those_of_the_files(written, data, hostile):
     assert data["qc"][0]["name"] == "flags"
 
 
-def test_every_part_is_there_in_order(page):
+def test_all_sections_are_present_in_order(page):
     parts = [attributes["id"] for tag, attributes in page.elements if tag == "section"]
     assert parts == [
         "verdict", "composition", "types", "groups", "quality", "model", "reference", "training", "methods",
@@ -119,26 +119,26 @@ def test_figures_have_tables_to_download(data, written):
     )
 
 
-def test_without_a_model_the_parts_say_so(answered):
+def test_without_a_model_the_sections_give_the_reason(answered):
     (answered.parent / "trained").rename(answered.parent / "gone")
     text = render(read_results(answered))
     assert "--model MODEL_FOLDER" in text
-    assert "Not judged" in text
+    assert "Not assessed" in text
     assert "no history.csv" in text
 
 
-def test_without_groups_there_is_no_part_for_them(answered):
+def test_without_groups_there_is_no_section_for_them(answered):
     assert 'id="groups"' not in render(read_results(answered))
 
 
-def test_a_page_is_the_same_each_time(written):
+def test_the_page_is_reproducible(written):
     results = read_results(written)
     assert render(results) == render(results)
 
 
 @pytest.fixture(scope="session")
 def collapsed(written, tmp_path_factory):
-    """Results of the preset that does not learn."""
+    """Results of the original preset, which does not learn."""
     folder = tmp_path_factory.mktemp("collapsed") / "out"
     changes = {"train": {"max_epochs": 2}, "simulate": {"n_mixtures": 100, "n_heldout": 50, "n_cells": 50}}
     with pytest.warns(DegenerateMetricWarning):
@@ -151,20 +151,20 @@ def collapsed(written, tmp_path_factory):
     return folder
 
 
-def test_a_model_that_learned_nothing_has_a_page_that_says_so(collapsed):
+def test_the_page_of_a_model_that_learned_nothing(collapsed):
     history = pd.read_csv(collapsed / "history.csv")
-    assert history["val_r_type"].isna().all()  # else this tests nothing
+    assert history["val_r_type"].isna().all()  # otherwise this tests nothing
     text = (collapsed / "report.html").read_text(encoding="utf-8")
-    assert "Do not rely on this" in text
-    assert "no value of" in text  # in the place of the correlation's curve
+    assert "Not reliable" in text
+    assert "no values of" in text  # in place of the correlation curve
     assert 'data-svg="r_type"' not in text
     assert 'data-svg="loss"' in text
 
 
 def test_the_paragraph_for_a_paper_follows_the_settings(written, collapsed):
-    told = methods_text(read_results(written))
+    text = methods_text(read_results(written))
     for part in ("platform effects", "robust fit", "RNA content"):
-        assert part in told
+        assert part in text
         assert part not in methods_text(read_results(collapsed))
 
 
@@ -181,7 +181,7 @@ def test_levels_and_missing_values_are_shown(results_folder):
     assert "a bad array or a broken table" in text
 
 
-def test_many_samples_in_groups_stay_small(written):
+def test_figures_of_many_samples_in_groups_stay_small(written):
     results = read_results(written)
     names = [f"s{i}" for i in range(3000)]
     values = np.random.default_rng(0).dirichlet(np.ones(3), 3000)
@@ -201,11 +201,11 @@ def test_a_single_sample(results_folder):
     for path in (*results_folder.glob("*fractions*.tsv"), results_folder / "qc.tsv"):
         path.write_text("\n".join(path.read_text().splitlines()[:2]) + "\n")
     (results_folder / "groups.tsv").unlink()
-    assert "In the sample" in render(read_results(results_folder))
+    assert "averaged over" not in render(read_results(results_folder))
 
 
-def test_a_table_too_long_for_a_page_is_cut_and_says_so(written, monkeypatch):
-    monkeypatch.setattr("hpvade.report._page._MOST_SAMPLES", 10)
+def test_a_long_table_is_cut_with_a_note(written, monkeypatch):
+    monkeypatch.setattr("hpvade.report._page._MAX_SAMPLES", 10)
     text = render(read_results(written))
     assert "first 10 of 30 samples" in text
     data = json.loads(next(s for s in Page(text).scripts if s.lstrip().startswith("{")))

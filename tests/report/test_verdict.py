@@ -1,4 +1,4 @@
-"""Three sentences that a reader sees first."""
+"""The summary that a reader sees first."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from hpvade.report._verdict import verdict
 from hpvade.results._results import Results, Table
 
 
-def skill(r_type, coverage=0.91) -> ModelAccuracy:
+def make_accuracy(r_type, coverage=0.91) -> ModelAccuracy:
     per_type = pd.DataFrame({"r": [r_type + 0.01, r_type - 0.01]})
     return ModelAccuracy(None, per_type, pd.DataFrame({"all types": [0.5, coverage]}, index=[0.5, 0.9]))
 
 
-GOOD = skill(0.93)
+GOOD = make_accuracy(0.93)
+
+
+def plain(text) -> str:
+    return text.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def results(*, flags=((), (), (), ()), with_unknown=False) -> Results:
@@ -25,62 +29,81 @@ def results(*, flags=((), (), (), ()), with_unknown=False) -> Results:
     qc = pd.DataFrame({"flags": [list(of_sample) for of_sample in flags], "unknown_upper": 0.6}, index=names)
     if with_unknown:
         fractions["unknown"] = half["unknown"] = 0.4
-    run = {"decisions": {"deconvolve": {"level": 0.8, "with_unknown": with_unknown}}}
+    run = {"decisions": {"coverage": 0.8, "with_unknown": with_unknown}}
     table = Table("Cell fractions", fractions, fractions - half, fractions + half)
     return Results((table,), qc, run, None, "gone", pd.DataFrame(), None, None)
 
 
-def test_says_what_how_sure_and_what_to_distrust():
-    told = verdict(results(), of_model=GOOD)
-    contents, certainty, trust = told.sentences
-    assert "4 samples" in contents
-    assert "T (70%), B (20%) and NK (10%)" in contents
-    assert "±5.0 points (80% interval)" in certainty
-    assert "least sure is T, to ±15 points" in certainty
-    assert "No sample is flagged" in trust
-    assert "r = 0.93" in trust
-    assert "91%" in trust
-    assert told.grade == "good"
+def test_summary_gives_composition_uncertainty_and_reliability():
+    summary = verdict(results(), accuracy=GOOD)
+    composition, uncertainty, reliability = summary.sentences
+    assert plain(composition) == (
+        "The most abundant of 3 cell types are T (70 %), B (20 %) and NK (10 %), averaged over 4 samples."
+    )
+    assert plain(uncertainty) == (
+        "The median 80 % interval is ±5.0 percentage points. Intervals are widest for T (median: ±15 "
+        "percentage points)."
+    )
+    assert plain(reliability) == (
+        "No sample is flagged. On new simulated samples, the mean correlation per cell type is r = 0.93, and "
+        "91 % of true fractions lie within the 90 % intervals."
+    )
+    assert summary.grade == "good"
 
 
 CLEAN = ((), (), (), ())
 
 
 @pytest.mark.parametrize(
-    ("flags", "of_model", "grade"),
+    ("flags", "accuracy", "grade"),
     [
         (CLEAN, GOOD, "good"),
         (((), (), (), ("flat",)), GOOD, "care"),
         (((), ("flat",), ("flat",), ("flat",)), GOOD, "bad"),
         (((), (), (), ("wide_interval",)), GOOD, "good"),
         ((("one_type",), ("one_type",), ("one_type",), ()), GOOD, "care"),  # sorted cells, perhaps
-        (CLEAN, skill(0.7), "care"),
-        (CLEAN, skill(0.93, coverage=0.6), "care"),
-        (CLEAN, skill(0.2), "bad"),
-        (CLEAN, skill(float("nan")), "bad"),
+        (CLEAN, make_accuracy(0.7), "care"),
+        (CLEAN, make_accuracy(0.93, coverage=0.6), "care"),
+        (CLEAN, make_accuracy(0.2), "bad"),
+        (CLEAN, make_accuracy(float("nan")), "bad"),
         (CLEAN, None, "unknown"),
         ((("flat",), ("flat",), ("flat",), ()), None, "bad"),
     ],
 )
-def test_grade_follows_flags_and_skill(flags, of_model, grade):
-    assert verdict(results(flags=flags), of_model=of_model).grade == grade
+def test_grade_follows_flags_and_make_accuracy(flags, accuracy, grade):
+    assert verdict(results(flags=flags), accuracy=accuracy).grade == grade
 
 
-def test_unknown_content_is_told_but_no_cell_type():
-    contents, certainty, _ = verdict(results(with_unknown=True), of_model=GOOD).sentences
-    assert "largest of 3 cell types" in contents
-    assert "40% are cells of no type of the reference, though up to 60%" in contents
-    assert "least sure is T" in certainty
+def test_unknown_content_is_reported_apart_from_the_cell_types():
+    composition, uncertainty, _ = verdict(results(with_unknown=True), accuracy=GOOD).sentences
+    assert "most abundant of 3 cell types" in composition
+    assert "An estimated 40 % of cells belong to no cell type of the reference (upper bound: 60 %)." in plain(
+        composition
+    )
+    assert "widest for T" in uncertainty
 
 
-def test_a_model_that_learned_nothing_is_told():
-    assert "do not follow the truth" in verdict(results(), of_model=skill(float("nan"))).sentences[2]
+def test_a_model_that_learned_nothing():
+    assert (
+        "do not correlate with the true fractions"
+        in verdict(results(), accuracy=make_accuracy(float("nan"))).sentences[2]
+    )
 
 
 def test_flagged_samples_are_named():
-    trust = verdict(results(flags=(("flat",), (), ("flat",), ())), of_model=GOOD).sentences[2]
-    assert "2 of 4 samples are flagged, see s1 and s3" in trust
+    flat = ("flat",)
+    reliability = verdict(results(flags=(flat, (), flat, ())), accuracy=GOOD).sentences[2]
+    assert "2 of 4 samples are flagged: s1 and s3 (see Quality)." in reliability
+    reliability = verdict(results(flags=((), flat, (), ())), accuracy=GOOD).sentences[2]
+    assert "1 of 4 samples is flagged: s2 (see Quality)." in reliability
+    reliability = verdict(results(flags=(flat,) * 4), accuracy=GOOD).sentences[2]
+    assert "4 of 4 samples are flagged, including s1, s2 and s3 (see Quality)." in reliability
 
 
-def test_without_the_model_its_skill_is_not_claimed():
-    assert "cannot be said" in verdict(results(), of_model=None).sentences[2]
+def test_coverage_that_is_not_available_is_not_mentioned():
+    reliability = verdict(results(), accuracy=make_accuracy(0.93, coverage=float("nan"))).sentences[2]
+    assert plain(reliability).endswith("the mean correlation per cell type is r = 0.93.")
+
+
+def test_without_the_model_no_accuracy_is_claimed():
+    assert "Model accuracy is not available" in verdict(results(), accuracy=None).sentences[2]

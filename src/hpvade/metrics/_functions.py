@@ -1,4 +1,4 @@
-"""The formulas, each once: public functions on two vectors, and their core along the last axis."""
+"""The formulas, each once: public functions, and their core along the last axis."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def pearson(x: ArrayLike, y: ArrayLike) -> float:
     Parameters
     ----------
     x, y
-        Values of the same things, shape (n,), n ≥ 2, any unit.
+        Paired values, shape (n,), n ≥ 2, any unit.
 
     Returns
     -------
@@ -52,12 +52,12 @@ def ccc(x: ArrayLike, y: ArrayLike) -> float:
     Parameters
     ----------
     x, y
-        Values of the same things in the same unit, shape (n,), n ≥ 2.
+        Paired values in the same unit, shape (n,), n ≥ 2.
 
     Returns
     -------
-    CCC in [-1, 1]. If only one of the two is constant it is 0. If both are, and equal, it is NaN with a
-    `DegenerateMetricWarning`.
+    CCC in [-1, 1]; 0 if only one of the two is constant; NaN with a `DegenerateMetricWarning` if both are
+    constant and equal.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def ccc(x: ArrayLike, y: ArrayLike) -> float:
 def rmse(x: ArrayLike, y: ArrayLike) -> float:
     """Root mean squared difference: √mean((x - y)²).
 
-    Input and errors as in `ccc`; the result has the unit of x.
+    Input and errors are those of `ccc`; the result has the unit of x.
     """
     return float(rmse_last_axis(*_two_vectors(x, y)))
 
@@ -93,7 +93,7 @@ def rmse(x: ArrayLike, y: ArrayLike) -> float:
 def mae(x: ArrayLike, y: ArrayLike) -> float:
     """Mean absolute difference: mean |x - y|.
 
-    Input and errors as in `ccc`; the result has the unit of x.
+    Input and errors are those of `ccc`; the result has the unit of x.
     """
     return float(mae_last_axis(*_two_vectors(x, y)))
 
@@ -101,16 +101,58 @@ def mae(x: ArrayLike, y: ArrayLike) -> float:
 def bias(estimate: ArrayLike, truth: ArrayLike) -> float:
     """Mean of estimate - truth: positive where the estimate is too high.
 
-    Input and errors as in `ccc`; the result has the unit of the estimate.
+    Input and errors are those of `ccc`; the result has the unit of the estimate.
     """
     return float(bias_last_axis(*_two_vectors(estimate, truth)))
+
+
+def r_type(estimate: ArrayLike, truth: ArrayLike) -> float:
+    """Mean over cell types of Pearson r over samples.
+
+    Parameters
+    ----------
+    estimate, truth
+        Fractions, shape (n_samples, n_types), n_samples ≥ 2, columns in the same order.
+
+    Returns
+    -------
+    Mean r. Types that are constant in either array have no r; they are skipped, and one
+    `DegenerateMetricWarning` reports how many. NaN if none remains.
+
+    Raises
+    ------
+    InputError
+        The arrays differ in shape, are not two-dimensional, have fewer than two samples or no type, or
+        contain values that are not finite.
+    """
+    e, t = np.asarray(estimate, dtype=np.float64), np.asarray(truth, dtype=np.float64)
+    if e.ndim != 2 or e.shape != t.shape:
+        msg = (
+            f"r_type needs two (n_samples, n_types) arrays of the same shape, but the shapes are {e.shape} "
+            f"and {t.shape}."
+        )
+        raise InputError(msg)
+    if e.shape[0] < 2 or e.shape[1] < 1:
+        msg = f"r_type needs at least 2 samples and 1 cell type, but the shape is {e.shape}."
+        raise InputError(msg)
+    if not (np.isfinite(e).all() and np.isfinite(t).all()):
+        msg = "r_type needs finite values, but some are NaN or infinite. Remove those samples or types first."
+        raise InputError(msg)
+    r = pearson_last_axis(e.T, t.T)
+    defined = r[~np.isnan(r)]
+    if n_skipped := r.size - defined.size:
+        warn(
+            f"r_type skips {n_skipped} of {r.size} cell types: they have zero variance over samples.",
+            DegenerateMetricWarning,
+        )
+    return float(defined.mean()) if defined.size else float("nan")
 
 
 def centred(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Subtract the mean along the last axis; a constant row becomes exactly zero.
 
-    The first value is taken off before the mean, because the mean of equal numbers is not always that
-    number in floating point, and a variance of 1e-34 would pass for a variance.
+    The first value is subtracted before the mean: in floating point the mean of equal numbers is not always
+    that number, and a variance of 1e-34 would pass for a variance.
     """
     shifted = x - x[..., :1]
     return np.asarray(shifted - shifted.mean(-1, keepdims=True))
@@ -152,13 +194,13 @@ def _ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> 
 
 
 def _two_vectors(x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Check and convert the input of the public functions."""
+    """Check and convert the input of the functions on vectors."""
     a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if a.ndim != 1 or a.shape != b.shape:
-        msg = f"A metric compares two vectors of one length, but the shapes are {a.shape} and {b.shape}."
+        msg = f"A metric needs two vectors of the same length, but the shapes are {a.shape} and {b.shape}."
         raise InputError(msg)
     if a.size < 2:
-        msg = f"A metric needs at least 2 values, but {a.size} given."
+        msg = f"A metric needs at least 2 values, but there are {a.size}."
         raise InputError(msg)
     for place, values in (("first", a), ("second", b)):
         if n_bad := int((~np.isfinite(values)).sum()):

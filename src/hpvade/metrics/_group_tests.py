@@ -1,4 +1,4 @@
-"""Does a cell type's fraction differ between groups of samples? Rank tests with effect sizes."""
+"""Rank tests of cell fractions between groups of samples, with effect sizes."""
 
 from __future__ import annotations
 
@@ -13,57 +13,57 @@ from hpvade._errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_FEWEST = 2  # samples of a group
-_MOST_DIFFERENCES = 2_000  # samples of a group whose differences are formed
+_MIN_SAMPLES = 2  # per group
+_MAX_SAMPLES = 2_000  # per group, of which all differences are formed
 
 
 def compare_groups(fractions: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
     """Compare the fractions of each cell type between groups of samples.
 
-    Two groups: Mann-Whitney's U test. ``effect`` is the rank-biserial correlation: the share of pairs in
-    which the second group's sample is higher minus that in which it is lower (Kerby, 2014); ``difference``
-    is the median of all differences second - first (Hodges & Lehmann, 1963), of a group with more than 2,000
-    samples those of a random 2,000. More groups: Kruskal and Wallis's H test; ``effect`` is
-    ε² = H / (n - 1), 0 to 1 (Tomczak & Tomczak, 2014). Fractions of a sample sum to 1: where one type rises,
-    others fall.
+    Two groups are compared with the Mann-Whitney U test. ``effect`` is the rank-biserial correlation: the
+    share of pairs in which the sample of the second group is higher, minus the share in which it is lower
+    (Kerby, 2014). ``difference`` is the median of all pairwise differences, second - first (Hodges & Lehmann,
+    1963), over a random 2,000 samples of any larger group. More than two groups are compared with the
+    Kruskal-Wallis H test; ``effect`` is ε² = H / (n - 1), 0 to 1 (Tomczak & Tomczak, 2014). Fractions of a
+    sample sum to 1: if one type rises, others fall.
 
     Parameters
     ----------
     fractions
         Samples × cell types.
     groups
-        Group of each sample, in any order; samples that it lacks, or whose group is missing, are left out.
+        Group of each sample, in any order. Samples without a group are excluded.
 
     Returns
     -------
     Index: cell type. ``median_<group>`` for each group in sorted order; ``difference`` (two groups only),
     ``effect``, ``p``, and ``q``, p adjusted over types for the false discovery rate (Benjamini & Hochberg,
-    1995). A type that is the same in all samples has NaN for the last three.
+    1995). ``effect``, ``p`` and ``q`` of a type that is constant over samples are NaN.
 
     Raises
     ------
     InputError
-        As `check_groups` says.
+        The groups do not pass `check_groups`.
     """
-    of_sample = groups.dropna().astype(str)
-    of_sample = of_sample[of_sample.index.isin(fractions.index)]
-    check_groups(of_sample)
-    names = sorted(of_sample.unique())
-    parts = [fractions.loc[of_sample.index[of_sample == name]].to_numpy() for name in names]
+    groups = groups.dropna().astype(str)
+    groups = groups[groups.index.isin(fractions.index)]
+    check_groups(groups)
+    names = sorted(groups.unique())
+    parts = [fractions.loc[groups.index[groups == name]].to_numpy() for name in names]
     table = pd.DataFrame(
         {f"median_{name}": np.median(part, axis=0) for name, part in zip(names, parts, strict=True)},
         index=fractions.columns.rename("cell_type"),
     )
     compare = _two if len(names) == 2 else _several
     varies = np.ptp(np.concatenate(parts), axis=0) > 0
-    told = {name: np.full(len(table), np.nan) for name in ("difference", "effect", "p", "q")}
+    tests = {name: np.full(len(table), np.nan) for name in ("difference", "effect", "p", "q")}
     for k in np.flatnonzero(varies):
-        told["difference"][k], told["effect"][k], told["p"][k] = compare([part[:, k] for part in parts])
+        tests["difference"][k], tests["effect"][k], tests["p"][k] = compare([part[:, k] for part in parts])
     if varies.any():
-        told["q"][varies] = stats.false_discovery_control(told["p"][varies])
+        tests["q"][varies] = stats.false_discovery_control(tests["p"][varies])
     if len(names) > 2:
-        del told["difference"]
-    return table.assign(**told)
+        del tests["difference"]
+    return table.assign(**tests)
 
 
 def check_groups(groups: pd.Series) -> None:
@@ -77,12 +77,14 @@ def check_groups(groups: pd.Series) -> None:
     Raises
     ------
     InputError
-        There are not two groups, or a group has fewer than two samples.
+        There are fewer than two groups, or a group has fewer than two samples.
     """
     n = groups.value_counts()
-    if len(n) < 2 or n.min() < _FEWEST:
+    if len(n) < 2 or n.min() < _MIN_SAMPLES:
         found = ", ".join(f"'{name}' ({n[name]})" for name in sorted(n.index)) or "none"
-        msg = f"Groups to compare must be two or more, each of {_FEWEST} samples or more. Found: {found}."
+        msg = (
+            f"A comparison needs at least two groups of at least {_MIN_SAMPLES} samples each. Found: {found}."
+        )
         raise InputError(msg)
 
 
@@ -91,8 +93,8 @@ def _two(parts: list[NDArray[np.float64]]) -> tuple[float, float, float]:
     test = stats.mannwhitneyu(second, first)
     effect = 2 * test.statistic / (len(first) * len(second)) - 1
     rng = np.random.default_rng(0)
-    some = [rng.permutation(part)[:_MOST_DIFFERENCES] for part in parts]
-    difference = np.median(some[1][:, None] - some[0][None, :])
+    first, second = (rng.permutation(part)[:_MAX_SAMPLES] for part in parts)
+    difference = np.median(second[:, None] - first[None, :])
     return float(difference), float(effect), float(test.pvalue)
 
 

@@ -1,4 +1,4 @@
-"""Plots: each takes data and returns Matplotlib axes, and shows or saves nothing."""
+"""Plots: each function draws data on Matplotlib axes and returns them; nothing is shown or saved."""
 
 from hpvade.pl._benchmark import benchmark_summary
 from hpvade.pl._calibration import calibration

@@ -1,4 +1,4 @@
-"""How well methods do with each reference on each set."""
+"""Accuracy of methods with each reference on each data set."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _NEEDED = {"reference", "dataset", "method", "scope", "r", "ccc"}
 _PANEL_WIDTH = 3.4  # inches
-_ROW_HEIGHT = 0.135  # inches for one method of one set
-_MEAN_ROW = "mean over sets"
+_ROW_HEIGHT = 0.135  # inches for one method on one data set
+_MEAN_ROW = "mean over\ndata sets"
 
 
 class _Panel(NamedTuple):
@@ -33,23 +33,24 @@ class _Panel(NamedTuple):
 
 
 _PANELS = (
-    _Panel("Pearson r, mean over types", "mean of types", "r"),
-    _Panel("CCC, mean over types", "mean of types", "ccc"),
+    _Panel("Pearson r, mean over cell types", "mean of types", "r"),
+    _Panel("CCC, mean over cell types", "mean of types", "ccc"),
     _Panel("CCC, pooled", "pooled", "ccc"),
 )
 
 
 def benchmark_summary(table: pd.DataFrame) -> NDArray[Any]:
-    """Draw how well each method agrees with the truth: a row for each reference, three metrics side by side.
+    """Draw the accuracy of each method: one row of panels per reference, one column per metric.
 
-    A large mark is the mean over seeds, small ones the seeds, a line the 95 % bounds where the table has
-    them. The last row of each reference is the mean over its sets. Undefined values are not drawn.
+    A large mark is the mean over seeds, small marks are single seeds, and a line is the 95 % interval if the
+    table has one. The last row of each reference is the mean over its data sets. Undefined values are not
+    drawn.
 
     Parameters
     ----------
     table
         One row for each ``reference``, ``dataset``, ``method`` and ``scope`` ("mean of types", "pooled";
-        others are not drawn), and seed if there are several, with ``r`` and ``ccc`` in [-1, 1], and
+        others are not drawn), and for each seed, with ``r`` and ``ccc`` in [-1, 1], and
         optionally ``ccc_lower`` and ``ccc_upper``: ``results.tsv`` of ``hpvade benchmark``.
 
     Returns
@@ -62,11 +63,13 @@ def benchmark_summary(table: pd.DataFrame) -> NDArray[Any]:
         A column is missing, or there is nothing to draw.
     """
     if missing := sorted(_NEEDED - set(table.columns)):
-        msg = f"The table lacks the column '{missing[0]}'. It has: {', '.join(map(str, table.columns))}."
+        msg = (
+            f"The table has no column '{missing[0]}'. Its columns are: {', '.join(map(str, table.columns))}."
+        )
         raise InputError(msg)
     drawn = table[table["scope"].isin([panel.scope for panel in _PANELS])]
     if drawn.empty:
-        msg = "The table has no row with the scope 'mean of types' or 'pooled'."
+        msg = "The table has no row with the scope 'mean of types' or 'pooled', so there is nothing to draw."
         raise InputError(msg)
     methods = list(dict.fromkeys(drawn["method"]))
     colors = cell_type_colors(methods)
@@ -100,29 +103,29 @@ def benchmark_summary(table: pd.DataFrame) -> NDArray[Any]:
 
 
 def _height(part: pd.DataFrame, *, n_methods: int) -> float:
-    """Inches of a reference's panels."""
+    """Return the height of the panels of a reference, inches."""
     return max((part["dataset"].nunique() + 1) * (n_methods + 1.5) * _ROW_HEIGHT, 1.0)
 
 
 def _draw(axes: Axes, part: pd.DataFrame, *, panel: _Panel, styles: Mapping[str, tuple[str, str]]) -> None:
-    """Draw one reference and one metric: sets from top to bottom, the methods of a set below each other."""
+    """Draw one metric for one reference: data sets from top to bottom, and the methods of each."""
     rows = part[part["scope"] == panel.scope]
     datasets = list(dict.fromkeys(part["dataset"]))
     step = len(styles) + 1.5
     lower, upper = f"{panel.metric}_lower", f"{panel.metric}_upper"
     for i, (method, (color, marker)) in enumerate(styles.items()):
-        of_method = rows[rows["method"] == method]
-        means = of_method.groupby("dataset")[panel.metric].mean().reindex(datasets)
+        method_rows = rows[rows["method"] == method]
+        means = method_rows.groupby("dataset")[panel.metric].mean().reindex(datasets)
         heights = np.arange(len(datasets)) * step + i
-        seeds = of_method[panel.metric].to_numpy()
-        at = np.array([datasets.index(d) for d in of_method["dataset"]], dtype=float) * step + i
+        seeds = method_rows[panel.metric].to_numpy()
+        at = np.array([datasets.index(d) for d in method_rows["dataset"]], dtype=float) * step + i
         if len(seeds) > means.notna().sum():
             axes.scatter(seeds, at, s=9, color=color, alpha=0.45, linewidths=0)
-        if lower in of_method and of_method[lower].notna().any():
-            bounds = of_method.groupby("dataset").agg({lower: "min", upper: "max"}).reindex(datasets)
+        if lower in method_rows and method_rows[lower].notna().any():
+            bounds = method_rows.groupby("dataset").agg({lower: "min", upper: "max"}).reindex(datasets)
             axes.hlines(heights, bounds[lower], bounds[upper], color=color, alpha=0.45, linewidth=1.6)
         marks = [(mean, height, 38) for mean, height in zip(means, heights, strict=True)]
-        if means.notna().all():  # a mean over fewer sets would not compare
+        if means.notna().all():  # a mean over fewer data sets would not be comparable
             marks.append((means.mean(), len(datasets) * step + i, 52))
         x, y, size = np.array(marks).T
         axes.scatter(x, y, s=size, color=color, marker=marker, linewidths=0, zorder=3)

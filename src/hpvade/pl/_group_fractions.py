@@ -1,4 +1,4 @@
-"""Fractions of each cell type in groups of samples."""
+"""Fractions of each cell type by group of samples."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from hpvade.pl._palette import cell_type_colors
 from hpvade.pl._style import (
     INK,
     SMALL_SIZE,
-    as_picture,
     axes_or_new,
     dress,
+    is_rasterized,
     legend_beside,
     mark_alpha,
     mark_area,
@@ -29,27 +29,31 @@ _WIDTH = 0.8  # of all boxes of a type
 
 
 def group_fractions(fractions: pd.DataFrame, *, groups: pd.Series, ax: Axes | None = None) -> Axes:
-    """Draw boxes of each cell type's fractions, one for each group of samples, with the samples over them.
+    """Draw a box plot of each cell type, with one box per group of samples and a mark per sample.
 
     Parameters
     ----------
     fractions
         Samples × cell types.
     groups
-        Sample → group; other samples are not drawn.
+        Sample → group; samples without a group are not drawn.
     ax
-        Where to draw. Default: new axes.
+        Axes to draw on. Default: those of a new figure.
+
+    Returns
+    -------
+    The axes.
 
     Raises
     ------
     InputError
-        ``fractions`` is not such a table.
+        ``fractions`` cannot be drawn.
     """
     table = fraction_table(fractions, name="fractions")
     names = sorted(groups.unique())
     colors = cell_type_colors(names)
     ax = axes_or_new(ax, width=1.5 + 0.28 * len(names) * table.shape[1], height=3.4)
-    rng = np.random.default_rng(0)  # where a mark stands beside its box means nothing
+    rng = np.random.default_rng(0)  # the horizontal position within a box has no meaning
     step = _WIDTH / len(names)
     for k, name in enumerate(names):
         values = table[table.index.isin(groups.index[groups == name])].to_numpy()
@@ -74,10 +78,10 @@ def group_fractions(fractions: pd.DataFrame, *, groups: pd.Series, ax: Axes | No
             color=colors[name],
             linewidths=0,
             zorder=3,
-            rasterized=as_picture(table.size),
+            rasterized=is_rasterized(table.size),
         )
-    dress(ax, y="fraction", grid="y")
-    ax.set_xticks(range(table.shape[1]), [readable(name, longest=18) for name in table], rotation=90)
+    dress(ax, y="Fraction of cells", grid="y")
+    ax.set_xticks(range(table.shape[1]), [readable(name, max_line=18) for name in table], rotation=90)
     ax.set_xlim(-0.6, table.shape[1] - 0.4)
     ax.set_ylim(bottom=0)
     ax.tick_params(axis="x", length=0, labelsize=SMALL_SIZE)

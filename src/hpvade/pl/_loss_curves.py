@@ -1,4 +1,4 @@
-"""How training went."""
+"""Losses and correlation by epoch."""
 
 from __future__ import annotations
 
@@ -16,24 +16,27 @@ from hpvade.pl._palette import COLORS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_TITLES = {
-    "loss": "Loss",
-    "loss_recon": "Loss of the cells' reconstruction",
-    "loss_kl": "KL divergence of the latent",
-    "loss_proto": "Distance to the prototypes",
-    "loss_prop": "Loss of the fractions",
-    "loss_bulk_recon": "Loss of the bulk's reconstruction",
-    "r_type": "r, mean over cell types",
+_LOSS_LABELS = {
+    "loss_prop": "Fraction loss",
+    "loss_bulk_recon": "Bulk reconstruction loss",
+    "loss_recon": "Cell reconstruction loss",
+    "loss_proto": "Distance to prototypes",
+    "loss_kl": "KL divergence",
 }
 _PHASES = {"train": ("training", COLORS[0], 1.4), "val": ("validation", COLORS[1], 2.0)}
-_LARGEST_LINEAR = 20.0  # ratio of the largest to the smallest value above which the axis is logarithmic
+_MAX_LINEAR_RATIO = 20.0  # of the largest to the smallest value; above it the axis is logarithmic
+
+
+def term_titles() -> dict[str, str]:
+    """Return the title of each term of the history, the total loss first and the correlation last."""
+    return {"loss": "Total loss", **_LOSS_LABELS, "r_type": "Mean r per cell type"}
 
 
 def loss_curves(history: pd.DataFrame, *, term: str = "loss", ax: Axes | None = None) -> Axes:
-    """Draw a term of the loss, or the correlation on held-out mixtures, epoch by epoch.
+    """Draw a loss term, or the correlation on held-out mixtures, by epoch.
 
-    A mark shows the best epoch of the validation by this term. The axis is logarithmic where the values span
-    more than twentyfold. Missing values are not drawn.
+    A mark shows the best validation epoch of this term. The axis is logarithmic if the values span more than
+    twentyfold. Missing values are not drawn.
 
     Parameters
     ----------
@@ -42,7 +45,7 @@ def loss_curves(history: pd.DataFrame, *, term: str = "loss", ax: Axes | None = 
         ``train_`` and ``val_`` × ``loss_recon``, …, and ``val_r_type``.
     term
         ``"loss"``, ``"loss_recon"``, ``"loss_kl"``, ``"loss_proto"``, ``"loss_prop"``, ``"loss_bulk_recon"``,
-        or ``"r_type"``, which there is of the validation only.
+        or ``"r_type"``, which is available for validation only.
     ax
         Axes to draw on. Default: those of a new figure.
 
@@ -53,15 +56,15 @@ def loss_curves(history: pd.DataFrame, *, term: str = "loss", ax: Axes | None = 
     Raises
     ------
     InputError
-        The history lacks the term or the epochs, or has no value of the term.
+        The history lacks the term or the epochs, or the term has no values.
     """
     if not isinstance(history, pd.DataFrame) or "epoch" not in history:
         msg = (
-            "history has no column 'epoch'. Give the table of history.csv, or the history of a trained model."
+            "history has no column 'epoch'. Pass the table in history.csv, or the history of a trained model."
         )
         raise InputError(msg)
-    known = dict.fromkeys(str(name).partition("_")[2] for name in history if name != "epoch")
-    require(term, known, what="term", place="history")
+    terms = dict.fromkeys(str(name).partition("_")[2] for name in history if name != "epoch")
+    require(term, terms, what="term", place="history")
     columns = {phase: f"{phase}_{term}" for phase in _PHASES if f"{phase}_{term}" in history}
     table = table_of_numbers(
         history[["epoch", *columns.values()]].replace([np.inf, -np.inf], np.nan),
@@ -71,12 +74,12 @@ def loss_curves(history: pd.DataFrame, *, term: str = "loss", ax: Axes | None = 
     )
     values = table[list(columns.values())].to_numpy()
     if np.isnan(values).all():
-        msg = f"history has no value of '{term}'. There is nothing to draw."
+        msg = f"history has no values of '{term}', so there is nothing to draw."
         raise InputError(msg)
     ax = _style.axes_or_new(ax, width=4.4, height=2.8)
-    _style.dress(ax, x="Epoch", y=_TITLES.get(term, term), grid="y")
+    _style.dress(ax, x="Epoch", y=term_titles().get(term, term), grid="y")
     smallest, largest = np.nanmin(values), np.nanmax(values)
-    if smallest > 0 and largest > _LARGEST_LINEAR * smallest:
+    if smallest > 0 and largest > _MAX_LINEAR_RATIO * smallest:
         ax.set_yscale("log")
     marker = "o" if len(table) == 1 else ""
     for phase, column in columns.items():
@@ -93,8 +96,8 @@ def loss_curves(history: pd.DataFrame, *, term: str = "loss", ax: Axes | None = 
 
 
 def _mark_best(ax: Axes, epochs: pd.Series, values: pd.Series, *, highest: bool) -> None:
-    of_epochs = values.to_numpy()
-    at = int(np.nanargmax(of_epochs) if highest else np.nanargmin(of_epochs))
-    epoch, value = epochs.to_numpy()[at], of_epochs[at]
+    losses = values.to_numpy()
+    at = int(np.nanargmax(losses) if highest else np.nanargmin(losses))
+    epoch, value = epochs.to_numpy()[at], losses[at]
     (mark,) = ax.plot([epoch], [value], color=_PHASES["val"][1], marker="o", markersize=6, linestyle="")
-    mark.set_label(f"best {value:.3g}, epoch {epoch:.0f}")
+    mark.set_label(f"best: {value:.3g} (epoch {epoch:.0f})")

@@ -1,4 +1,4 @@
-"""One colour for each cell type, the same in every plot, the report and the local page."""
+"""One colour per cell type, the same in every plot, the report and the local page."""
 
 from __future__ import annotations
 
@@ -9,34 +9,33 @@ from hpvade import _keys
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Found by a search of sRGB for twelve colours and a grey that stay far apart in CIELAB (17 or more) for
-# normal vision and for protanopia, deuteranopia and tritanopia as Machado, Oliveira & Fernandes (2009)
-# simulate them, with a lightness of 37 to 81, to stand out from white and from near-black.
-# tests/pl/test_palette.py measures this again.
+# Found by a search of sRGB for twelve colours and a grey that are at least 17 apart in CIELAB for normal
+# vision and for protanopia, deuteranopia and tritanopia as simulated by Machado, Oliveira & Fernandes (2009),
+# with a lightness of 37 to 81 for contrast with white and near-black. tests/pl/test_palette.py checks this.
 COLORS = (
     "#4292e7", "#e77246", "#20bc7b", "#6d51a9", "#d9c04a", "#48d9fd",
     "#a3215d", "#e18fcd", "#60780c", "#996248", "#a3d67d", "#247780",
 )  # fmt: skip
 UNKNOWN_COLOR = "#9a9a9a"
-_SHADES = (0.0, 0.42, 0.24, 0.58)  # of each next dozen: how far towards black or white
-_DARK = 0.45  # a colour below this brightness is made lighter, one above it darker
+_SHADES = (0.0, 0.42, 0.24, 0.58)  # of each successive dozen: how far towards black or white
+_DARK = 0.45  # darker colours are lightened, brighter ones darkened
 
 
 def cell_type_colors(cell_types: Sequence[str]) -> dict[str, str]:
-    """Give each cell type a colour.
+    """Assign a colour to each cell type.
 
-    Twelve colours can be told apart with any common colour blindness. From the 13th type on the same hues
-    come again, lighter where they are dark and darker where they are light; from the 49th on they repeat.
+    The first twelve colours are distinguishable with any common colour blindness. From the 13th type the hues
+    recur in lighter or darker shades; from the 49th the colours repeat.
 
     Parameters
     ----------
     cell_types
-        Names; the same names in the same order have the same colours. ``"unknown"``, the column of unknown
-        content, is grey wherever it stands, and takes no colour from the others.
+        Names; the same names in the same order get the same colours. ``"unknown"``, the column of unknown
+        content, is always grey and does not use up a colour.
 
     Returns
     -------
-    Name → colour, ``"#rrggbb"``, in the order given.
+    Name → colour, ``"#rrggbb"``, in the given order.
 
     Examples
     --------

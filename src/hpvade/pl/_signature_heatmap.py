@@ -1,4 +1,4 @@
-"""Which genes tell the cell types apart."""
+"""Expression of the marker genes of each cell type."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-_LEAST_EXPRESSED = 50.0  # CPM of a marker in its type
-_FLOOR = 25.0  # CPM below which a ratio of two types is noise
+_MIN_EXPRESSION = 50.0  # CPM of a marker in its type
+_FLOOR = 25.0  # CPM; below it, ratios between types are noise
 _COLUMN = 0.24  # inches
-_TALLEST = 20.0
-_STRIP = 0.08  # inches that the strip of colours beside the genes is wide
+_MAX_HEIGHT = 20.0
+_STRIP = 0.08  # width of the strip of colours beside the genes, inches
 _COLORMAP = "viridis"
 
 
 def signature_heatmap(signature: pd.DataFrame, *, n_markers: int = 5, ax: Axes | None = None) -> Axes:
-    """Draw the expression of each cell type's best markers in all types.
+    """Draw the expression of the top markers of each cell type across all types.
 
-    A gene is a marker of the type that expresses it most, if that is at least 50 CPM; best are those with the
-    largest ratio (CPM + 25) / (CPM + 25) of that type to the next. Colours show log1p(CPM / 100) as a share
-    of the gene's highest value. A type that expresses no gene most has no rows. Genes with a missing value
-    are left out.
+    A gene is a marker of the type with its highest expression, if that is at least 50 CPM. Markers are ranked
+    by the ratio (CPM + 25) / (CPM + 25) of that type to the next highest. Colours show log1p(CPM / 100)
+    relative to the maximum of the gene. A type without markers has no rows. Genes with a missing value are
+    excluded.
 
     Parameters
     ----------
     signature
         Genes × cell types, CPM.
     n_markers
-        Most genes of each type.
+        Maximum number of genes per type.
     ax
         Axes to draw on. Default: those of a new figure.
 
@@ -50,7 +50,7 @@ def signature_heatmap(signature: pd.DataFrame, *, n_markers: int = 5, ax: Axes |
     Raises
     ------
     InputError
-        There are fewer than two types, a value is negative, or no gene is a marker.
+        There are fewer than two types, a value is negative, or there are no markers.
     """
     table = table_of_numbers(signature, name="signature", rows="genes").dropna()
     types = names_of(table)
@@ -59,7 +59,7 @@ def signature_heatmap(signature: pd.DataFrame, *, n_markers: int = 5, ax: Axes |
     log = cpm_to_log(table.to_numpy()[genes])
     names = [_style.readable(name) for name in types]
     column = max(_COLUMN, _style.LINE * max(name.count("\n") + 1 for name in names) + 0.04)
-    height = min(len(genes) * _style.LINE, _TALLEST)
+    height = min(len(genes) * _style.LINE, _MAX_HEIGHT)
     if ax is None:
         ax = _style.axes_or_new(None, width=len(types) * column + 2.2, height=height + 1.5)
     else:
@@ -75,39 +75,42 @@ def signature_heatmap(signature: pd.DataFrame, *, n_markers: int = 5, ax: Axes |
     else:
         ax.set_yticks([])
         ax.set_ylabel(f"{len(genes)} genes")
-    _group_rows(ax, [len(of_type) for of_type in markers], types=types, strip=_STRIP / column)
+    _group_rows(ax, [len(rows) for rows in markers], types=types, strip=_STRIP / column)
     bar = ax.figure.colorbar(image, ax=ax, aspect=14, shrink=min(1, 1.8 / height), anchor=(0, 1))
     bar.set_ticks([0, 0.5, 1])
     bar.ax.spines[:].set_visible(False)
     bar.ax.tick_params(labelcolor=_style.INK, labelsize=_style.SMALL_SIZE, length=0)
-    label = "log expression,\nshare of the gene's highest"
+    label = "log expression,\nrelative to gene maximum"
     bar.set_label(label, color=_style.INK, fontsize=_style.SMALL_SIZE)
     return ax
 
 
 def _markers(table: pd.DataFrame, *, n_markers: int) -> list[NDArray[np.intp]]:
-    """Find the rows of each type's markers, the best first."""
+    """Return the rows of the markers of each type, the best first."""
     cpm = table.to_numpy()
     if cpm.shape[1] < 2:
-        msg = f"signature has {cpm.shape[1]} cell type, but markers tell at least two apart."
+        msg = f"signature has {cpm.shape[1]} cell type, but markers need at least two."
         raise InputError(msg)
     if (cpm < 0).any():
-        msg = "signature has negative values. Give CPM as they are, not their logarithms or z-scores."
+        msg = "signature has negative values. Give CPM, not logarithms or z-scores."
         raise InputError(msg)
     ranked = np.sort(cpm, axis=1)
     ratio = (ranked[:, -1] + _FLOOR) / (ranked[:, -2] + _FLOOR)
-    of_one = (ranked[:, -1] >= _LEAST_EXPRESSED) & (ranked[:, -1] > ranked[:, -2])
-    if not of_one.any():
-        msg = f"signature has no gene with {_LEAST_EXPRESSED:.0f} CPM or more that one type expresses most."
+    is_marker = (ranked[:, -1] >= _MIN_EXPRESSION) & (ranked[:, -1] > ranked[:, -2])
+    if not is_marker.any():
+        msg = (
+            f"signature has no markers: no gene with at least {_MIN_EXPRESSION:.0f} CPM has a single highest "
+            "cell type."
+        )
         raise InputError(msg)
     best = np.argsort(-ratio, kind="stable")
-    best = best[of_one[best]]
-    of_type = cpm[best].argmax(1)
-    return [best[of_type == k][:n_markers] for k in range(cpm.shape[1])]
+    best = best[is_marker[best]]
+    highest = cpm[best].argmax(1)
+    return [best[highest == k][:n_markers] for k in range(cpm.shape[1])]
 
 
 def _group_rows(ax: Axes, n_rows: list[int], *, types: list[str], strip: float) -> None:
-    """Show which rows belong to a type: its colour on their left, a light line below."""
+    """Mark the rows of each type: its colour on the left, a light line below."""
     colors = cell_type_colors(types)
     left = -0.5 - 1.6 * strip
     start = -0.5

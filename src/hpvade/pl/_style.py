@@ -1,7 +1,7 @@
-"""How all plots look: three colours for what is not data, sizes of text, axes and legends.
+"""Shared style of all plots: colours other than those of data, text sizes, axes and legends.
 
-Whoever shows a plot on a dark background changes INK, MUTED and GRID in it; no data have these colours, and
-backgrounds are left to Matplotlib.
+For a dark background, replace INK, MUTED and GRID in a plot. No data have these colours, and backgrounds are
+left to Matplotlib.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ TITLE_SIZE = 10
 TEXT_SIZE = 9
 SMALL_SIZE = 8
 
-# Inches that text of SMALL_SIZE takes.
+# Size of text of SMALL_SIZE, inches.
 LINE = 0.135
-TICK = 0.145  # upright below the axes
+TICK = 0.145  # vertical text below the axes
 _CHARACTER = 0.066
 _LEGEND_MARK = 0.32
 
-_LONGEST_LINE = 28  # characters of a legend
-_LONGEST_TICK = 22
-_MANY_MARKS = 2_000  # an SVG with more of them is slow to show
+_MAX_LINE = 28  # characters, in a legend
+_MAX_TICK = 22
+_MAX_MARKS = 2_000  # an SVG with more of them is slow to show
 
 
 def axes_or_new(ax: Axes | None, *, width: float, height: float) -> Axes:
-    """Return the axes given, or new ones in a figure of their own, ``width`` × ``height`` inches."""
+    """Return the given axes, or those of a new figure of ``width`` × ``height`` inches."""
     return Figure(figsize=(width, height), layout="constrained").add_subplot() if ax is None else ax
 
 
 def dress(ax: Axes, *, x: str = "", y: str = "", grid: Literal["x", "y", "both"] | None = None) -> None:
-    """Set colours and sizes of axes and ticks, the labels ``x`` and ``y``, and along which axes lines run."""
+    """Set colours and sizes of axes and ticks, the labels ``x`` and ``y``, and the grid lines."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set(color=INK, linewidth=0.8)
     ax.tick_params(which="both", color=INK, labelcolor=INK, labelsize=SMALL_SIZE, length=3, width=0.8)
@@ -62,12 +62,12 @@ def dress(ax: Axes, *, x: str = "", y: str = "", grid: Literal["x", "y", "both"]
 
 
 def title(ax: Axes, text: str) -> None:
-    """Write a title above the left end of the axes."""
-    ax.set_title(readable(text, longest=40), color=INK, fontsize=TITLE_SIZE, loc="left")
+    """Write a title above the axes, aligned left."""
+    ax.set_title(readable(text, max_line=40), color=INK, fontsize=TITLE_SIZE, loc="left")
 
 
 def corner_text(ax: Axes, text: str, *, muted: str = "", lower_right: bool = False) -> None:
-    """Write into a corner that a plot around its diagonal leaves free; ``muted`` stands below ``text``."""
+    """Write in a corner that a plot around the diagonal leaves free, ``muted`` below ``text``."""
     side: Literal["left", "right"] = "right" if lower_right else "left"
     lines: list[Artist] = [
         TextArea(words, textprops={"color": color, "fontsize": SMALL_SIZE, "multialignment": side})
@@ -80,32 +80,32 @@ def corner_text(ax: Axes, text: str, *, muted: str = "", lower_right: bool = Fal
 
 
 def diagonal(ax: Axes, *, end: float) -> None:
-    """Draw the line on which both axes agree, from 0 to ``end``."""
+    """Draw the line of equality from 0 to ``end``."""
     ax.plot([0, end], [0, end], color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1.5)
 
 
-def readable(name: object, *, longest: int = _LONGEST_LINE) -> str:
-    """Return a name as text that Matplotlib shows as it is, in lines of at most ``longest`` characters."""
-    return textwrap.fill(str(name), longest).replace("$", r"\$")
+def readable(name: object, *, max_line: int = _MAX_LINE) -> str:
+    """Return a name that Matplotlib shows verbatim, in lines of at most ``max_line`` characters."""
+    return textwrap.fill(str(name), max_line).replace("$", r"\$")
 
 
 def shortened(name: object) -> str:
-    """Return a name with its middle left out where it is too long for a tick."""
+    """Return a name, with its middle omitted if it is too long for a tick."""
     text = str(name)
-    if len(text) > _LONGEST_TICK:
-        text = f"{text[: _LONGEST_TICK // 2]}…{text[1 - _LONGEST_TICK // 2 :]}"
+    if len(text) > _MAX_TICK:
+        text = f"{text[: _MAX_TICK // 2]}…{text[1 - _MAX_TICK // 2 :]}"
     return text.replace("$", r"\$")
 
 
 def names_fit(n: int, *, width: float) -> bool:
-    """Whether the names of ``n`` samples fit below axes that are ``width`` inches wide."""
+    """Return whether the names of ``n`` samples fit below axes ``width`` inches wide."""
     return n * LINE <= width
 
 
 def name_samples(ax: Axes, names: Sequence[object], *, width: float) -> None:
-    """Name the samples at 0, 1, … below the axes, or say only how many they are if names do not fit.
+    """Name the samples at 0, 1, … below the axes, or give their number if the names do not fit.
 
-    ``width`` is that of the axes, inches.
+    ``width`` is the width of the axes, inches.
     """
     if names_fit(len(names), width=width):
         ax.set_xticks(range(len(names)), [shortened(name) for name in names], rotation=90)
@@ -116,7 +116,7 @@ def name_samples(ax: Axes, names: Sequence[object], *, width: float) -> None:
 
 
 def legend_size(names: Sequence[str], *, height: float) -> tuple[int, float]:
-    """Say in how many columns a legend is at most ``height`` inches high, and how wide it is then."""
+    """Return the number of columns of a legend at most ``height`` inches high, and its width, inches."""
     lines = [line for name in names for line in readable(name).split("\n")]
     needed = len(lines) * LINE + len(names) * 0.055
     n_columns = max(1, math.ceil(needed / height))
@@ -124,7 +124,7 @@ def legend_size(names: Sequence[str], *, height: float) -> tuple[int, float]:
 
 
 def legend_beside(ax: Axes, handles: Sequence[Artist], *, n_columns: int = 1) -> Legend:
-    """Put a legend to the right of the axes; a constrained layout makes room for it."""
+    """Add a legend to the right of the axes; a constrained layout makes room for it."""
     return ax.legend(
         handles=handles,
         ncols=n_columns,
@@ -141,8 +141,8 @@ def legend_beside(ax: Axes, handles: Sequence[Artist], *, n_columns: int = 1) ->
     )
 
 
-def legend_of_types(ax: Axes, colors: Mapping[str, str], *, n_columns: int) -> Legend:
-    """Put a legend with a dot for each cell type to the right of the axes."""
+def cell_type_legend(ax: Axes, colors: Mapping[str, str], *, n_columns: int) -> Legend:
+    """Add a legend with a dot per cell type to the right of the axes."""
     handles = [Line2D([], [], color=color, label=readable(name)) for name, color in colors.items()]
     for handle in handles:
         handle.set(marker="o", linestyle="", markersize=5)
@@ -152,27 +152,27 @@ def legend_of_types(ax: Axes, colors: Mapping[str, str], *, n_columns: int) -> L
 def legend_inside(
     ax: Axes, place: Literal["best", "lower right"] = "best", *, reverse: bool = False
 ) -> Legend:
-    """Put a legend of what has a label into the axes."""
+    """Add a legend of all labelled artists inside the axes."""
     return ax.legend(
         loc=place, reverse=reverse, frameon=False, fontsize=SMALL_SIZE, labelcolor=INK, handlelength=1.4
     )
 
 
-def width_of(ax: Axes) -> float:
-    """Width of axes, inches, as far as it is known before the figure is drawn."""
+def axes_width(ax: Axes) -> float:
+    """Return the width of axes, inches, as far as known before the figure is drawn."""
     return float(ax.bbox.width / ax.figure.dpi)
 
 
 def mark_area(n: int) -> float:
-    """Area of one of ``n`` marks, points², so that they fill about the same part of the axes."""
+    """Return the area of one of ``n`` marks, points²; together they fill about the same part of the axes."""
     return min(24.0, max(4.0, 10_000 / max(n, 1)))
 
 
 def mark_alpha(n: int) -> float:
-    """Opacity of one of ``n`` marks."""
-    return 0.85 if n <= 300 else 0.6 if n <= _MANY_MARKS else 0.4
+    """Return the opacity of one of ``n`` marks."""
+    return 0.85 if n <= 300 else 0.6 if n <= _MAX_MARKS else 0.4
 
 
-def as_picture(n: int) -> bool:
-    """Whether ``n`` marks are too many for a vector graphic: they become a picture within it."""
-    return n > _MANY_MARKS
+def is_rasterized(n: int) -> bool:
+    """Return whether ``n`` marks are too many for a vector graphic and must be rasterized."""
+    return n > _MAX_MARKS

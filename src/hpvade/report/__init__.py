@@ -1,4 +1,4 @@
-"""Results of a run → files for people to look at: one self-contained page, and tables for MultiQC."""
+"""Results of a run as a self-contained HTML page and as tables for MultiQC."""
 
 from hpvade.report._multiqc import write_multiqc
 from hpvade.report._page import render

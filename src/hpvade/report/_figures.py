@@ -1,4 +1,4 @@
-"""Figures of `hpvade.pl` as SVG that follows the page: its text, and its light or dark."""
+"""Figures of `hpvade.pl` as SVG in the fonts and colours of the page."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure, SubFigure
 
-_PIXELS = 92  # of the page for an inch of a figure
+_PIXELS = 92  # per inch of a figure
 _VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--grid)"}
 
 
 class PageFigure(NamedTuple):
-    """A figure of the page, with the table behind it where there is one to download.
+    """A figure of the page, with its data as a table to download, if any.
 
-    ``svg`` is empty where there was nothing to draw; ``note`` then says why.
+    ``svg`` is empty if there was nothing to draw; ``note`` then gives the reason.
     """
 
     name: str
@@ -45,42 +45,42 @@ def page_figure(
     table: pd.DataFrame | None = None,
     note: str = "",
 ) -> PageFigure:
-    """Make a figure of the page from one of Matplotlib; where there is nothing to draw, it says why.
+    """Convert a Matplotlib figure; if there is nothing to draw, the note gives the reason.
 
     Parameters
     ----------
     name
-        Of the files to download, unique on the page.
+        Name of the files to download, unique on the page.
     title
-        Above the figure.
+        Heading of the figure.
     draw
-        Draws the figure, in the colours of `hpvade.pl`.
+        Function that draws the figure in the colours of `hpvade.pl`.
     alternative
-        What the figure shows, for those who cannot see it.
+        Description for readers who cannot see the figure.
     table
-        What is drawn, to download.
+        Data of the figure, to download.
     note
-        Below the figure.
+        Text below the figure.
     """
     tsv = None if table is None else table.to_csv(sep="\t", float_format="%.6g", lineterminator="\n")
     try:
-        whole = draw().get_figure(root=True)
+        figure = draw().get_figure(root=True)
     except InputError as error:
         return PageFigure(name, title, Markup(""), _PIXELS * 4, tsv, str(error))
-    width = round(whole.get_figwidth() * _PIXELS)
-    return PageFigure(name, title, _svg(whole, alternative=alternative), width, tsv, note)
+    width = round(figure.get_figwidth() * _PIXELS)
+    return PageFigure(name, title, _svg(figure, alternative=alternative), width, tsv, note)
 
 
 def _svg(figure: Figure, *, alternative: str) -> Markup:
     buffer = io.StringIO()
-    # Text stays text: it can be found, read aloud and set in the page's font.
-    # With a salt of its own the same figure gives the same names of its parts.
+    # Text stays text: it can be searched, read aloud and set in the font of the page.
+    # A fixed salt makes the element ids of a figure reproducible.
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "hpvade"}):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, count=1, flags=re.DOTALL)
-    text = re.sub(r' id="[a-zA-Z0-9]*_\d+"', "", text)  # of groups, the same in all figures
+    text = re.sub(r' id="[a-zA-Z0-9]*_\d+"', "", text)  # ids of groups repeat between figures
     text = re.sub(r' (?:width|height)="[\d.]+pt"', "", text, count=2)
     for color, variable in _VARIABLES.items():
         text = text.replace(color, variable)

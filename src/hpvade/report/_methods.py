@@ -1,4 +1,4 @@
-"""What was done: the paragraph for a paper, and tables of inputs, units, versions and timings."""
+"""Methods: a paragraph for a paper, and tables of the run, inputs, versions and settings."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from hpvade import __version__
+from hpvade.report._numbers import count, percent
 from hpvade.report._sections import PageTable
 
 if TYPE_CHECKING:
-    from hpvade.model import HPVADE
-    from hpvade.results._results import Results
+    from hpvade.model import TrainedModel
+    from hpvade.results import Results
 
 
-def cite() -> str:
-    """How to cite the software."""
+def citation() -> str:
+    """Return how to cite the software."""
     return (
         f"hpvade {__version__}: cell-type composition of bulk RNA-seq with a hierarchical prototype "
         "variational autoencoder (HP-VADE). The hpvade developers. BSD-3-Clause."
@@ -25,68 +26,76 @@ def cite() -> str:
 
 
 def methods_text(results: Results) -> str:
-    """Return a paragraph for the methods of a paper, true to the settings."""
-    run, settings = results.run, results.run["decisions"]["deconvolve"]
-    n = len(results.fractions)
+    """Return a paragraph for the methods section of a paper that follows the settings."""
+    run, settings, trained = results.run, results.run["decisions"]["deconvolve"], results.trained
     text = (
-        f"Cell-type fractions of {n:,} bulk sample{'s' * (n > 1)} (unit: {run['decisions']['bulk']['unit']}) "
-        f"were estimated with hpvade {run['versions']['hpvade']}. "
+        f"Cell-type fractions of {count(len(results.fractions), 'bulk sample')} (unit: "
+        f"{run['decisions']['bulk']['unit']}) were estimated with hpvade {run['versions']['hpvade']}. "
     )
-    if results.model is not None:
-        text += _of_model(results.model)
-        fitted = "were the prior of a robust fit of the signature to" if settings["fit"] else "were taken for"
-        text += f"The network's answers {fitted} each sample. "
-        if results.model.config.network.use_rna_content:
-            text += "Fractions are of cells, corrected for the RNA content of each type. "
-    return text + f"{results.level:.0%} intervals were calibrated on simulated mixtures of held-out cells."
+    if trained is not None:
+        several = trained.config.network.members > 1
+        estimates = "The mean estimates of the networks" if several else "The estimates of the network"
+        robust_fit = "served as the prior for a robust fit of the signature to each sample"
+        use = robust_fit if settings["fit"] else "were used as they are"
+        text += f"{_training_text(trained)}{estimates} {use}. "
+        if trained.config.network.use_rna_content:
+            text += "Fractions refer to cells and are corrected for the RNA content of each cell type. "
+    coverage = percent(results.coverage)
+    return f"{text}{coverage} intervals were calibrated on simulated mixtures of held-out cells."
 
 
-def _of_model(model: HPVADE) -> str:
-    facts, config = model.provenance["reference"], model.config
+def _training_text(trained: TrainedModel) -> str:
+    facts, config, settings = trained.provenance["reference"], trained.config, trained.settings
     n_references, n_members = facts["references"], config.network.members
     reference = "a single-cell reference" if n_references == 1 else f"{n_references} single-cell references"
-    network = "a deconvolution network" if n_members == 1 else f"{n_members} deconvolution networks"
+    networks = (
+        "a deconvolution network was"
+        if n_members == 1
+        else f"an ensemble of {n_members} deconvolution networks was"
+    )
     effects = " with platform effects" if config.simulate.platform_width > 0 else ""
     return (
-        f"From {reference} of {facts['cells']:,} cells of {len(facts['of_type'])} types, a signature matrix "
-        f"over {facts['model_genes']:,} genes was learned with a variational autoencoder on single cells and "
-        f"{network} on {config.simulate.n_mixtures:,} simulated mixtures{effects} (preset "
-        f"{model.settings['preset']}, seed {model.settings['seed']}). "
+        f"A signature matrix of {count(facts['model_genes'], 'gene')} and "
+        f"{count(len(facts['cell_types']), 'cell type')} was learned with a variational autoencoder from "
+        f"{reference} ({count(facts['cells'], 'cell')}), and "
+        f"{networks} trained on {count(config.simulate.n_mixtures, 'simulated mixture')}{effects} (preset: "
+        f"{settings['preset']}; seed: {settings['seed']}). "
     )
 
 
 def settings_text(results: Results) -> str:
     """Return all settings as YAML."""
     settings: dict[str, Any] = {"deconvolve": results.run["decisions"]["deconvolve"]}
-    if results.model is not None:
-        settings = {**results.model.settings, **results.model.config.model_dump(mode="json"), **settings}
+    trained = results.trained
+    if trained is not None:
+        settings = {**trained.settings, **trained.config.model_dump(mode="json"), **settings}
     return yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
 
 
-def tables(results: Results) -> list[PageTable]:
-    """Return tables of what was read, and of what with."""
+def methods_tables(results: Results) -> list[PageTable]:
+    """Return tables of the run, its inputs and the software versions."""
     run = results.run
     decisions = run["decisions"]
     bulk = decisions["bulk"]
-    overlap = results.qc["gene_overlap"]
+    overlap = results.qc["gene_overlap"].min()
     command = [PurePath(run["command"][0]).name, *run["command"][1:]]
-    facts = [
-        ["command", shlex.join(command)],
-        ["started", run["started"]],
-        ["format of the bulk table", bulk.get("format", "made in memory")],
-        ["orientation", bulk.get("orientation", "samples x genes")],
-        ["unit", f"{bulk['unit']} ({bulk.get('unit_given_or_detected', 'given')})"],
-        ["transformed", bulk.get("transform", "none")],
-        *(["note", note] for note in bulk.get("notes", [])),
-        ["genes of the model that the table has", f"{decisions['genes_used']:,} ({overlap.min():.1%})"],
-        ["seed", str(run["seed"])],
-        ["peak memory", f"{run['peak_memory_mb']:,} MB"],
-        *([f"seconds to {stage}", str(seconds)] for stage, seconds in run["seconds"].items()),
+    rows = [
+        ["Command", shlex.join(command)],
+        ["Start time", f"{run['started'][:19].replace('T', ' ')} UTC"],
+        ["Format of the bulk table", bulk.get("format", "none (built in memory)")],
+        ["Orientation", bulk.get("orientation", "samples x genes")],
+        ["Unit", bulk["unit"]],
+        ["Unit source", bulk.get("unit_given_or_detected", "given")],
+        ["Transformation", bulk.get("transform", "none")],
+        *(["Note", note] for note in bulk.get("notes", [])),
+        ["Model genes in the bulk table", f"{decisions['genes_used']:,} ({percent(overlap, decimals=1)})"],
+        ["Seed", str(run["seed"])],
+        ["Peak memory", f"{run['peak_memory_mb']:,} MB"],
+        *([f"Time to {stage}", f"{seconds:,.1f} s"] for stage, seconds in run["seconds"].items()),
     ]
     inputs = [[PurePath(name).name, digest] for name, digest in run["inputs_sha256"].items()]
     versions = [list(pair) for pair in run["versions"].items()]
-    return [
-        PageTable("run", "The run", ["what", "value"], facts),
-        PageTable("inputs", "Inputs", ["file", "SHA-256"], inputs),
-        PageTable("versions", "Versions", ["software", "version"], versions),
-    ]
+    tables = [PageTable("run", "Run", ["Property", "Value"], rows)]
+    if inputs:
+        tables.append(PageTable("inputs", "Input files", ["File", "SHA-256"], inputs))
+    return [*tables, PageTable("versions", "Software versions", ["Software", "Version"], versions)]

@@ -1,4 +1,4 @@
-"""How a model did in its trial: on new mixtures of known composition."""
+"""Accuracy of a model on the mixtures of known composition that it was validated on."""
 
 from __future__ import annotations
 
@@ -7,33 +7,34 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hpvade import _keys
 from hpvade._warnings import DegenerateMetricWarning
-from hpvade.deconvolve import ValidationTables, interval_coverage
+from hpvade.deconvolve import ValidationTables
+from hpvade.deconvolve import coverage as interval_coverage
 from hpvade.metrics import evaluate
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from hpvade.model import HPVADE
+    from hpvade.model import TrainedModel
 
-JUDGED_LEVEL = 0.9
+JUDGED_COVERAGE = 0.9
 
 
 class ModelAccuracy(NamedTuple):
-    """A trial, judged.
+    """Agreement of a model with the truth.
 
     Attributes
     ----------
-    trial
-        Answers and truth, mixtures × cell types.
+    validation
+        Estimates and truth, mixtures × cell types.
     per_type
-        Cell types × metrics, as `hpvade.metrics.evaluate` makes them.
-    held
-        Levels × cell types: observed coverage, as `hpvade.deconvolve.interval_coverage` makes it.
+        Cell types × metrics, as `hpvade.metrics.evaluate` returns them.
+    coverage
+        Nominal coverage × cell types: observed coverage of the intervals.
     """
 
-    trial: ValidationTables
+    validation: ValidationTables
     per_type: pd.DataFrame
-    held: pd.DataFrame
+    coverage: pd.DataFrame
 
     @property
     def r_type(self) -> float:
@@ -41,18 +42,15 @@ class ModelAccuracy(NamedTuple):
         return float(self.per_type["r"].mean())
 
     @property
-    def coverage(self) -> float:
+    def judged_coverage(self) -> float:
         """Share of fractions within their 90 % interval; NaN if the model cannot make such intervals."""
-        held = self.held[_keys.ALL_TYPES]
-        return float(held.get(JUDGED_LEVEL, float("nan")))
+        return float(self.coverage[_keys.ALL_TYPES].get(JUDGED_COVERAGE, float("nan")))
 
 
-def skill(model: HPVADE) -> ModelAccuracy | None:
-    """Judge a model by its trial; None for one that was not trained."""
-    if model.calibration is None:
-        return None
-    trial = ValidationTables.from_table(model.heldout)
+def model_accuracy(trained: TrainedModel) -> ModelAccuracy:
+    """Return the accuracy of a trained model on its validation mixtures."""
+    tables = ValidationTables.from_table(trained.validation)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DegenerateMetricWarning)  # what is undefined stands in the table
-        per_type = evaluate(trial.fraction, trial.truth, n_bootstrap=0).per_type
-    return ModelAccuracy(trial, per_type, interval_coverage(model.heldout, model.calibration))
+        warnings.simplefilter("ignore", DegenerateMetricWarning)  # the table shows what is undefined
+        per_type = evaluate(tables.fraction, tables.truth, n_bootstrap=0).per_type
+    return ModelAccuracy(tables, per_type, interval_coverage(trained.validation, trained.calibration))

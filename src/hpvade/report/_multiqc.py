@@ -1,6 +1,6 @@
-"""Custom content for MultiQC: the composition as a bar graph, the quality in its table of general statistics.
+"""Custom content for MultiQC: composition as a bar graph, quality columns in the general statistics table.
 
-The format: https://docs.seqera.io/multiqc/custom_content
+Format: https://docs.seqera.io/multiqc/custom_content
 """
 
 from __future__ import annotations
@@ -15,36 +15,36 @@ from hpvade.pl import cell_type_colors
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hpvade.results._results import Results
+    from hpvade.results import Results
 
 _FRACTIONS = "hpvade_fractions_mqc.json"
 _QUALITY = "hpvade_quality_mqc.json"
 _COLUMNS: dict[str, dict[str, Any]] = {
     "reconstruction_r": {
-        "title": "hpvade r",
-        "description": "Correlation of what the fractions reconstruct with the sample, log space",
+        "title": "Reconstruction r",
+        "description": "Correlation between the sample and its reconstruction from the fractions, log space",
         "min": 0,
         "max": 1,
         "format": "{:,.2f}",
     },
     "unknown": {
         "title": "Unknown",
-        "description": "Share of cells that are of no type of the reference",
+        "description": "Estimated fraction of cells that belong to no cell type of the reference",
         "min": 0,
         "max": 1,
         "format": "{:,.2f}",
     },
-    "n_flags": {"title": "Flags", "description": "Flags that hpvade raised", "format": "{:,.0f}"},
+    "n_flags": {"title": "Flags", "description": "Number of quality flags", "format": "{:,.0f}"},
 }
 
 
 def write_multiqc(results: Results, folder: Path) -> None:
-    """Write the two files into a folder."""
+    """Write both files to a folder."""
     colors = cell_type_colors([str(name) for name in results.fractions])
     fractions = {
         "id": "hpvade_fractions",
         "section_name": "hpvade: cell-type composition",
-        "description": "Cell fractions of each sample, in percent, as hpvade estimates them.",
+        "description": "Cell fractions of each sample, in percent, estimated with hpvade.",
         "plot_type": "bargraph",
         "pconfig": {
             "id": "hpvade_fractions_plot",
@@ -59,14 +59,14 @@ def write_multiqc(results: Results, folder: Path) -> None:
             for sample, row in results.fractions.iterrows()
         },
     }
-    told = results.qc.assign(n_flags=results.qc["flags"].map(len).astype(float))
+    qc = results.qc.assign(n_flags=results.qc["flags"].map(len).astype(float))
     quality = {
         "id": "hpvade_quality",
         "plot_type": "generalstats",
         "headers": _COLUMNS,
         "data": {
             str(sample): {name: value for name, value in row.items() if not math.isnan(value)}
-            for sample, row in told[list(_COLUMNS)].iterrows()
+            for sample, row in qc[list(_COLUMNS)].iterrows()
         },
     }
     for name, content in ((_FRACTIONS, fractions), (_QUALITY, quality)):

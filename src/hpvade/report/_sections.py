@@ -1,4 +1,4 @@
-"""Parts of the page that are made once and only looked at: model, reference, training, groups."""
+"""Static sections of the page: model accuracy, reference, training, groups."""
 
 from __future__ import annotations
 
@@ -6,39 +6,31 @@ import itertools
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from hpvade import pl
+from hpvade.pl._loss_curves import term_titles
 from hpvade.report._figures import PageFigure, page_figure
-from hpvade.report._model_accuracy import JUDGED_LEVEL
+from hpvade.report._model_accuracy import JUDGED_COVERAGE
+from hpvade.report._numbers import percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from matplotlib.figure import SubFigure
 
-    from hpvade.model import HPVADE
+    from hpvade.model import TrainedModel
     from hpvade.report._model_accuracy import ModelAccuracy
-    from hpvade.results._results import Results
+    from hpvade.results import Results
 
 _N_MARKERS = 5
-_TERMS = {
-    "loss": "Total loss",
-    "loss_prop": "Fractions (loss_prop)",
-    "loss_bulk_recon": "Reconstruction of mixtures (loss_bulk_recon)",
-    "loss_recon": "Reconstruction of cells (loss_recon)",
-    "loss_proto": "Distance from prototypes (loss_proto)",
-    "loss_kl": "Kullback-Leibler (loss_kl)",
-    "r_type": "Correlation per type (val_r_type)",
-}
-_COLUMNS = 5  # of small figures side by side
+_COLUMNS = 5  # of small panels
 _PANEL = 2.15  # inches
 
 
 class PageTable(NamedTuple):
-    """A table of the page: a caption, headings, rows, and colours of the names in the first column."""
+    """A table of the page: caption, headings, rows, and colours of the names in the first column."""
 
     name: str
     caption: str
@@ -47,39 +39,39 @@ class PageTable(NamedTuple):
     colors: Mapping[str, str] | None = None
 
 
-def model_section(of_model: ModelAccuracy, colors: Mapping[str, str]) -> dict[str, Any]:
-    """Say how the model did on new mixtures."""
-    truth, predicted, _ = of_model.trial
-    held = of_model.held
-    at_90 = held.loc[JUDGED_LEVEL].to_numpy()[1:] if JUDGED_LEVEL in held.index else [np.nan] * len(colors)
-    metrics = of_model.per_type[["r", "ccc", "rmse", "bias"]]
-    rows = [
-        [name, *of_type, covered]
-        for name, of_type, covered in zip(metrics.index, metrics.to_numpy().tolist(), at_90, strict=True)
-    ]
+def accuracy_section(accuracy: ModelAccuracy, colors: Mapping[str, str]) -> dict[str, Any]:
+    """Show the accuracy of the model on new mixtures."""
+    truth, predicted, _ = accuracy.validation
+    table = accuracy.per_type[["r", "ccc", "rmse", "bias"]].assign(
+        coverage=accuracy.coverage.reindex([JUDGED_COVERAGE]).iloc[0, 1:]  # the first is over all types
+    )
+    rows = [[name, *row] for name, row in zip(table.index, table.to_numpy().tolist(), strict=True)]
     return {
         "n_mixtures": len(predicted),
         "figures": [
             page_figure(
                 "predicted_versus_true",
-                "Predicted against true fractions",
+                "Estimated versus true fractions",
                 draw=lambda: _small_multiples(predicted, truth),
-                alternative="Predicted against true fractions of simulated samples, by cell type",
+                alternative="Estimated versus true fractions of simulated samples, one panel per cell type",
                 table=pd.DataFrame({"predicted": predicted.stack(), "true": truth.stack()}),
             ),
             page_figure(
                 "calibration",
-                "How often intervals hold the truth",
-                draw=lambda: pl.calibration(held).figure,
-                alternative="Observed against wanted coverage of intervals",
-                table=held,
-                note="On the line: intervals are as wide as they say. Below it: they are too narrow.",
+                "Coverage of the intervals",
+                draw=lambda: pl.calibration(accuracy.coverage).figure,
+                alternative="Observed versus nominal coverage of the intervals",
+                table=accuracy.coverage,
+                note="Intervals are too narrow below the diagonal and too wide above it.",
             ),
         ],
         "table": PageTable(
             "model_accuracy",
-            "Agreement with the truth on these samples",
-            ["cell type", "Pearson r", "CCC", "RMSE", "bias", "90% intervals hold"],
+            "Accuracy on these simulated samples",
+            [
+                *("cell type", "Pearson r", "CCC", "RMSE", "bias"),
+                f"{percent(JUDGED_COVERAGE)} interval coverage",
+            ],
             rows,
             colors,
         ),
@@ -101,38 +93,38 @@ def _small_multiples(predicted: pd.DataFrame, truth: pd.DataFrame) -> Figure:
     return figure
 
 
-def reference_section(model: HPVADE, colors: Mapping[str, str]) -> dict[str, Any]:
-    """Say what the model knows of the reference, and show the markers of its signature."""
-    facts = model.provenance["reference"]
-    content = dict(zip(model.cell_types, model.reference_signature.all_genes.rna_content, strict=True))
+def reference_section(trained: TrainedModel, colors: Mapping[str, str]) -> dict[str, Any]:
+    """Describe the reference, and show the markers of its signature."""
+    facts = trained.provenance["reference"]
+    content = dict(zip(trained.cell_types, trained.reference_signature.all_genes.rna_content, strict=True))
     largest = max(content.values())
-    columns = ["cell type", "cells", "held out", "donors", "counts per cell", "RNA content, relative"]
+    columns = ["cell type", "cells", "held-out cells", "donors", "counts per cell", "relative RNA content"]
     rows = [
         [
             name,
-            of_type["cells"],
-            of_type["heldout_cells"],
-            of_type["donors"],
-            round(of_type["counts_per_cell"]),
+            type_facts["cells"],
+            type_facts["heldout_cells"],
+            type_facts["donors"],
+            round(type_facts["counts_per_cell"]),
             float(content[name] / largest),
         ]
-        for name, of_type in facts["of_type"].items()
+        for name, type_facts in facts["cell_types"].items()
     ]
     if facts["donors"] is None:
         del columns[3]
         rows = [[*row[:3], *row[4:]] for row in rows]
     figure = page_figure(
         "signature",
-        "Signature: the top markers of each cell type",
-        draw=lambda: pl.signature_heatmap(model.signature, n_markers=_N_MARKERS).figure,
-        alternative="Expression of the top markers of each cell type over all cell types",
-        note="The whole signature is in signature.tsv.gz of the model's folder.",
+        "Signature: top markers of each cell type",
+        draw=lambda: pl.signature_heatmap(trained.signature, n_markers=_N_MARKERS).figure,
+        alternative="Heatmap of the top markers of each cell type across all cell types",
+        note="The complete signature is in signature.tsv.gz next to the model.",
     )
     return {
         "facts": facts | {"types": len(content)},
         "table": PageTable(
             "reference",
-            "Cells of the reference",
+            "Cells in the reference",
             columns,
             rows,
             colors,
@@ -142,7 +134,7 @@ def reference_section(model: HPVADE, colors: Mapping[str, str]) -> dict[str, Any
 
 
 def training_section(history: pd.DataFrame) -> list[PageFigure]:
-    """Draw the course of every term of the loss, and of the correlation."""
+    """Draw each loss term, and the correlation, by epoch."""
     return [
         page_figure(
             term,
@@ -151,7 +143,7 @@ def training_section(history: pd.DataFrame) -> list[PageFigure]:
             alternative=f"{title} by epoch, training and validation",
             table=history.set_index("epoch").filter(regex=f"_{term}$"),
         )
-        for term, title in _TERMS.items()
+        for term, title in term_titles().items()
     ]
 
 
@@ -166,34 +158,33 @@ def groups_section(results: Results, colors: Mapping[str, str]) -> dict[str, Any
         return None
     n = groups.value_counts()
     means = fractions.groupby(groups).mean()
-    several = len(n) > 2
     figures = [
         page_figure(
             "groups_composition",
-            "Mean composition of each group",
+            "Mean composition by group",
             draw=lambda: pl.composition(means).figure,
-            alternative="Mean composition of each group",
+            alternative="Stacked bars: mean composition of each group",
             table=means,
         ),
         page_figure(
             "groups_fractions",
             "Fractions by group",
             draw=lambda: pl.group_fractions(fractions, groups=groups).figure,
-            alternative="Fractions of each cell type by group",
+            alternative="Box plots: fractions of each cell type by group",
         ),
     ]
     test = (
-        "Kruskal-Wallis test; effect: ε²"
-        if several
-        else "Mann-Whitney test; effect: rank-biserial correlation"
+        "Kruskal-Wallis test; effect size: ε²"
+        if len(n) > 2
+        else "Mann-Whitney U test; effect size: rank-biserial correlation"
     )
     return {
         "figures": figures,
         "table": PageTable(
             "groups",
-            f"{test}; q: adjusted for the false discovery rate",
+            f"{test}; q: p adjusted for the false discovery rate",
             ["cell type", *(str(name).replace("_", " ", 1) for name in table)],
-            [[name, *row] for name, row in zip(table.index, table.to_numpy(), strict=True)],
+            [[name, *row] for name, row in zip(table.index, table.to_numpy().tolist(), strict=True)],
             colors,
         ),
         "n": {name: int(n[name]) for name in sorted(n.index)},

@@ -1,102 +1,106 @@
-"""Three sentences: what is in the samples, how sure that is, and what to distrust."""
+"""The summary that a reader sees first: composition, uncertainty, reliability."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from hpvade import _keys
 from hpvade.deconvolve import FLAGS
+from hpvade.report._model_accuracy import JUDGED_COVERAGE
+from hpvade.report._numbers import count, percent, percentage_points
 
 if TYPE_CHECKING:
     from hpvade.report._model_accuracy import ModelAccuracy
-    from hpvade.results._results import Results
+    from hpvade.results import Results
 
-_NAMED = 3  # cell types of the first sentence, samples of the last
+_N_NAMED = 3  # cell types and flagged samples
 _GOOD_R, _FAIR_R = 0.8, 0.5  # mean correlation per type on new mixtures
 _FAIR_COVERAGE = 0.8  # of 90 % intervals
 _MANY, _SOME = 0.5, 0.05  # shares of samples
 
 
 class Verdict(NamedTuple):
-    """How the answer looks, in a word, and the three sentences."""
+    """The grade of the results, its heading, and three paragraphs of one or two sentences."""
 
     grade: str  # "good", "care", "bad" or "unknown"
-    word: str
+    heading: str
     sentences: tuple[str, str, str]
 
 
-def verdict(results: Results, *, of_model: ModelAccuracy | None) -> Verdict:
-    """Say what a reader should know first.
+def verdict(results: Results, *, accuracy: ModelAccuracy | None) -> Verdict:
+    """Summarise the results.
 
     Parameters
     ----------
     results
-        The answer.
-    of_model
-        How the model did on new mixtures; None where that is not known.
+        The results.
+    accuracy
+        Accuracy of the model; None if it is not available.
     """
     flagged = [str(name) for name, flags in results.qc["flags"].items() if flags]
     grave = results.qc["flags"].map(lambda flags: any(FLAGS[name].is_grave for name in flags)).mean()
-    grade, word = _grade(len(flagged) / len(results.qc), grave, of_model)
-    return Verdict(grade, word, (_contents(results), _certainty(results), _trust(flagged, results, of_model)))
+    grade, heading = _grade(len(flagged) / len(results.qc), grave, accuracy)
+    reliability = f"{_flagged(flagged, n_samples=len(results.qc))} {_accuracy(accuracy)}"
+    return Verdict(grade, heading, (_composition(results), _uncertainty(results), reliability))
 
 
-def _grade(share_flagged: float, share_grave: float, of_model: ModelAccuracy | None) -> tuple[str, str]:
-    if share_grave > _MANY or (of_model is not None and not of_model.r_type >= _FAIR_R):
-        return "bad", "Do not rely on this"
-    if of_model is None:
-        return "unknown", "Not judged"
-    doubtful = of_model.r_type < _GOOD_R or of_model.coverage < _FAIR_COVERAGE
+def _grade(share_flagged: float, share_grave: float, accuracy: ModelAccuracy | None) -> tuple[str, str]:
+    if share_grave > _MANY or (accuracy is not None and not accuracy.r_type >= _FAIR_R):
+        return "bad", "Not reliable"
+    if accuracy is None:
+        return "unknown", "Not assessed"
+    doubtful = accuracy.r_type < _GOOD_R or accuracy.judged_coverage < _FAIR_COVERAGE
     if doubtful or share_grave > _SOME or share_flagged > _MANY:
-        return "care", "Read with care"
-    return "good", "Looks sound"
+        return "care", "Interpret with caution"
+    return "good", "No major problems detected"
 
 
-def _contents(results: Results) -> str:
+def _composition(results: Results) -> str:
     mean = results.known.mean().sort_values(ascending=False)
-    shown = [f"{name} ({value:.0%})" for name, value in mean.iloc[:_NAMED].items()]
+    named = [f"{name} ({percent(value)})" for name, value in mean.iloc[:_N_NAMED].items()]
     n = len(results.fractions)
-    where = "In the sample" if n == 1 else f"On average over the {n:,} samples"
-    told = f"{where}, the largest of {len(mean)} cell types are {_listed(shown)}"
+    over = "" if n == 1 else f", averaged over {count(n, 'sample')}"
+    text = f"The most abundant of {count(len(mean), 'cell type')} are {_listed(named)}{over}."
     if results.with_unknown:
-        told += (
-            f"; {results.fractions[_keys.UNKNOWN].mean():.0%} are cells of no type of the reference, though "
-            f"up to {results.qc['unknown_upper'].median():.0%} cannot be ruled out"
+        text += (
+            f" An estimated {percent(results.fractions[_keys.UNKNOWN].mean())} of cells belong to no cell "
+            f"type of the reference (upper bound: {percent(results.qc['unknown_upper'].median())})."
         )
-    return f"{told}."
+    return text
 
 
-def _certainty(results: Results) -> str:
+def _uncertainty(results: Results) -> str:
     half = results.known_half_widths
-    typical = float(np.nanmedian(half))
     widest = half.median().idxmax()
     return (
-        f"A typical fraction is known to ±{_points(typical)} ({results.level:.0%} interval); least sure is "
-        f"{widest}, to ±{_points(float(half[widest].median()))}."
+        f"The median {percent(results.coverage)} interval is ±{percentage_points(float(np.nanmedian(half)))}. "
+        f"Intervals are widest for {widest} (median: ±{percentage_points(float(half[widest].median()))})."
     )
 
 
-def _trust(flagged: list[str], results: Results, of_model: ModelAccuracy | None) -> str:
-    n = len(results.qc)
-    if not flagged:
-        about = "No sample is flagged"
-    else:
-        shown = _listed(flagged[:_NAMED]) + (" and others" if len(flagged) > _NAMED else "")
-        about = f"{len(flagged):,} of {n:,} samples are flagged, see {shown} under Quality"
-    if of_model is None:
-        return f"{about}; how good the model is cannot be said."
-    if not of_model.r_type > 0:
-        return f"{about}; on new simulated samples, the model's fractions do not follow the truth at all."
-    return (
-        f"{about}; on new simulated samples, the model's fractions follow the truth with "
-        f"r = {of_model.r_type:.2f} per type, and its 90% intervals hold {of_model.coverage:.0%} of them."
+def _flagged(names: list[str], *, n_samples: int) -> str:
+    if not names:
+        return "No sample is flagged."
+    flagged = f"{len(names):,} of {count(n_samples, 'sample')} {'is' if len(names) == 1 else 'are'} flagged"
+    some = ", including " if len(names) > _N_NAMED else ": "
+    return f"{flagged}{some}{_listed(names[:_N_NAMED])} (see Quality)."
+
+
+def _accuracy(accuracy: ModelAccuracy | None) -> str:
+    if accuracy is None:
+        return "Model accuracy is not available."
+    if not accuracy.r_type > 0:
+        return "On new simulated samples, estimated fractions do not correlate with the true fractions."
+    text = (
+        f"On new simulated samples, the mean correlation per cell type is r\u00a0=\u00a0{accuracy.r_type:.2f}"
     )
-
-
-def _points(share: float) -> str:
-    return f"{share * 100:.1f} points" if share < 0.1 else f"{share * 100:.0f} points"
+    if not math.isnan(accuracy.judged_coverage):
+        covered, nominal = percent(accuracy.judged_coverage), percent(JUDGED_COVERAGE)
+        text += f", and {covered} of true fractions lie within the {nominal} intervals"
+    return f"{text}."
 
 
 def _listed(names: list[str]) -> str:

@@ -1,4 +1,4 @@
-// Composition of every sample: rows of stacked bars, in pages; above them all samples at a glance.
+// Composition of each sample: pages of stacked bars, and their downloads.
 const composition = { table: 0, sort: "given", page: 0, order: [], all: false };
 
 function cellsOf(table, i) {
@@ -9,7 +9,12 @@ function cellsOf(table, i) {
 function interval(table, i, k) {
   if (!table.lower) return "";
   const at = i * table.types.length + k;
-  return ` (${percent(table.lower[at])} – ${percent(table.upper[at])})`;
+  return `${percent(table.lower[at])} – ${percent(table.upper[at])}`;
+}
+
+function withInterval(table, i, k) {
+  const value = percent(cellsOf(table, i)[k]);
+  return table.lower ? `${value} (${interval(table, i, k)})` : value;
 }
 
 function compositionOrder() {
@@ -72,7 +77,7 @@ function drawComposition() {
   byId("c-rows").replaceChildren(
     ...(shown.length
       ? shown.map(barRow)
-      : [make("tr", {}, make("td", { colspan: 3, text: "No sample fits." }))]),
+      : [make("tr", {}, make("td", { colspan: 3, text: "No matching samples." }))]),
   );
   showPages(byId("c-pages"), {
     page: composition.page,
@@ -99,7 +104,7 @@ function drawLegend() {
       );
       button.addEventListener("click", () => {
         sortBy(composition.sort === `type ${k}` ? "given" : `type ${k}`);
-        byId("c-legend").children[k].focus(); // the button that was pressed has been made anew
+        byId("c-legend").children[k].focus(); // the pressed button has been replaced
       });
       return button;
     }),
@@ -115,13 +120,13 @@ function sortBy(value) {
 
 function fillSorts() {
   const options = [
-    ["given", "order of the table"],
-    ["clustered", "clustering"],
-    ["name", "name"],
-    ["flagged", "flags"],
+    ["given", "order in the table"],
+    ["clustered", "similarity (clustering)"],
+    ["name", "sample name"],
+    ["flagged", "number of flags"],
   ];
   if (DATA.groups) options.push(["group", "group"]);
-  DATA.tables[composition.table].types.forEach((type, k) => options.push([`type ${k}`, type]));
+  options.push(...DATA.tables[composition.table].types.map((type, k) => [`type ${k}`, type]));
   byId("c-sort").replaceChildren(...options.map(([value, text]) => make("option", { value, text })));
 }
 
@@ -149,14 +154,14 @@ byId("c-rows").addEventListener("mousemove", (event) => {
   const table = DATA.tables[composition.table];
   const [i, k] = [Number(row.dataset.i), Number(event.target.dataset.k)];
   showTip(
-    `${DATA.samples[i]}\n${table.types[k]}: ${percent(cellsOf(table, i)[k])}${interval(table, i, k)}`,
+    `${DATA.samples[i]}\n${table.types[k]}: ${withInterval(table, i, k)}`,
     event.clientX,
     event.clientY,
   );
 });
 byId("c-rows").addEventListener("mouseleave", hideTip);
 addEventListener("beforeprint", () => {
-  composition.all = composition.order.length <= MOST_PRINTED;
+  composition.all = composition.order.length <= MAX_PRINTED;
   drawComposition();
 });
 addEventListener("afterprint", () => {
@@ -164,7 +169,66 @@ addEventListener("afterprint", () => {
   drawComposition();
 });
 
-// names take the room that they need, within limits
+// ---- downloads: what is shown, in the same order ----
+byId("c-tsv").addEventListener("click", () => {
+  const table = DATA.tables[composition.table];
+  const rows = composition.order.map((i) => [
+    DATA.samples[i],
+    ...cellsOf(table, i).map((value) => (value / SCALE).toFixed(4)),
+  ]);
+  saveTsv(table.name.toLowerCase().replace(/[^a-z0-9]+/g, "_"), [["sample", ...table.types], ...rows]);
+});
+byId("c-svg").addEventListener("click", () => {
+  const table = DATA.tables[composition.table];
+  const step = Math.max(2, Math.min(22, 12000 / composition.order.length));
+  const [left, width, height] = [180, 640, step * composition.order.length];
+  const legend = 20 * Math.ceil(table.types.length / 4) + 16;
+  const svg = svgElement("svg", { viewBox: `0 0 ${left + width + 20} ${height + legend + 10}` });
+  table.types.forEach((type, k) => {
+    const [x, y] = [left + (k % 4) * (width / 4), 8 + 20 * Math.floor(k / 4)];
+    svg.append(
+      svgElement("rect", { x, y, width: 11, height: 11, fill: table.colors[k] }),
+      svgElement("text", { x: x + 16, y: y + 10, "font-size": 11, fill: "var(--ink)" }, type),
+    );
+  });
+  composition.order.forEach((i, row) => {
+    const y = legend + row * step;
+    if (step > 9)
+      svg.append(
+        svgElement(
+          "text",
+          {
+            x: left - 8,
+            y: y + step * 0.7,
+            "font-size": Math.min(12, step - 3),
+            "text-anchor": "end",
+            fill: "var(--ink)",
+          },
+          DATA.samples[i],
+        ),
+      );
+    let x = left;
+    cellsOf(table, i).forEach((value, k) => {
+      const w = (width * value) / SCALE;
+      if (value > 0)
+        svg.append(
+          svgElement("rect", {
+            x: x.toFixed(2),
+            y: y.toFixed(2),
+            width: w.toFixed(2),
+            height: (step > 6 ? step - 3 : step).toFixed(2),
+            fill: table.colors[k],
+          }),
+        );
+      x += w;
+    });
+  });
+  byId("c-overview").append(svg); // in the page, where the CSS variables have values
+  saveSvg("composition", svg);
+  svg.remove();
+});
+
+// names take the width they need, within limits
 const longest = Math.max(...DATA.samples.map((name) => name.length));
 const rem = Math.max(5, Math.min(20, 1.5 + 0.52 * longest));
 document.querySelector(".bars").style.setProperty("--names", `${rem}rem`);

@@ -1,8 +1,9 @@
-// What all parts share: the data, small builders, downloads, the tooltip, the theme.
+// biome-ignore-all lint/correctness/noUnusedVariables: the scripts are joined into one; later ones use these
+// Shared by all sections: data, element builders, number formats, downloads, tooltip, theme.
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const SCALE = DATA.scale; // fractions are stored as whole numbers of 1 / SCALE
 const PAGE = 25;
-const MOST_PRINTED = 500; // rows of a long list
+const MAX_PRINTED = 500; // rows of a long list
 const byId = (id) => document.getElementById(id);
 
 function make(tag, options = {}, ...children) {
@@ -23,11 +24,22 @@ function svgElement(tag, attributes = {}, text) {
   return element;
 }
 
-const percent = (value) => `${((100 * value) / SCALE).toFixed(1)}%`;
+const integer = (value) => value.toLocaleString("en");
+const percent = (value) => `${((100 * value) / SCALE).toFixed(1)}\u00a0%`;
+const MISSING = "–";
+// A number in a table: commas between thousands, three decimals; as `table_cell` of the report's Python.
+function number(value, decimals) {
+  if (value === null || value === undefined) return MISSING;
+  if (decimals === 0) return integer(value);
+  const smallest = 10 ** -decimals;
+  if (value !== 0 && Math.abs(value) < smallest) return value > 0 ? `<${smallest}` : `>−${smallest}`;
+  const format = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
+  return value.toLocaleString("en", format).replace("-", "−");
+}
 const clear = (element) => element.replaceChildren();
 
 function fillSelect(select, names) {
-  names.forEach((name, i) => select.append(make("option", { value: i, text: name })));
+  select.append(...names.map((name, i) => make("option", { value: i, text: name })));
 }
 
 function after(delay, call) {
@@ -38,7 +50,7 @@ function after(delay, call) {
   };
 }
 
-// ---- downloads: a file of what is shown, made here ----
+// ---- downloads: files made in the page ----
 function save(name, text, type) {
   const url = URL.createObjectURL(new Blob([text], { type }));
   const link = make("a", { href: url, download: name });
@@ -56,7 +68,7 @@ const saveTsv = (name, rows) =>
     "text/tab-separated-values",
   );
 
-// An SVG on its own has no stylesheet: what the page's variables give is written into it, on the page's paper.
+// A downloaded SVG has no stylesheet: the values of CSS variables and the background are written into it.
 function saveSvg(name, source) {
   const copy = source.cloneNode(true);
   const originals = [source, ...source.querySelectorAll("*")];
@@ -97,7 +109,7 @@ document.addEventListener("click", (event) => {
     range.selectNodeContents(byId(copy));
     getSelection().removeAllRanges();
     getSelection().addRange(range);
-    document.execCommand("copy"); // works for a page opened from disk, where the newer clipboard does not
+    document.execCommand("copy"); // unlike the clipboard API, works for a page opened from disk
     button.textContent = "Copied";
   }
 });
@@ -115,7 +127,7 @@ const hideTip = () => (tip.hidden = true);
 document.addEventListener("keydown", (event) => event.key === "Escape" && hideTip());
 addEventListener("scroll", hideTip, { passive: true });
 
-// ---- light and dark: as the system has it, unless chosen ----
+// ---- light or dark: follows the system unless chosen ----
 const THEMES = ["Auto", "Light", "Dark"];
 byId("theme").addEventListener("click", ({ currentTarget }) => {
   const label = currentTarget.querySelector("span");
@@ -145,8 +157,8 @@ function showPages(place, { page, total, go, all }) {
     return button;
   };
   const shown = all
-    ? `all ${total}`
-    : `${page * PAGE + 1}–${Math.min(total, (page + 1) * PAGE)} of ${total.toLocaleString("en")}`;
+    ? `all ${integer(total)}`
+    : `${integer(page * PAGE + 1)}–${integer(Math.min(total, (page + 1) * PAGE))} of ${integer(total)}`;
   place.append(
     step("«", 0, "First page"),
     step("‹", page - 1, "Previous page"),
@@ -156,7 +168,7 @@ function showPages(place, { page, total, go, all }) {
   );
 }
 
-// ---- tables that a click on a heading sorts ----
+// ---- tables that sort by a click on a heading ----
 const comparable = ({ dataset, textContent }) =>
   dataset.value === undefined ? textContent.toLowerCase() : Number(dataset.value);
 const compare = (a, b) =>
@@ -166,7 +178,7 @@ function sortableHeading(heading, sort) {
   const button = make("button", { type: "button", text: heading.textContent });
   heading.replaceChildren(button);
   button.addEventListener("click", () => {
-    // numbers from the largest, names from A
+    // numbers start with the largest, names with A
     const sorted = heading.getAttribute("aria-sort");
     const ascending = heading.className === "number" ? sorted === "descending" : sorted !== "ascending";
     for (const other of heading.parentElement.children) other.removeAttribute("aria-sort");

@@ -1,4 +1,5 @@
-// All samples in one picture: one path a type, however many samples there are.
+// biome-ignore-all lint/correctness/noUnusedVariables: the scripts are joined into one; later ones use these
+// All samples in one picture: one path per cell type, whatever the number of samples.
 function overview() {
   const place = byId("c-overview");
   const table = DATA.tables[composition.table];
@@ -10,7 +11,7 @@ function overview() {
     viewBox: `0 0 ${order.length} ${SCALE}`,
     preserveAspectRatio: "none",
     role: "img",
-    "aria-label": `All ${order.length} samples at a glance; the rows below are a page of them`,
+    "aria-label": `Overview of all ${integer(order.length)} samples; the box marks the page of samples shown below`,
   });
   const base = new Float64Array(order.length);
   table.types.forEach((_, k) => {
@@ -52,12 +53,12 @@ byId("c-overview").addEventListener("mousemove", (event) => {
     composition.order[Math.floor(((event.clientX - box.left) / box.width) * composition.order.length)];
   if (i === undefined) return;
   const table = DATA.tables[composition.table];
-  const most = cellsOf(table, i)
+  const largest = cellsOf(table, i)
     .map((value, k) => [value, k])
     .sort((a, b) => b[0] - a[0])
     .slice(0, 3);
   showTip(
-    [DATA.samples[i], ...most.map(([value, k]) => `${table.types[k]}: ${percent(value)}`)].join("\n"),
+    [DATA.samples[i], ...largest.map(([value, k]) => `${table.types[k]}: ${percent(value)}`)].join("\n"),
     event.clientX,
     event.clientY,
   );

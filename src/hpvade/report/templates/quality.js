@@ -1,4 +1,4 @@
-// Quality of every sample: a table to sort and search, in pages.
+// Quality of each sample: a table to sort and search, in pages.
 const quality = { column: -1, sign: 1, page: 0, all: false };
 const isNumber = (column) => column.kind === "number";
 
@@ -30,11 +30,9 @@ function qualityCell(column, i) {
         " ",
       ]),
     );
-  const value = column.values[i] ?? "";
-  return make("td", {
-    class: isNumber(column) ? "number" : null,
-    text: column.decimals && value !== "" ? value.toFixed(column.decimals) : value,
-  });
+  if (isNumber(column))
+    return make("td", { class: "number", text: number(column.values[i], column.decimals) });
+  return make("td", { text: column.values[i].replaceAll(";", ", ") });
 }
 
 function drawQuality() {
@@ -49,7 +47,7 @@ function drawQuality() {
       ...DATA.qc.map((column) => qualityCell(column, i)),
     ),
   );
-  const none = make("tr", {}, make("td", { colspan: DATA.qc.length + 1, text: "No sample fits." }));
+  const none = make("tr", {}, make("td", { colspan: DATA.qc.length + 1, text: "No matching samples." }));
   byId("q-table").tBodies[0].replaceChildren(...(rows.length ? rows : [none]));
   showPages(byId("q-pages"), {
     page: quality.page,
@@ -62,11 +60,12 @@ function drawQuality() {
   });
 }
 
-const headings = ["sample", ...DATA.qc.map((column) => column.name)].map((name, k) => {
+const headings = [{ label: "sample" }, ...DATA.qc].map(({ label, meaning }, k) => {
   const heading = make("th", {
     scope: "col",
     class: k && isNumber(DATA.qc[k - 1]) ? "number" : null,
-    text: name,
+    title: meaning || null,
+    text: label,
   });
   sortableHeading(heading, (sign) => {
     Object.assign(quality, { column: k, sign, page: 0 });
@@ -96,7 +95,7 @@ byId("q-tsv").addEventListener("click", () =>
   ]),
 );
 addEventListener("beforeprint", () => {
-  quality.all = DATA.samples.length <= MOST_PRINTED;
+  quality.all = DATA.samples.length <= MAX_PRINTED;
   drawQuality();
 });
 addEventListener("afterprint", () => {

@@ -1,4 +1,5 @@
-// All that is told of one sample, when its name is chosen.
+// biome-ignore-all lint/correctness/noUnusedVariables: the scripts are joined into one; later ones use these
+// The details of one sample, shown when its name is selected.
 function showSample(i) {
   const card = byId("c-sample");
   const table = DATA.tables[composition.table];
@@ -21,25 +22,32 @@ function showSample(i) {
           table.types[k],
         ),
         make("td", { class: "number", text: percent(value) }),
-        make("td", { class: "number", text: interval(table, i, k).trim() }),
+        make("td", { class: "number", text: interval(table, i, k) }),
       ),
     );
   const head = make(
     "tr",
     {},
-    ...[table.name, "Share", table.lower ? `${Math.round(100 * DATA.level)}% interval` : ""].map((text, k) =>
-      make("th", { scope: "col", class: k ? "number" : null, text }),
+    ...[table.name, "Fraction", table.lower ? `${Math.round(100 * DATA.coverage)}\u00a0% interval` : ""].map(
+      (text, k) => make("th", { scope: "col", class: k ? "number" : null, text }),
     ),
   );
   const facts = DATA.qc
     .filter((column) => (column.values[i] ?? "") !== "" && column.name !== "flags")
-    .map((column) => `${column.name} ${column.values[i]}`);
+    .map((column) => {
+      const value = column.values[i];
+      return `${column.label}: ${isNumber(column) ? number(value, column.decimals) : value.replaceAll(";", ", ")}`;
+    });
   card.replaceChildren(
     make("h3", { tabindex: -1 }, make("span", { text: DATA.samples[i] }), close),
     ...DATA.flags[i].map((flag) =>
       make("p", {}, make("span", { class: "flag", text: flag }), ` ${DATA.meanings[flag] ?? ""}`),
     ),
-    make("table", { class: "data" }, make("thead", {}, head), make("tbody", {}, ...rows)),
+    make(
+      "div",
+      { class: "scroll", tabindex: 0, role: "region", "aria-label": `Fractions of ${DATA.samples[i]}` },
+      make("table", { class: "data" }, make("thead", {}, head), make("tbody", {}, ...rows)),
+    ),
     make("p", { class: "note", text: facts.join(" · ") }),
   );
   card.hidden = false;

@@ -27,7 +27,7 @@ function drawType() {
   const svg = svgElement("svg", {
     viewBox: `0 0 ${width} ${height}`,
     role: "img",
-    "aria-label": `${table.types[k]} in ${value.length} samples, sorted, with intervals; the values are in the card of each sample and in the TSV`,
+    "aria-label": `${table.types[k]} in ${integer(value.length)} samples, sorted, with intervals; the values are in the TSV`,
   });
   for (let share = 0; share <= limit + 1e-9; share += step) {
     svg.append(
@@ -37,15 +37,15 @@ function drawType() {
       svgElement(
         "text",
         { x: left - 6, y: y(share) + 4, "text-anchor": "end", "font-size": 11, fill: "var(--muted)" },
-        `${Math.round(share * 1000) / 10}%`,
+        `${Math.round(share * 1000) / 10}\u00a0%`,
       ),
     );
   }
   const color = table.colors[k];
   const few = value.length <= 150;
   if (lower && few)
-    lower.forEach((low, at) =>
-      svg.append(
+    svg.append(
+      ...lower.map((low, at) =>
         svgElement("line", {
           x1: x(at),
           x2: x(at),
@@ -70,8 +70,8 @@ function drawType() {
       }),
     );
   if (few)
-    value.forEach((share, at) =>
-      svg.append(
+    svg.append(
+      ...value.map((share, at) =>
         svgElement("circle", {
           cx: x(at),
           cy: y(share),
@@ -119,7 +119,7 @@ function drawType() {
       },
       value.length === 1
         ? table.types[k]
-        : `${value.length.toLocaleString("en")} samples, from most to least ${table.types[k]}`,
+        : `${integer(value.length)} samples, in descending order of ${table.types[k]}`,
     ),
   );
   place.replaceChildren(svg);
@@ -135,7 +135,7 @@ byId("t-chart").addEventListener("mousemove", (event) => {
   if (i === undefined) return hideTip();
   const table = DATA.tables[0];
   showTip(
-    `${DATA.samples[i]}\n${table.types[types.k]}: ${percent(cellsOf(table, i)[types.k])}${interval(table, i, types.k)}`,
+    `${DATA.samples[i]}\n${table.types[types.k]}: ${withInterval(table, i, types.k)}`,
     event.clientX,
     event.clientY,
   );
@@ -156,6 +156,6 @@ byId("t-tsv").addEventListener("click", () => {
   ]);
 });
 fillSelect(byId("t-type"), DATA.tables[0].types);
-byId("t-type").value = DATA.commonest;
+byId("t-type").value = DATA.most_abundant;
 new ResizeObserver(after(60, drawType)).observe(byId("t-chart"));
 drawType();

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpvade._errors import InputError
+from hpvade._random import child_rng
 from hpvade._warnings import DegenerateMetricWarning
-from hpvade.metrics import _bootstrap, bias, ccc, evaluate, mae, pearson, r_type, rmse
+from hpvade.metrics import _evaluation, bias, ccc, evaluate, mae, pearson, r_type, rmse
 
 FUNCTIONS = {"r": pearson, "ccc": ccc, "rmse": rmse, "mae": mae, "bias": bias}
 SCORE = Path(__file__).resolve().parents[2].parent / "shared" / "benchmark" / "score.py"
@@ -123,7 +124,7 @@ def test_mapping_sums_columns_of_the_estimate():
 def test_bounds_are_those_of_a_plain_loop():
     estimate, truth = tables(n_samples=7)
     result = evaluate(estimate, truth, n_bootstrap=50, seed=4)
-    draws = _bootstrap.child_rng(4, "bootstrap").integers(7, size=(50, 7))
+    draws = child_rng(4, "bootstrap").integers(7, size=(50, 7))
     e, t = estimate.to_numpy(), truth.to_numpy()
     for name, function in FUNCTIONS.items():
         lower, upper = np.percentile([function(e[i, 0], t[i, 0]) for i in draws], [2.5, 97.5])
@@ -139,7 +140,7 @@ def test_bounds_depend_on_the_seed_and_not_on_the_blocks(monkeypatch):
     first = evaluate(estimate, truth, n_bootstrap=40)
     assert evaluate(estimate, truth, n_bootstrap=40).pooled == first.pooled
     assert evaluate(estimate, truth, n_bootstrap=40, seed=1).pooled["r_lower"] != first.pooled["r_lower"]
-    monkeypatch.setattr(_bootstrap, "BLOCK_VALUES", 10)
+    monkeypatch.setattr(_evaluation, "_BLOCK_VALUES", 10)
     assert evaluate(estimate, truth, n_bootstrap=40).pooled == pytest.approx(first.pooled, abs=1e-12)
 
 
@@ -228,23 +229,31 @@ def renamed(table, *names):
 @pytest.mark.parametrize(
     ("change", "mapping", "message"),
     [
-        (lambda e, t: (e.drop(index="s3"), t), None, r"1 of 9 truth samples have no estimate: 's3'\. The"),
+        (
+            lambda e, t: (e.drop(index="s3"), t),
+            None,
+            r"1 of 9 truth samples have no estimate: 's3'\. Samples in",
+        ),
         (
             lambda e, t: (renamed(e, "b", "x", "y"), renamed(t, "B cell", "k", "l")),
             None,
             "no cell type in common. Estimate: 'b', 'x', 'y'. Truth: 'B cell', 'k', 'l'",
         ),
         (lambda e, t: (e.add_suffix("-cells"), t.add_suffix("-cell")), None, "Did you mean 'B-cells'"),
-        (lambda e, t: (e, t), {"T": ["TT", "T"]}, "columns that the estimate lacks: 'TT'. Did you mean 'T'"),
-        (lambda e, t: (e, t), {"truth": {"T": ["CD4"]}}, "columns that the truth lacks: 'CD4'"),
-        (lambda e, t: (e, t), {"truth": {"T": ["T"]}, "guess": {}}, "also 'guess'"),
+        (
+            lambda e, t: (e, t),
+            {"T": ["TT", "T"]},
+            "columns that are not in the estimate: 'TT'. Did you mean 'T'",
+        ),
+        (lambda e, t: (e, t), {"truth": {"T": ["CD4"]}}, "columns that are not in the truth: 'CD4'"),
+        (lambda e, t: (e, t), {"truth": {"T": ["T"]}, "guess": {}}, "Unexpected: 'guess'"),
         (lambda e, t: (e, t), {"T": "T"}, "'T' must be a list"),
         (lambda e, t: (e, t), {}, "no cell type in common"),
-        (lambda e, t: (pd.concat([e, e]), t), None, "estimate names samples more than once: 's0'"),
-        (lambda e, t: (e, renamed(t, "B", "B", "T")), None, "truth names cell types more than once: 'B'"),
+        (lambda e, t: (pd.concat([e, e]), t), None, "estimate contains samples more than once: 's0'"),
+        (lambda e, t: (e, renamed(t, "B", "B", "T")), None, "truth contains cell types more than once: 'B'"),
         (lambda e, t: (missing(e), t), None, "missing or infinite, .* sample 's2', cell type 'B'"),
         (lambda e, t: (missing(e), t), {"B": ["B"]}, "missing or infinite"),
-        (lambda e, t: (e, t.astype(str).where(t > 0.1, "n.d.")), None, "not numbers .*n.d."),
+        (lambda e, t: (e, t.astype(str).where(t > 0.1, "n.d.")), None, "not numeric .*n.d."),
         (lambda e, t: (e, t.iloc[:0]), None, "truth is empty"),
     ],
 )
@@ -258,7 +267,7 @@ def test_import_is_light():
         "import sys, hpvade.metrics; "
         "sys.exit(' '.join({'torch', 'lightning', 'scanpy', 'anndata'} & set(sys.modules)))"
     )
-    path = str(Path(_bootstrap.__file__).parents[2])
+    path = str(Path(_evaluation.__file__).parents[2])
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path.insert(0, {path!r}); {code}"],
         capture_output=True,
