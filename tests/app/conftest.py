@@ -95,8 +95,9 @@ class Site:
         return self.get(f"/{kind}")
 
     def left(self):
-        """What is in the folder of temporary files, except its lock."""
-        return sorted(path.name for path in self.session.folder.iterdir() if path.name != LOCK)
+        """Temporary files, except the lock."""
+        files = [path for path in self.session.folder.rglob("*") if path.is_file()]
+        return sorted(path.name for path in files if path.name != LOCK)
 
     @staticmethod
     def multipart(files, fields):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import warnings
 from contextlib import suppress
@@ -29,13 +31,14 @@ class Worker:
     Parameters
     ----------
     folder
-        For its temporary files; the caller removes it.
+        Where a folder for its temporary files is made; it is removed when the process ends.
     """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = tempfile.mkdtemp(prefix="worker-", dir=folder)
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_main, args=(theirs, folder))
+        self._process = context.Process(target=_main, args=(theirs, self._folder))
         with interrupts_wait():
             self._process.start()
         theirs.close()
@@ -62,16 +65,16 @@ class Worker:
                 with suppress(ProcessLookupError):  # the process has no group yet
                     os.killpg(self._process.pid or 0, signal.SIGKILL)
             self._process.kill()
-        self._process.join()
-        return self._process.exitcode or 0
+        return self.wait()
 
     def wait(self) -> int:
         """Wait until the process ends; returns its exit code."""
         self._process.join()
+        shutil.rmtree(self._folder, ignore_errors=True)
         return self._process.exitcode or 0
 
 
-def _main(connection: Connection, folder: Path) -> None:
+def _main(connection: Connection, folder: str) -> None:
     """Wait for a task and do it, in the process of a worker.
 
     Messages are JSON, so that the server unpickles nothing. Temporary files go to ``folder``, because a
@@ -80,7 +83,7 @@ def _main(connection: Connection, folder: Path) -> None:
     """
     if sys.platform != "win32":
         os.setsid()
-    os.environ["TMPDIR"] = str(folder)
+    os.environ["TMPDIR"] = folder
     import hpvade.jobs  # noqa: F401, PLC0415 - takes seconds, so it is done before there is a task
 
     try:
