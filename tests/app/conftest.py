@@ -8,17 +8,18 @@ import re
 import secrets
 import socket
 import threading
-import time
 from dataclasses import dataclass
 
 import pytest
 
 import hpvade
-from hpvade.app._guard import Address
-from hpvade.app._serve import _Server
-from hpvade.app._server import make_app
+from hpvade.app._access import Address
+from hpvade.app._routes import make_app
+from hpvade.app._server import _Server
 from hpvade.app._session import Session
-from hpvade.app._workspace import workspace
+from hpvade.app._temporary_folder import LOCK, temporary_folder
+
+HANG = 600  # seconds: only a server that hangs takes longer, however busy the machine is
 
 
 @dataclass
@@ -38,14 +39,15 @@ class Answer:
 
     @property
     def message(self):
-        """What a refusal says to a script."""
+        """The error message that a script gets."""
         return json.loads(self.text)["message"]
 
 
 class Site:
-    """A server on a free port, and what is needed to talk to it as a browser does."""
+    """A server on a free port, and a client that sends requests as a browser does."""
 
-    most_bytes = 600_000  # of an upload
+    max_upload_bytes = 600_000
+    hang_seconds = HANG
 
     def __init__(self, session, address, token):
         self.session, self.address, self.token = session, address, token
@@ -54,11 +56,11 @@ class Site:
 
     def ask(self, method, path, body=None, **headers):
         """Send a request; ``headers`` replace those of a browser, and None leaves one out."""
-        of_browser = self.cookie | ({"origin": self.url} if method == "POST" else {})
+        browser = self.cookie | ({"origin": self.url} if method == "POST" else {})
         given = {name.replace("_", "-"): value for name, value in headers.items()}
-        sent = {name: value for name, value in (of_browser | given).items() if value is not None}
+        sent = {name: value for name, value in (browser | given).items() if value is not None}
         with contextlib.closing(
-            http.client.HTTPConnection("127.0.0.1", self.address.port, timeout=30)
+            http.client.HTTPConnection("127.0.0.1", self.address.port, timeout=HANG)
         ) as web:
             web.request(method, path, body, sent)
             answer = web.getresponse()
@@ -73,21 +75,29 @@ class Site:
         return self.ask("POST", path, body, content_type="application/x-www-form-urlencoded")
 
     def upload(self, files=(), headers=(), **fields):
-        """Send the form: field → (name, content) of files, and texts."""
+        """Send the form: field → (name, content) of files, and text fields."""
         body, kind = self.multipart(dict(files), fields)
         return self.ask("POST", "/check", body, content_type=kind, **dict(headers))
 
+    @staticmethod
+    def until(condition):
+        """Wait until a condition holds; returns its value."""
+        pause = threading.Event()
+        for _ in range(HANG * 20):
+            if value := condition():
+                return value
+            pause.wait(0.05)
+        pytest.fail(f"a condition did not hold within {HANG} s")
+
     def wait(self, kind):
         """Wait until a job is no longer running."""
-        deadline = time.monotonic() + 120
-        while self.get(f"/progress/{kind}").headers["x-job-state"] == "running":
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        self.until(lambda: self.get(f"/progress/{kind}").headers["x-job-state"] != "running")
         return self.get(f"/{kind}")
 
     def left(self):
-        """What lies in the folder of temporary files, but for its lock."""
-        return sorted(path.name for path in self.session.folder.iterdir() if path.name != "lock")
+        """Temporary files, except the lock."""
+        files = [path for path in self.session.folder.rglob("*") if path.is_file()]
+        return sorted(path.name for path in files if path.name != LOCK)
 
     @staticmethod
     def multipart(files, fields):
@@ -96,8 +106,10 @@ class Site:
         parts = [(f'name="{name}"', str(text).encode()) for name, text in fields.items()]
         parts += [(f'name="{field}"; filename="{name}"', content) for field, (name, content) in files.items()]
         body = b"".join(
-            f"--{boundary}\r\ncontent-disposition: form-data; {told}\r\n\r\n".encode() + content + b"\r\n"
-            for told, content in parts
+            f"--{boundary}\r\ncontent-disposition: form-data; {disposition}\r\n\r\n".encode()
+            + content
+            + b"\r\n"
+            for disposition, content in parts
         )
         return body + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
 
@@ -106,15 +118,15 @@ class Site:
 def serving(data):
     token = secrets.token_urlsafe(8)
     ready = threading.Event()
-    with workspace() as folder, socket.create_server(("127.0.0.1", 0)) as listener:
+    with temporary_folder() as folder, socket.create_server(("127.0.0.1", 0)) as listener:
         session = Session(folder, data=data)
         address = Address("127.0.0.1", listener.getsockname()[1])
-        app = make_app(session, token=token, address=address, most_bytes=Site.most_bytes)
+        app = make_app(session, token=token, address=address, max_upload_bytes=Site.max_upload_bytes)
         server = _Server(app, on_ready=ready.set)
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         try:
-            assert ready.wait(10)
+            assert ready.wait(HANG)
             yield Site(session, address, token)
         finally:
             server.should_exit = True
@@ -138,6 +150,6 @@ def tiny(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def site(tiny):
-    """A server whose processes are only started when a job needs one."""
+    """A server that starts a process only when a job needs one."""
     with serving(tiny) as served:
         yield served

@@ -7,7 +7,6 @@ import html
 import io
 import os
 import signal
-import time
 import zipfile
 
 import pytest
@@ -15,14 +14,6 @@ import pytest
 from hpvade.jobs import ReferenceOptions, TrainOptions, run_files
 
 QUICK = {"preset": "fast", "max_epochs": 2}
-
-
-def until(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +26,9 @@ def files(tiny):
 
 @pytest.fixture(scope="module")
 def checked(site, files):
-    """A server where uploads were checked and can be used."""
+    """A server with uploads that passed the check."""
     site.upload(files, **QUICK)
-    assert "The files can be used" in site.wait("check").plain
+    assert "The files are ready to run" in site.wait("check").plain
     return site
 
 
@@ -45,30 +36,30 @@ def checked(site, files):
 def ran(checked):
     """A server with the results of a run."""
     checked.post("/run", check=checked.session.check.number)
-    assert "6 samples done" in checked.wait("run").plain
+    assert "6 samples deconvolved" in checked.wait("run").plain
     return checked
 
 
 def test_problems_are_shown_and_nothing_can_be_run(site, files):
     assert site.upload(files, labels_key="celltype").headers["location"] == "/check"
     page = site.wait("check")
-    told = "labels_key='celltype' is not in the obs of my <cells>.h5ad. Columns: cell_type, donor."
-    assert told in page.plain
+    message = "labels_key='celltype' is not in the obs of my <cells>.h5ad. Columns: cell_type, donor."
+    assert message in page.plain
     assert "my <cells>.h5ad" not in page.text
     assert str(site.session.folder) not in page.text
     assert 'action="/run"' not in page.text
-    assert '<option value="donor">' in page.text  # to choose from
+    assert '<option value="donor">' in page.text  # a suggestion
     assert site.post("/run", check=site.session.check.number).status == 409
     assert site.session.run is None
 
 
-def test_a_bulk_that_does_not_fit_is_a_problem_too(site, files):
+def test_a_bulk_with_other_genes_is_a_problem(site, files):
     other = "gene\ts1\n" + "".join(f"OTHER{i}\t{i}\n" for i in range(1, 300))
     site.upload(files | {"bulk": ("other.tsv", other.encode())})
     assert "The bulk holds 0 of the reference's 200 genes" in site.wait("check").plain
 
 
-def test_what_the_check_tells(checked):
+def test_the_page_of_the_check(checked):
     page = checked.get("/check")
     assert "B <img src=x onerror=alert(1)> 40" in html.unescape(page.plain)
     assert "<img src=x" not in page.text
@@ -79,19 +70,17 @@ def test_what_the_check_tells(checked):
 def test_a_check_from_another_window_starts_no_run(checked):
     answer = checked.post("/run", check=checked.session.check.number - 1)
     assert answer.status == 409
-    assert "The choices have changed since" in answer.plain
+    assert "The selection has changed" in answer.plain
     assert checked.session.run is None
 
 
-def test_a_run_is_cancelled_at_once_with_all_that_it_started(checked):
+def test_a_cancelled_run_ends_with_all_that_it_started(checked):
     checked.post("/run", check=checked.session.check.number)
     job = checked.session.run
-    until(lambda: job.progress.stages)
+    checked.until(lambda: job.progress.stages)
     group = os.getpgid(job._worker._process.pid)
     assert group != os.getpgid(0)
-    start = time.monotonic()
     assert checked.post("/cancel").headers["location"] == "/run"
-    assert time.monotonic() - start < 3
     with pytest.raises(ProcessLookupError):
         os.killpg(group, 0)
     assert not job.task.output.parent.exists()
@@ -103,16 +92,16 @@ def test_a_run_is_cancelled_at_once_with_all_that_it_started(checked):
     assert checked.session.ready
 
 
-def test_a_run_that_the_system_ends_is_told(checked):
+def test_a_run_that_the_system_ends(checked):
     checked.post("/run", check=checked.session.check.number)
     job = checked.session.run
-    until(lambda: job.progress.stages)
+    checked.until(lambda: job.progress.stages)
     os.kill(job._worker._process.pid, signal.SIGKILL)
     page = checked.wait("run").plain
     assert "The run failed" in page
-    assert "ended by the system (signal 9): perhaps memory ran out" in page
+    assert "The system ended the job (signal 9), perhaps because memory ran out" in page
     assert "Run again" in page
-    until(lambda: len(checked.left()) == 2)  # the uploads
+    checked.until(lambda: len(checked.left()) == 2)  # the uploads
 
 
 def test_there_is_one_run_at_a_time(checked):
@@ -121,11 +110,11 @@ def test_there_is_one_run_at_a_time(checked):
     job = checked.session.run
     assert checked.post("/run", check=number).headers["location"] == "/run"  # a double click, another window
     assert checked.session.run is job
-    assert checked.upload(bulk_pick="bulk:bulk.tsv").status == 409
+    assert checked.upload(bulk_choice="bulk:bulk.tsv").status == 409
     assert checked.post("/start-over").status == 409
-    assert "A run is going on" in checked.get("/").plain
-    assert "Running" in checked.get("/run").plain  # also after it was loaded again
-    until(lambda: job.progress.stages)
+    assert "A run is in progress" in checked.get("/").plain
+    assert "Run in progress" in checked.get("/run").plain  # also after a reload
+    checked.until(lambda: job.progress.stages)
     part = checked.get("/progress/run")
     assert part.headers["x-job-state"] == "running"
     assert "Train the model" in part.plain
@@ -172,7 +161,7 @@ def test_downloads(ran):
 
 @contextlib.contextmanager
 def report_in(folder, text):
-    """Have a report among the results for a while."""
+    """Replace the report among the results for a while."""
     path = folder / "report.html"
     before = path.read_bytes() if path.exists() else None
     path.write_text(text)
@@ -182,7 +171,7 @@ def report_in(folder, text):
         path.unlink() if before is None else path.write_bytes(before)
 
 
-def test_the_report_is_shut_in(ran):
+def test_the_report_is_sandboxed(ran):
     with report_in(ran.session.results, "<p>report</p>"):
         page = ran.get("/run").text
         assert '<iframe src="/report"' in page
@@ -199,10 +188,10 @@ def test_a_saved_model_from_a_zip_file(ran, files, tmp_path):
     fractions = ran.get("/download/fractions.tsv").content
     ran.upload({"reference": ("results.zip", ran.get("/download").content), "bulk": files["bulk"]})
     page = ran.wait("check").plain
-    assert "The files can be used" in page
-    assert "Cell types of the model B <img src=x onerror=alert(1)>, Monocyte & co, T" in page
+    assert "The files are ready to run" in page
+    assert "Cell types in the model B <img src=x onerror=alert(1)>, Monocyte & co, T" in page
     ran.post("/run", check=ran.session.check.number)
-    assert "6 samples done" in ran.wait("run").plain
+    assert "6 samples deconvolved" in ran.wait("run").plain
     assert ran.get("/download/fractions.tsv").content == fractions
     ran.post("/start-over")
     assert ran.left() == []
@@ -212,9 +201,9 @@ def test_a_saved_model_from_a_zip_file(ran, files, tmp_path):
 def test_the_demo(site):
     site.upload(demo=1, preset="fast")
     page = site.wait("check").plain
-    assert "The files can be used" in page
+    assert "The files are ready to run" in page
     assert "Embedded demo data" in page
-    answer = site.upload(bulk_pick="bulk:bulk.tsv")
+    answer = site.upload(bulk_choice="bulk:bulk.tsv")
     assert answer.status == 400
-    assert "bulk samples of their own" in answer.plain
+    assert "The demo data include bulk samples" in answer.plain
     site.post("/start-over")

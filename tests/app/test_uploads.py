@@ -1,12 +1,13 @@
-"""Forms with files, sent as browsers and as nobody sends them."""
+"""Forms with files, as browsers send them and as attackers do."""
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import pickle
 import socket
-import time
+import tempfile
 import zipfile
 import zlib
 
@@ -29,7 +30,7 @@ def zipped(files):
     return file.getvalue()
 
 
-def claims_much():
+def declares_too_much():
     file = io.BytesIO()
     with h5py.File(file, "w") as stored:
         stored.create_dataset("X", (10**7, 10**5), "f4", chunks=(100, 100), compression="gzip")
@@ -38,9 +39,9 @@ def claims_much():
 
 PICKLE = pickle.dumps({"a": print})
 
-SEEN = "it looks like a Python pickle"
-NO_NAME = "is not the plain name of a file"
-NOT_SAFE = {
+IS_PICKLE = "it looks like a Python pickle"
+NOT_A_NAME = "is not a plain file name"
+ZIP_BOMB = {
     "config.json": "{}",
     "genes.tsv": b"0" * 80_000_000,
     "provenance.json": "{}",
@@ -48,50 +49,56 @@ NOT_SAFE = {
 }
 
 HOSTILE = {
-    "a pickle called h5ad": ("reference", "cells.h5ad", PICKLE, 415, f"is not an h5ad file: {SEEN}"),
-    "a pickle called zip": ("reference", "model.zip", PICKLE, 415, f"is not a zip file: {SEEN}"),
-    "a pickle called tsv": ("bulk", "bulk.tsv", PICKLE, 415, SEEN),
-    "a pickle called tsv.gz": ("bulk", "bulk.tsv.gz", gzip.compress(PICKLE), 415, SEEN),
+    "a pickle called h5ad": ("reference", "cells.h5ad", PICKLE, 415, f"is not an h5ad file: {IS_PICKLE}"),
+    "a pickle called zip": ("reference", "model.zip", PICKLE, 415, f"is not a zip file: {IS_PICKLE}"),
+    "a pickle called tsv": ("bulk", "bulk.tsv", PICKLE, 415, IS_PICKLE),
+    "a pickle called tsv.gz": ("bulk", "bulk.tsv.gz", gzip.compress(PICKLE), 415, IS_PICKLE),
     "a pickle of text": ("bulk", "bulk.tsv", b"cos\nsystem\n(S'true'\ntR.", 415, "is not a table"),
-    "a pickle called pickle": ("bulk", "bulk.pkl", PICKLE, 415, "cannot be used here. Expected a file that"),
+    "a pickle called pickle": (
+        "bulk",
+        "bulk.pkl",
+        PICKLE,
+        415,
+        "cannot be used here. Expected a file name that",
+    ),
     "an empty file": ("reference", "cells.h5ad", b"", 415, "is not an h5ad file"),
     "a gzip bomb": ("bulk", "bulk.tsv.gz", bomb(), 413, "would unpack to"),
     "a gzip bomb called tsv": ("bulk", "bulk.tsv", bomb(), 413, "would unpack to"),
-    "a zip bomb": ("reference", "model.zip", zipped(NOT_SAFE), 413, "would unpack to"),
-    "a zip that leads out": (
+    "a zip bomb": ("reference", "model.zip", zipped(ZIP_BOMB), 413, "would unpack to"),
+    "a zip with a path outside": (
         "reference",
         "model.zip",
         zipped({"../../evil.py": "x"}),
         415,
-        "leads out of it",
+        "is outside the zip file's own folder",
     ),
-    "arrays without end": ("reference", "cells.h5ad", claims_much(), 413, "would unpack to 4000.0 GB"),
-    "a path": ("bulk", "../../../etc/passwd.tsv", TABLE, 400, NO_NAME),
-    "an absolute path": ("bulk", "/etc/cron.d/a.tsv", TABLE, 400, NO_NAME),
-    "a path of Windows": ("bulk", "..\\..\\a.tsv", TABLE, 400, NO_NAME),
-    "a name that hides": ("bulk", "a\u202etsv.exe.tsv", TABLE, 400, NO_NAME),
-    "a name without end": ("bulk", "a" * 300 + ".tsv", TABLE, 400, NO_NAME),
-    "a field that takes none": ("seed", "a.tsv", TABLE, 400, "No file is expected in 'seed'"),
+    "endless arrays": ("reference", "cells.h5ad", declares_too_much(), 413, "would unpack to 4000.0 GB"),
+    "a path": ("bulk", "../../../etc/passwd.tsv", TABLE, 400, NOT_A_NAME),
+    "an absolute path": ("bulk", "/etc/cron.d/a.tsv", TABLE, 400, NOT_A_NAME),
+    "a Windows path": ("bulk", "..\\..\\a.tsv", TABLE, 400, NOT_A_NAME),
+    "a name with a hidden character": ("bulk", "a\u202etsv.exe.tsv", TABLE, 400, NOT_A_NAME),
+    "an endless name": ("bulk", "a" * 300 + ".tsv", TABLE, 400, NOT_A_NAME),
+    "a field without files": ("seed", "a.tsv", TABLE, 400, "The field 'seed' takes no file"),
 }
 
 
 @pytest.mark.parametrize("case", HOSTILE)
 def test_hostile_files(site, case):
-    field, name, content, status, told = HOSTILE[case]
-    before = site.session.choices
+    field, name, content, status, message = HOSTILE[case]
+    before = site.session.selection
     answer = site.upload({field: (name, content)})
     assert answer.status == status
-    assert told in answer.plain
-    assert "Back to the choice of data" in answer.plain
+    assert message in answer.plain
+    assert "Back to the data" in answer.plain
     assert site.upload({field: (name, content)}, {"accept": "application/json"}).message in answer.plain
     assert site.left() == []
-    assert site.session.choices == before
+    assert site.session.selection == before
 
 
 def test_html_in_the_name_of_a_file(site):
     name = "<img src=x onerror=alert(1)>.tsv"
     answer = site.upload({"bulk": (name, TABLE)})
-    assert (answer.status, answer.plain.count("Choose a reference")) == (400, 1)
+    assert (answer.status, answer.plain.count("Select a reference")) == (400, 1)
     page = site.get("/")
     assert "&lt;img src=x onerror=alert(1)&gt;.tsv" in page.text
     assert "<img src=x" not in page.text
@@ -101,55 +108,55 @@ def test_html_in_the_name_of_a_file(site):
     assert site.post("/start-over").status == 303
 
 
-def test_the_name_on_disk_is_made_of_plain_letters(site):
+def test_the_name_on_disk_has_plain_letters_only(site):
     site.upload({"bulk": ("Käse; rm -rf $HOME (1).Tsv.GZ", gzip.compress(TABLE))})
-    (file,) = site.session.folder.glob("*/*")
+    (file,) = site.session.folder.glob("*/*.[tT]sv*")
     assert file.name == "K_se_rm_-rf_HOME_1.tsv.gz"
     assert file.stat().st_mode & 0o077 == 0 or file.parent.stat().st_mode & 0o077 == 0
     site.upload({"bulk": ("---.tsv", TABLE)})
-    (file,) = site.session.folder.glob("*/*")  # the one before is gone
+    (file,) = site.session.folder.glob("*/*.[tT]sv*")  # the previous file is deleted
     assert file.name == "---.tsv"
     site.post("/start-over")
     assert site.left() == []
 
 
-def test_what_is_refused_changes_nothing_of_what_was_chosen(site):
+def test_a_refused_form_does_not_change_the_selection(site):
     site.upload({"bulk": ("good.tsv", TABLE)})
-    chosen = site.session.choices
+    selection = site.session.selection
     assert site.upload({"bulk": ("bad.tsv", PICKLE), "label_map": ("map.tsv", TABLE)}).status == 415
     assert site.upload({"label_map": ("map.tsv", TABLE)}, seed="minus one").status == 400
-    assert site.session.choices == chosen
+    assert site.session.selection == selection
     assert len(site.left()) == 1
-    assert site.upload(reference_pick="", bulk_pick="").status == 400
+    assert site.upload(reference_choice="", bulk_choice="").status == 400
     assert site.left() == []
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"seed": "-1"}, "'seed' cannot be '-1'"),
         ({"seed": "1e3"}, "'seed' cannot be '1e3'"),
         ({"min_cells": "1"}, "whole number from 4"),
-        ({"preset": "seed"}, "It is one of default, fast"),
+        ({"preset": "seed"}, "Use one of default, fast"),
         ({"bulk_unit": "<b>"}, "'bulk_unit' cannot be '<b>'"),
         ({"labels_key": "x" * 300}, "has 300 characters"),
-        ({"reference_pick": "reference:../../secret.h5ad"}, "is not, or no longer, in"),
-        ({"reference_pick": "bulk:bulk.tsv"}, "is not, or no longer, in"),
-        ({"note": "x" * 20_000}, "too long"),
-        ({f"field{i}": "" for i in range(50)}, "more than 40 parts"),
+        ({"reference_choice": "reference:../../secret.h5ad"}, "is no longer in"),
+        ({"reference_choice": "bulk:bulk.tsv"}, "is no longer in"),
+        ({"note": "x" * 20_000}, "Part exceeded maximum size"),
+        ({f"field{i}": "" for i in range(50)}, "Maximum number of fields is 40"),
     ],
 )
-def test_options_that_cannot_be(site, fields, told):
+def test_invalid_options(site, fields, message):
     answer = site.upload(**fields)
     assert answer.status == 400
-    assert told in answer.plain
+    assert message in answer.plain
 
 
 @pytest.mark.parametrize(
     ("body", "kind"),
     [(b"", "text/plain"), (b"x", "multipart/form-data"), (b"no form", "multipart/form-data; boundary=b")],
 )
-def test_what_is_no_form(site, body, kind):
+def test_invalid_forms(site, body, kind):
     assert site.ask("POST", "/check", body, content_type=kind).status == 400
     assert site.left() == []
 
@@ -166,42 +173,57 @@ def begin_upload(site):
     return web
 
 
-def until(condition):
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def test_an_upload_that_is_broken_off_leaves_nothing(site):
+def test_an_interrupted_upload_leaves_nothing(site):
     with begin_upload(site):
-        until(site.left)
-    until(lambda: site.left() == [])
-    until(lambda: not site.session.uploading)
+        site.until(lambda: site.session.uploading)
+    site.until(lambda: not site.session.uploading)
+    assert site.left() == []
+
+
+def test_a_full_disk(site, monkeypatch):
+    def write(_file, _data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "write", write)
+    answer = site.upload({"bulk": ("a.tsv", TABLE)})
+    assert answer.status == 507
+    assert "The disk of temporary files is full" in answer.plain
+    assert site.left() == []
+    assert not site.session.uploading
+
+
+def test_a_disk_that_is_full_when_a_file_is_kept(site, monkeypatch):
+    def copy(_source, target):
+        target.write(b"part")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("hpvade.app._uploads.shutil.copyfileobj", copy)
+    assert site.upload({"bulk": ("a.tsv", TABLE)}).status == 507
+    assert site.left() == []
 
 
 def test_two_uploads_at_once(site):
     with begin_upload(site):
-        until(site.left)
+        site.until(lambda: site.session.uploading)
         answer = site.upload({"bulk": ("b.tsv", TABLE)})
         assert answer.status == 409
-        assert "Another upload is arriving" in answer.plain
-    until(lambda: not site.session.uploading)
+        assert "Another upload is in progress" in answer.plain
+    site.until(lambda: not site.session.uploading)
 
 
-def test_pages_that_are_not_there_yet(site):
+def test_pages_before_there_are_results(site):
     site.post("/start-over")
     assert site.get("/check").headers["location"] == "/"
     assert site.get("/run").headers["location"] == "/check"
     for path in ("/report", "/download", "/download/fractions.tsv", "/download/../../etc/passwd"):
         assert site.get(path).status == 404
-    assert site.get("/static/../_server.py").status == 404
-    assert site.get("/static/%2e%2e/_server.py").status == 404
+    assert site.get("/static/../_routes.py").status == 404
+    assert site.get("/static/%2e%2e/_routes.py").status == 404
     assert site.post("/run", check=1).status == 409
     assert site.post("/cancel").status == 303
 
 
-def test_what_lies_in_the_folder_is_listed_by_kind(site):
+def test_files_of_the_folder_are_listed_by_kind(site):
     page = site.get("/").text
     assert 'value="reference:reference.h5ad"' in page
     assert 'value="bulk:bulk.tsv"' in page

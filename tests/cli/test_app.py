@@ -93,11 +93,11 @@ def test_a_server_that_was_killed_takes_its_processes_along_and_the_next_cleans_
     jar = CookieJar()
     address = opened(url, jar=jar)[0]
     opened(f"{address}check", form("demo", 1), jar=jar)
-    while "can be used" not in (text := opened(f"{address}check", jar=jar)[1]):
-        assert "Looking at the files" in text
+    while "ready to run" not in (text := opened(f"{address}check", jar=jar)[1]):
+        assert "Checking the files" in text
         time.sleep(0.1)
     number = re.search(r'name="check" value="(\d+)"', text)[1]
-    assert "Running" in opened(f"{address}run", form("check", number), jar=jar)[1]
+    assert "Run in progress" in opened(f"{address}run", form("check", number), jar=jar)[1]
     workers = workers_of(process)
     process.kill()
     _, err = process.communicate()
@@ -112,7 +112,7 @@ def test_a_port_that_is_taken(hpv):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         result = hpv("app", "--port", taken.getsockname()[1], "--no-browser")
     assert result.code == 2
-    assert "Address already in use. Give another --port" in result.err
+    assert "Address already in use. Pass another --port" in result.err
 
 
 def test_a_folder_that_is_not_there(hpv, tmp_path):
@@ -125,7 +125,7 @@ def test_a_host_that_others_can_reach_is_warned_about(hpv, monkeypatch, tmp_path
     given = {}
     monkeypatch.setattr("hpvade.app.serve", lambda data, **settings: given.update(settings, data=data))
     assert hpv("app", "--host", "0.0.0.0", "--max-upload", "5", "--data", tmp_path).code == 0
-    assert (given["host"], given["most_bytes"], given["data"]) == ("0.0.0.0", 5_000_000, tmp_path)
+    assert (given["host"], given["max_upload_bytes"], given["data"]) == ("0.0.0.0", 5_000_000, tmp_path)
     result = hpv("app", "--host", "0.0.0.0")
     assert "others on the network can reach this page" in result.err
     assert "Warning" not in hpv("app").err

@@ -1,4 +1,4 @@
-"""What the page refuses, and why."""
+"""The error of a request that the server refuses."""
 
 from __future__ import annotations
 
@@ -6,26 +6,16 @@ from hpvade._errors import InputError
 
 
 class RequestError(InputError):
-    """A request that is not carried out; the message is shown to whoever made it.
+    """A request that is refused; the message is shown to the user.
 
     Parameters
     ----------
     message
         What, where, what was found, and the remedy.
     status
-        Of HTTP.
+        HTTP status.
     """
 
     def __init__(self, message: str, *, status: int = 400) -> None:
         super().__init__(message)
         self.status = status
-
-
-def size_text(n_bytes: int) -> str:
-    """Tell a size as people do."""
-    size = float(n_bytes)
-    for unit in ("bytes", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if size >= 10 or unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"

@@ -55,4 +55,4 @@ def local_page(
         if not no_browser:  # a browser in the terminal would keep the server from answering it
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
-    serve(data, host=host, port=port, most_bytes=max_upload * _MB, on_ready=ready)
+    serve(data, host=host, port=port, max_upload_bytes=max_upload * _MB, on_ready=ready)

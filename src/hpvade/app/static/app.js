@@ -1,13 +1,11 @@
-"use strict";
-
-// Uploads show how far they are, and what is refused is told beside the form.
+// Show the progress of an upload, and errors beside the form.
 function sendWithProgress(form) {
   const alert = form.querySelector(".alert");
   const upload = form.querySelector(".upload");
   const bar = upload.querySelector("progress");
-  const told = upload.querySelector(".told");
-  const stop = upload.querySelector("[data-abort]");
-  const most = Number(form.dataset.most);
+  const status = upload.querySelector(".status");
+  const abort = upload.querySelector("[data-abort]");
+  const maxBytes = Number(form.dataset.maxBytes);
   const megabytes = (bytes) => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
 
   function show(message) {
@@ -22,10 +20,10 @@ function sendWithProgress(form) {
     const data = new FormData(form, event.submitter);
     let size = 0;
     for (const value of data.values()) if (value instanceof File) size += value.size;
-    if (size > most) {
+    if (size > maxBytes) {
       show(
-        `The files have ${megabytes(size)}; ${megabytes(most)} are the most. Start hpvade app with a larger ` +
-          "--max-upload, or put them into the folder of its --data and pick them.",
+        `The files are ${megabytes(size)} in total; the maximum is ${megabytes(maxBytes)}. Start hpvade app with ` +
+          "a larger --max-upload, or move the files to the folder of --data and select them there.",
       );
       return;
     }
@@ -37,10 +35,10 @@ function sendWithProgress(form) {
     request.upload.addEventListener("progress", (progress) => {
       upload.hidden = size === 0;
       bar.value = progress.total ? progress.loaded / progress.total : 0;
-      told.textContent =
+      status.textContent =
         progress.loaded < progress.total
           ? `${megabytes(progress.loaded)} of ${megabytes(progress.total)}`
-          : "looking at it …";
+          : "Checking the upload …";
     });
     request.addEventListener("load", () => {
       let answer = {};
@@ -48,46 +46,49 @@ function sendWithProgress(form) {
         answer = JSON.parse(request.responseText);
       } catch {
         answer = {
-          message: "hpvade app gave an answer that is none. The terminal in which it runs says more.",
+          message: "hpvade app failed to respond properly. Its terminal shows the details.",
         };
       }
       if (answer.next) window.location.assign(answer.next);
       else show(answer.message);
     });
-    request.addEventListener("error", () => show("The connection ended. Does hpvade app still run?"));
-    request.addEventListener("abort", () => show("The upload was stopped."));
-    stop.onclick = () => request.abort();
+    request.addEventListener("error", () => show("The connection was lost. Is hpvade app still running?"));
+    request.addEventListener("abort", () => show("The upload was cancelled."));
+    abort.onclick = () => request.abort();
     request.send(data);
   });
 }
 
-// The part of the page that changes is fetched again and again, until the job is over.
+// Fetch the part of the page that changes, until the job is over.
 function follow(section) {
   const live = document.querySelector("[data-live]");
-  let told = "";
+  let announced = "";
 
-  async function once() {
+  async function update() {
     try {
       const answer = await fetch(section.dataset.progress);
       if (!answer.ok || answer.headers.get("x-job-state") !== "running") {
         window.location.reload();
         return;
       }
-      section.innerHTML = await answer.text(); // written and escaped by the server, as the page itself is
-      const now = section.querySelector("[data-told]").dataset.told;
-      if (now !== told) live.textContent = told = now;
+      section.innerHTML = await answer.text(); // rendered and escaped by the server, like the page itself
+      const stage = section.querySelector("[data-current-stage]").dataset.currentStage;
+      if (stage !== announced) {
+        announced = stage;
+        live.textContent = stage;
+      }
     } catch {
-      live.textContent = "hpvade app does not answer. Does it still run?";
-      live.classList.remove("unseen");
+      live.textContent = "hpvade app does not respond. Is it still running?";
+      live.classList.remove("hidden-text");
     }
-    window.setTimeout(once, 500);
+    window.setTimeout(update, 500);
   }
-  window.setTimeout(once, 500);
+  window.setTimeout(update, 500);
 }
 
-for (const form of document.querySelectorAll("form[data-most]")) sendWithProgress(form);
+for (const form of document.querySelectorAll("form[data-max-bytes]")) sendWithProgress(form);
 for (const section of document.querySelectorAll("[data-progress]")) follow(section);
-// A page that comes back from the browser's memory may tell what is over.
+// A page that the browser restores from its cache may be out of date.
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) window.location.reload();
 });

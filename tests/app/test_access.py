@@ -1,16 +1,15 @@
-"""What is refused before any page sees it."""
+"""Requests that are refused before they reach a page."""
 
 from __future__ import annotations
 
 import contextlib
 import http.client
 import socket
-import time
 
 import anyio
 import pytest
 
-from hpvade.app._guard import Address, Guard, is_loopback
+from hpvade.app._access import AccessMiddleware, Address, is_loopback
 from hpvade.app._request_error import RequestError
 
 PATHS = ["/", "/check", "/run", "/report", "/download", "/download/fractions.tsv", "/progress/run", "/none"]
@@ -23,7 +22,7 @@ def test_no_page_without_the_token(site, path, cookie):
         cookie = f"{site.address.cookie}=x{site.token}"
     answer = site.get(path, cookie=cookie)
     assert answer.status == 403
-    assert "Open the whole address that hpvade app printed" in answer.plain
+    assert "Open the complete address" in answer.plain
     assert site.token not in answer.text
 
 
@@ -65,10 +64,10 @@ def test_the_address_with_the_token_leads_nowhere_else(site):
         "127.0.0.1:x",
     ],
 )
-def test_a_name_that_somebody_else_had_point_here(site, host):
+def test_a_foreign_name_that_resolves_to_this_machine(site, host):
     answer = site.get("/", host=host.format(port=site.address.port))
     assert answer.status == 421
-    assert "does not answer to the name" in answer.plain
+    assert "is not an address of this page" in answer.plain
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:1", "[::1]:{port}", "LOCALHOST:{port}"])
@@ -76,12 +75,12 @@ def test_names_of_this_machine_and_ports_of_a_tunnel(site, host):
     assert site.get("/", host=host.format(port=site.address.port)).status == 200
 
 
-def test_hosts_of_a_server_that_is_open_to_others():
-    assert Address("0.0.0.0", 1).answers_to("10.0.0.7")
-    assert Address("0.0.0.0", 1).answers_to(socket.gethostname())
-    assert Address("lab.example", 1).answers_to("lab.example")
-    assert not Address("0.0.0.0", 1).answers_to("elsewhere.org")
-    assert not Address("127.0.0.1", 1).answers_to("10.0.0.7")
+def test_hosts_of_a_server_that_others_can_reach():
+    assert Address("0.0.0.0", 1).allows_host("10.0.0.7")
+    assert Address("0.0.0.0", 1).allows_host(socket.gethostname())
+    assert Address("lab.example", 1).allows_host("lab.example")
+    assert not Address("0.0.0.0", 1).allows_host("elsewhere.org")
+    assert not Address("127.0.0.1", 1).allows_host("10.0.0.7")
     assert [is_loopback(host) for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "a.b")] == [
         True, True, True, False, False,
     ]  # fmt: skip
@@ -124,9 +123,9 @@ def test_headers_of_every_answer(site, path):
 
 
 class TestSize:
-    def test_a_declared_length_is_refused_before_it_comes(self, site):
+    def test_a_declared_length_is_refused_before_the_body_arrives(self, site):
         with contextlib.closing(
-            http.client.HTTPConnection("127.0.0.1", site.address.port, timeout=30)
+            http.client.HTTPConnection("127.0.0.1", site.address.port, timeout=site.hang_seconds)
         ) as web:
             web.putrequest("POST", "/check")
             for name, value in (site.cookie | {"origin": site.url}).items():
@@ -134,54 +133,52 @@ class TestSize:
             web.putheader("content-length", str(10**12))
             web.putheader("expect", "100-continue")
             web.endheaders()
-            start = time.monotonic()
             answer = web.getresponse()
             text = answer.read().decode()
         assert answer.status == 413
-        assert "larger than 600 kB together" in text
+        assert "larger than 600 kB in total" in text
         assert "--max-upload" in text
-        assert time.monotonic() - start < 2
 
-    def test_what_a_browser_sends_all_the_same_is_read_so_that_it_sees_the_answer(self, site):
+    def test_a_body_that_is_too_large_is_still_read_so_that_the_browser_shows_the_response(self, site):
         answer = site.upload({"bulk": ("a.tsv", b"gene\ts\n" + b"g\t1\n" * 10_000_000)})
         assert answer.status == 413
         assert site.left() == []
 
-    def test_without_a_length_it_is_counted_while_it_comes(self, site):
+    def test_without_a_declared_length_the_bytes_are_counted(self, site):
         body, kind = site.multipart({"bulk": ("a.tsv", b"gene\ts\n" + b"g\t1\n" * 600_000)}, {})
         pieces = iter([body[i : i + 50_000] for i in range(0, len(body), 50_000)])
         answer = site.ask("POST", "/check", pieces, content_type=kind)
         assert answer.status == 413
         assert site.left() == []
 
-    def test_a_length_that_lies(self):
-        assert 1_000_000 < anyio.run(_taken_of_a_body, 10**9, 1_000_000) < 3_000_000
+    def test_a_declared_length_that_is_wrong(self):
+        assert 1_000_000 < anyio.run(_received_bytes, 10**9, 1_000_000) < 3_000_000
 
     def test_other_requests_are_small(self, site):
         assert site.ask("POST", "/run", b"x" * 100_000).status == 413
 
 
-async def _taken_of_a_body(size, most_bytes):
-    """Send a body, said to be of ten bytes, to an application that takes all it gets; returns how much."""
-    taken = 0
+async def _received_bytes(size, max_bytes):
+    """Send a body with a declared length of ten bytes; returns how much of it the application receives."""
+    received = 0
 
     async def application(_scope, receive, _send):
-        nonlocal taken
+        nonlocal received
         while (message := await receive()).get("more_body", False):
-            taken += len(message["body"])
+            received += len(message["body"])
 
     async def receive():
-        return {"type": "http.request", "body": b"x" * 100_000, "more_body": taken < size}
+        return {"type": "http.request", "body": b"x" * 100_000, "more_body": received < size}
 
     async def send(_message):
         pass
 
-    guard = Guard(
-        application, "t", Address("127.0.0.1", 1), most_bytes, lambda _request, _refusal: application
+    middleware = AccessMiddleware(
+        application, "t", Address("127.0.0.1", 1), max_bytes, lambda _request, _error: application
     )
-    told = [(b"host", b"localhost"), (b"cookie", b"hpvade_1=t"), (b"content-length", b"10")]
-    told.append((b"origin", b"http://localhost"))
-    scope = {"type": "http", "method": "POST", "path": "/check", "query_string": b"", "headers": told}
+    headers = [(b"host", b"localhost"), (b"cookie", b"hpvade_1=t"), (b"content-length", b"10")]
+    headers.append((b"origin", b"http://localhost"))
+    scope = {"type": "http", "method": "POST", "path": "/check", "query_string": b"", "headers": headers}
     with pytest.raises(RequestError):
-        await guard(scope, receive, send)
-    return taken
+        await middleware(scope, receive, send)
+    return received

@@ -1,4 +1,4 @@
-"""What a visitor has chosen: files and options."""
+"""The selection of the user: files and options."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from hpvade import _keys
 from hpvade._errors import InputError
 from hpvade._types import BulkUnit, Preset
 from hpvade.app._request_error import RequestError
-from hpvade.app._uploads import BULKS, LABEL_MAPS
+from hpvade.app._uploads import BULK_ENDINGS, LABEL_MAP_ENDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 Kind = Literal["reference", "model", "demo", "bulk", "label_map"]
-PRESETS: Final = ("default", "fast")  # the witness is no choice for those who do not type commands
+PRESETS: Final = ("default", "fast")  # the original method is only for comparisons, by command
 UNITS: Final = get_args(BulkUnit)
-_MOST_LISTED = 500
-_LONGEST = 200  # characters of an option
-_LARGEST_SEED = 2**32 - 1
+_MAX_LISTED = 500
+_MAX_LENGTH = 200  # characters of an option
+_MAX_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Something to read.
+    """An input of a job.
 
     Attributes
     ----------
     kind
         What it is.
     name
-        What it is called on the pages.
+        Its name on the pages.
     path
         Where it is; None for the embedded data.
     uploaded
-        Whether it lies in a temporary folder of its own.
+        Whether it is in a temporary folder of its own.
     """
 
     kind: Kind
@@ -46,13 +46,13 @@ class Source:
 
     @property
     def key(self) -> str:
-        """What a form sends to choose it."""
+        """The value of a form that selects it."""
         return f"{self.kind}:{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the commands call by these names."""
+    """Options, named as those of the commands."""
 
     labels_key: str = _keys.CELL_TYPE
     donor_key: str = ""
@@ -73,8 +73,8 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
-    """All that a job needs."""
+class Selection:
+    """The files and options of a job."""
 
     reference: Source | None = None
     bulk: Source | None = None
@@ -83,21 +83,21 @@ class Choices:
 
     @property
     def missing(self) -> str | None:
-        """Say what is still to be chosen."""
+        """What still has to be selected, as a message; None if nothing."""
         if self.reference is None:
-            return "Choose a reference or a saved model: upload one, or pick one from the list."
+            return "Select a reference or a saved model: upload one, or choose one from the list."
         if self.bulk is None and not self.is_demo:
-            return "Choose a table of bulk samples: upload one, or pick one from the list."
+            return "Select a table of bulk samples: upload one, or choose one from the list."
         return None
 
     @property
     def paths(self) -> tuple[Path, Path]:
-        """Where reference or model, and bulk are.
+        """Paths of the reference or model, and of the bulk table.
 
         Raises
         ------
         InputError
-            One was not chosen.
+            One is not selected.
         """
         if self.reference is None or self.bulk is None or None in (self.reference.path, self.bulk.path):
             raise InputError(self.missing)
@@ -105,12 +105,17 @@ class Choices:
 
     @property
     def is_demo(self) -> bool:
-        """Whether reference and bulk are the embedded data."""
+        """Whether the embedded data are used as reference and bulk."""
         return self.reference == DEMO
 
     @property
+    def is_model(self) -> bool:
+        """Whether a saved model is used instead of a reference."""
+        return self.reference is not None and self.reference.kind == "model"
+
+    @property
     def sources(self) -> list[Source]:
-        """All that was chosen."""
+        """All files that are selected."""
         return [source for source in (self.reference, self.bulk, self.label_map) if source is not None]
 
 
@@ -118,15 +123,15 @@ DEMO: Final = Source("demo", "Embedded demo data")
 
 
 def list_sources(folder: Path) -> list[Source]:
-    """List what lies in a folder and can be chosen, by name; an AnnData file can be of either kind."""
+    """List the files of a folder that can be selected, by name; an AnnData file can be of either kind."""
     found: list[Source] = []
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name.lower()):
         if not entry.name.startswith("."):
-            found += [Source(kind, entry.name, entry.resolve()) for kind in _kinds_of(entry)]
-    return found[:_MOST_LISTED]
+            found += [Source(kind, entry.name, entry.resolve()) for kind in _kinds(entry)]
+    return found[:_MAX_LISTED]
 
 
-def _kinds_of(entry: Path) -> list[Kind]:
+def _kinds(entry: Path) -> list[Kind]:
     name = entry.name.lower()
     if entry.is_dir():
         if _is_model(entry) or _is_model(entry / "model"):
@@ -138,9 +143,9 @@ def _kinds_of(entry: Path) -> list[Kind]:
     kinds: list[Kind] = []
     if name.endswith(".h5ad"):
         kinds.append("reference")
-    if name.endswith(BULKS):
+    if name.endswith(BULK_ENDINGS):
         kinds.append("bulk")
-    if name.endswith(LABEL_MAPS):
+    if name.endswith(LABEL_MAP_ENDINGS):
         kinds.append("label_map")
     return kinds
 
@@ -155,37 +160,37 @@ def read_options(texts: Mapping[str, str]) -> Options:
     Raises
     ------
     RequestError
-        One cannot be used; it is named.
+        An option is not valid.
     """
     for name, text in texts.items():
-        if len(text) > _LONGEST:
-            msg = f"'{name}' has {len(text)} characters; {_LONGEST} are the most."
+        if len(text) > _MAX_LENGTH:
+            msg = f"'{name}' has {len(text):,} characters; the maximum is {_MAX_LENGTH}."
             raise RequestError(msg)
     return Options(
         labels_key=texts.get("labels_key", "").strip() or _keys.CELL_TYPE,
         donor_key=texts.get("donor_key", "").strip(),
-        bulk_unit=cast("BulkUnit", _one_of(texts, "bulk_unit", UNITS)),
-        preset=cast("Preset", _one_of(texts, "preset", PRESETS)),
-        seed=_number(texts, "seed", 0, _LARGEST_SEED) or 0,
+        bulk_unit=cast("BulkUnit", _choice(texts, "bulk_unit", UNITS)),
+        preset=cast("Preset", _choice(texts, "preset", PRESETS)),
+        seed=_number(texts, "seed", 0, _MAX_SEED) or 0,
         min_cells=_number(texts, "min_cells", 4, 1_000_000),
         max_epochs=_number(texts, "max_epochs", 1, 10_000),
     )
 
 
-def _one_of(texts: Mapping[str, str], name: str, known: tuple[str, ...]) -> str:
-    given = texts.get(name, known[0])
-    if given not in known:
-        msg = f"'{name}' cannot be '{given}'. It is one of {', '.join(known)}."
+def _choice(texts: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
+    given = texts.get(name, allowed[0])
+    if given not in allowed:
+        msg = f"'{name}' cannot be '{given}'. Use one of {', '.join(allowed)}."
         raise RequestError(msg)
     return given
 
 
-def _number(texts: Mapping[str, str], name: str, least: int, most: int) -> int | None:
-    """Read a whole number; None where the field was left empty."""
+def _number(texts: Mapping[str, str], name: str, minimum: int, maximum: int) -> int | None:
+    """Read a whole number; None if the field is empty."""
     given = texts.get(name, "").strip()
     if not given:
         return None
-    if not (given.isascii() and given.isdigit() and least <= int(given) <= most):
-        msg = f"'{name}' cannot be '{given}'. It is a whole number from {least} to {most}."
+    if not (given.isascii() and given.isdigit() and minimum <= int(given) <= maximum):
+        msg = f"'{name}' cannot be '{given}'. Use a whole number from {minimum:,} to {maximum:,}."
         raise RequestError(msg)
     return int(given)

@@ -1,4 +1,4 @@
-"""What every request must pass before a page sees it: host, token, origin, size."""
+"""Access to the pages: the host, token, origin and size of every request are checked first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
-from hpvade.app._request_error import RequestError, size_text
+from hpvade.app._formatting import format_size
+from hpvade.app._request_error import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-PUBLIC = "/static/"  # files of the package; they look the same to everybody
+STATIC = "/static/"  # files of the package, the same for everybody; they need no token
 UPLOAD = "/check"
-_SMALL = 64 * 1024  # bytes of a request that carries no file
+_MAX_REQUEST = 64 * 1024  # bytes of a request without files
 _HOST = re.compile(r"(?P<name>[a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]+)?")
-_FORM = 1024 * 1024  # bytes that a form may take beside its files
+_MAX_FIELDS = 1024 * 1024  # bytes of an upload besides its files
 
 _HEADERS = {
     "content-security-policy": (
@@ -36,7 +37,7 @@ _HEADERS = {
     ),
     "x-content-type-options": "nosniff",
     "x-frame-options": "SAMEORIGIN",
-    # not no-referrer: browsers would then hide the origin of our own forms, which is checked
+    # Not no-referrer: browsers would then hide the origin of our own forms, which is checked.
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
@@ -52,19 +53,20 @@ class Address(NamedTuple):
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only programs of this machine reach it."""
+        """Whether only programs on this machine can reach it."""
         return is_loopback(self.host)
 
     @property
     def cookie(self) -> str:
-        """Name of the cookie with the token: browsers do not part the cookies of two ports."""
+        """Name of the cookie with the token; it has the port, because browsers send cookies to every port."""
         return f"hpvade_{self.port}"
 
-    def answers_to(self, name: str) -> bool:
-        """Whether a browser may know the server by this name.
+    def allows_host(self, name: str) -> bool:
+        """Whether a browser may use this name for the server.
 
-        A page from elsewhere can have its own name point here, but neither an address in numbers nor a name
-        that is ours.
+        A hostile site can make its own name resolve to this machine (DNS rebinding), but not an IP address
+        or a name of ours. Starlette's ``TrustedHostMiddleware`` compares with a fixed list of names, which
+        cannot express "any loopback address" and, for a server that is open to others, "any IP address".
         """
         if is_loopback(name):
             return True
@@ -74,101 +76,102 @@ class Address(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
-    """ASGI middleware that lets in only what comes from the page itself and is not too large.
+class AccessMiddleware:
+    """ASGI middleware that accepts only requests of the page itself, up to a maximum size.
 
     Attributes
     ----------
     app
-        What is guarded.
+        The application behind it.
     token
-        What a visitor must know.
+        The token that a user needs.
     address
         Where the server listens.
-    most_bytes
-        Of the files of one request.
-    refuse
-        Makes the answer to a refused request.
+    max_upload_bytes
+        Maximum size of the files of one request.
+    error_response
+        Makes the response to a refused request.
     """
 
     app: ASGIApp
     token: str
     address: Address
-    most_bytes: int
-    refuse: Callable[[Request, RequestError], Response]
+    max_upload_bytes: int
+    error_response: Callable[[Request, RequestError], Response]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or answer it with what is wrong."""
+        """Pass a request on, or respond with what is wrong."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         request = Request(scope)
         send = _with_headers(send)
-        most = self.most_bytes + _FORM if scope["path"] == UPLOAD else _SMALL
-        answer: ASGIApp = self.app
+        max_bytes = self.max_upload_bytes + _MAX_FIELDS if scope["path"] == UPLOAD else _MAX_REQUEST
+        respond: ASGIApp = self.app
         try:
             self._check_host(request)
             if "token" in request.query_params:
-                answer = self._let_in(request)
+                respond = self._sign_in(request)
             else:
                 self._check_token(request)
                 self._check_origin(request)
-                self._check_length(request, most)
-                receive = self._counted(receive, most)
-        except RequestError as refusal:
-            answer = self.refuse(request, refusal)
-        await answer(scope, receive, send)
+                self._check_length(request, max_bytes)
+                receive = self._counted(receive, max_bytes)
+        except RequestError as error:
+            respond = self.error_response(request, error)
+        await respond(scope, receive, send)
 
     def _check_host(self, request: Request) -> None:
         host = request.headers.get("host", "")
         found = _HOST.fullmatch(host)
         name = found["name"].strip("[]").lower() if found else ""
-        if not self.address.answers_to(name):
-            msg = f"This page does not answer to the name '{host}'. Open the address that hpvade app printed."
+        if not self.address.allows_host(name):
+            msg = f"'{host}' is not an address of this page. Open the address that hpvade app printed."
             raise RequestError(msg, status=HTTPStatus.MISDIRECTED_REQUEST)
 
-    def _let_in(self, request: Request) -> Response:
-        """Keep the token in a cookie, and lead to the address without it."""
+    def _sign_in(self, request: Request) -> Response:
+        """Keep the token in a cookie, and redirect to the address without it."""
         self._compare(request.query_params["token"])
         rest = [(name, value) for name, value in request.query_params.multi_items() if name != "token"]
-        path = "/" + request.scope["path"].lstrip("/")  # //elsewhere.org would lead elsewhere
-        answer = RedirectResponse(f"{path}?{urlencode(rest)}" if rest else path, HTTPStatus.SEE_OTHER)
-        answer.set_cookie(self.address.cookie, self.token, httponly=True, samesite="strict")
-        return answer
+        path = "/" + request.scope["path"].lstrip("/")  # //example.org would lead to another site
+        response = RedirectResponse(f"{path}?{urlencode(rest)}" if rest else path, HTTPStatus.SEE_OTHER)
+        response.set_cookie(self.address.cookie, self.token, httponly=True, samesite="strict")
+        return response
 
     def _check_token(self, request: Request) -> None:
-        if not request.scope["path"].startswith(PUBLIC):  # request.url is made of the host that was told, too
+        # Not request.url.path: it is made of the host header as well.
+        if not request.scope["path"].startswith(STATIC):
             self._compare(request.cookies.get(self.address.cookie, ""))
 
     def _compare(self, given: str) -> None:
         if not secrets.compare_digest(given.encode(), self.token.encode()):
             msg = (
-                "This page is open only to whoever started it. Open the whole address that hpvade app "
-                "printed, with the token at its end."
+                "Only the user who started hpvade app can open this page. Open the complete address that it "
+                "printed, including the token at the end."
             )
             raise RequestError(msg, status=HTTPStatus.FORBIDDEN)
 
     def _check_origin(self, request: Request) -> None:
-        """Refuse what another page makes the browser send."""
+        """Refuse requests that another page makes the browser send."""
         if request.method in {"GET", "HEAD"}:
             return
         origin = request.headers.get("origin", "null")
         if origin == "null":
-            ours = request.headers.get("sec-fetch-site") == "same-origin"
+            is_ours = request.headers.get("sec-fetch-site") == "same-origin"
         else:
-            ours = urlsplit(origin).netloc == request.headers["host"]
-        if not ours:
-            msg = "This request came from another page, so it was not carried out. Use the page itself."
+            is_ours = urlsplit(origin).netloc == request.headers["host"]
+        if not is_ours:
+            msg = "This request came from another page and was refused. Use the page of hpvade app itself."
             raise RequestError(msg, status=HTTPStatus.FORBIDDEN)
 
-    def _check_length(self, request: Request, most: int) -> None:
-        if int(request.headers.get("content-length", 0)) > most:
+    def _check_length(self, request: Request, max_bytes: int) -> None:
+        if int(request.headers.get("content-length", 0)) > max_bytes:
             raise self._too_large()
 
-    def _counted(self, receive: Receive, most: int) -> Receive:
-        """Count what really comes: the length that was told may be wrong, or missing.
+    def _counted(self, receive: Receive, max_bytes: int) -> Receive:
+        """Count the bytes that arrive: the declared length may be wrong or missing.
 
-        Once it is too much, the server throws away what is still sent, so that a browser sees the answer.
+        Above the maximum, the server discards what still arrives, so that the browser shows the response.
         """
         received = 0
 
@@ -176,7 +179,7 @@ class Guard:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > most:
+            if received > max_bytes:
                 raise self._too_large()
             return message
 
@@ -184,14 +187,14 @@ class Guard:
 
     def _too_large(self) -> RequestError:
         msg = (
-            f"The files are larger than {size_text(self.most_bytes)} together, so they were not taken. Start "
-            "hpvade app with a larger --max-upload, or put them into the folder of its --data and pick them."
+            f"The files are larger than {format_size(self.max_upload_bytes)} in total. Start hpvade app with "
+            "a larger --max-upload, or move the files to the folder of --data and select them there."
         )
         return RequestError(msg, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only programs of this machine reach it."""
+    """Whether only programs on this machine can reach this host."""
     return host == "localhost" or (_is_ip(host) and ipaddress.ip_address(host).is_loopback)
 
 
@@ -204,11 +207,11 @@ def _is_ip(name: str) -> bool:
 
 
 def _with_headers(send: Send) -> Send:
-    async def sending(message: Message) -> None:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
                 headers.setdefault(name, value)
         await send(message)
 
-    return sending
+    return send_with_headers
