@@ -12,7 +12,8 @@ import hpvade
 
 SOURCE = Path(hpvade.__file__).parent
 PACKAGES = [
-    "io", "schema", "pp", "simulate", "nn", "train", "deconvolve", "deconvolve.baselines", "model", "tl", "metrics", "results",
+    "io", "schema", "pp", "simulate", "nn", "train", "deconvolve", "deconvolve.baselines", "model", "tl",
+    "metrics", "results",
     "pl", "jobs", "jobs.benchmark", "app", "datasets", "testing",
 ]  # fmt: skip
 

@@ -141,7 +141,9 @@ def test_names_are_escaped_in_the_results(ran):
 def test_the_results_are_those_of_the_command(ran, tiny, tmp_path):
     train = TrainOptions("fast", {"train": {"max_epochs": 2}})
     reference = tiny / "reference.h5ad"
-    run_files([reference], tiny / "bulk.tsv", tmp_path / "out", reference_options=ReferenceOptions(), train=train)
+    run_files(
+        [reference], tiny / "bulk.tsv", tmp_path / "out", reference_options=ReferenceOptions(), train=train
+    )
     for name in ("fractions.tsv", "fractions_lower.tsv", "qc.tsv", "model/weights.safetensors"):
         assert ran.get(f"/download/{name}").content == (tmp_path / "out" / name).read_bytes()
 

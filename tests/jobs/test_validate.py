@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-import hpvade
 from hpvade._errors import FileFormatError, GeneOverlapError
 from hpvade.jobs import validate_demo, validate_for_model
 

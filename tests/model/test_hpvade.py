@@ -176,7 +176,8 @@ class TestFolder:
         code = (
             "import sys, anndata, hpvade; model = hpvade.HPVADE.load(sys.argv[1]);"
             "answer = model.deconvolve(anndata.read_h5ad(sys.argv[2]));"
-            "hpvade.results.write_fractions(answer.fractions.join(answer.upper, rsuffix=' upper'), sys.argv[3]);"
+            "table = answer.fractions.join(answer.upper, rsuffix=' upper');"
+            "hpvade.results.write_fractions(table, sys.argv[3]);"
             "assert 'lightning' not in sys.modules and 'scanpy' not in sys.modules"
         )
         arguments = [tmp_path / "model", tmp_path / "bulk.h5ad", tmp_path / "there.tsv"]

@@ -61,7 +61,7 @@ def test_sums_of_types_have_intervals(trained, bulk):
 
 
 def test_sums_need_fractions(trained, bulk):
-    with pytest.raises(InputError, match="Call hpvade.tl.deconvolve with key_added='other' first"):
+    with pytest.raises(InputError, match=r"Call hpvade\.tl\.deconvolve with key_added='other' first"):
         hpvade.tl.sum_types(bulk, trained[0], {"all": ["B"]}, key_added="other")
 
 

@@ -172,7 +172,9 @@ class TestFit:
             return plan_step(plan, batch, batch_idx)
 
         monkeypatch.setattr(TrainingPlan, "training_step", interrupted)
-        result = fit(model.trained.network, data, config=TrainConfig(max_epochs=5), weights=LossWeights(), seed=0)
+        result = fit(
+            model.trained.network, data, config=TrainConfig(max_epochs=5), weights=LossWeights(), seed=0
+        )
         assert result.interrupted
         assert len(result.history) == 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,23 +14,6 @@ if TYPE_CHECKING:
 
     from hpvade.app._selection import Selection
     from hpvade.jobs import ReferenceOptions
-
-# File of the results → what it holds, in the order of the page.
-OUTPUT_FILES: Final = {
-    "fractions.tsv": "Estimated fraction of each cell type in each sample; rows sum to 1",
-    "fractions_lower.tsv": "Lower bounds of the 90 % intervals of the fractions",
-    "fractions_upper.tsv": "Upper bounds of the 90 % intervals of the fractions",
-    "rna_fractions.tsv": "Fraction of the RNA that comes from each cell type",
-    "qc.tsv": "Quality of each sample: genes used, fit, unknown content and flags",
-    "report.html": "The report as one file that works offline",
-    "hpvade_fractions_mqc.json": "Fractions, for a MultiQC report",
-    "hpvade_quality_mqc.json": "Quality of the samples, for a MultiQC report",
-    "signature.tsv.gz": "Expression of each gene in each cell type, CPM",
-    "history.csv": "Losses of each training epoch",
-    "run.json": "Command, versions, seed, checksums and decisions of the run",
-    "truth.tsv": "True fractions of the simulated demo samples",
-    "accuracy.tsv": "Accuracy of the estimated fractions on the demo samples",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +75,7 @@ def _check(selection: Selection) -> dict[str, Any]:
 
 
 def _run(task: Task, send: Send) -> dict[str, Any]:
-    from hpvade import jobs  # noqa: PLC0415
+    from hpvade import jobs, results  # noqa: PLC0415
 
     def on_stage(name: str) -> None:
         send("stage", name=name)
@@ -121,12 +104,12 @@ def _run(task: Task, send: Send) -> dict[str, Any]:
             bulk,
             task.output,
             bulk_unit=options.bulk_unit,
-            options=_reference_options(selection),
+            reference_options=_reference_options(selection),
             train=train,
             seed=options.seed,
             on_stage=on_stage,
         )
-    return {"accuracy": accuracy, "meanings": OUTPUT_FILES}
+    return {"accuracy": accuracy, "meanings": dict(results.OUTPUT_FILES)}
 
 
 def _reference_options(selection: Selection) -> ReferenceOptions:

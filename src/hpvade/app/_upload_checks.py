@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-MODEL_FILES = ("weights.safetensors", "config.json", "genes.tsv", "provenance.json", "heldout.tsv")
-_REQUIRED = MODEL_FILES[:4]
+MODEL_FILES = ("weights.safetensors", "config.json", "genes.tsv", "validation.tsv", "provenance.json")
 _MAX_OBJECTS, _MAX_DEPTH = 20_000, 40  # of an HDF5 file
 _MAX_ENTRIES = 1_000  # of a zip file
 _MAX_SECONDS, _MAX_MEMORY = 60, 4 * 1024**3  # of a check in its own process; bytes
@@ -283,7 +282,7 @@ def _members(entries: list[zipfile.ZipInfo], *, name: str) -> dict[str, zipfile.
     folders = {path.parent for path in paths if path.name == "config.json"}
     if len(folders) != 1:
         msg = (
-            f"'{name}' has {len(folders)} models; expected one: a folder with {', '.join(_REQUIRED)}, as "
+            f"'{name}' has {len(folders)} models; expected one: a folder with {', '.join(MODEL_FILES)}, as "
             "written by hpvade train and hpvade run."
         )
         raise _unusable(msg)
@@ -292,7 +291,7 @@ def _members(entries: list[zipfile.ZipInfo], *, name: str) -> dict[str, zipfile.
         for path, entry in zip(paths, entries, strict=True)
         if path.parent in folders and path.name in MODEL_FILES
     }
-    if missing := [file for file in _REQUIRED if file not in members]:
+    if missing := [file for file in MODEL_FILES if file not in members]:
         msg = (
             f"'{name}' is not a complete model. Missing: {', '.join(missing)}. Zip the model's folder again."
         )

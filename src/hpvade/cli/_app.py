@@ -24,11 +24,16 @@ def register(app: typer.Typer) -> None:
 def local_page(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 chooses a free one.")] = 8765,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; the default is not reachable from other machines.")
+        str, typer.Option(help="Address to listen on; by default reachable from this machine only.")
     ] = "127.0.0.1",
-    data: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder whose files can be selected.")] = Path(),
+    data: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Folder whose files can be selected.")
+    ] = Path(),
     max_upload: Annotated[
-        int, typer.Option(metavar="MB", min=1, help="Maximum size of an upload. Files selected from --data may be larger.")
+        int,
+        typer.Option(
+            metavar="MB", min=1, help="Maximum size of an upload. Files selected from --data may be larger."
+        ),
     ] = 2_000,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")] = False,
     quiet: o.Quiet = False,
@@ -45,8 +50,8 @@ def local_page(
         raise InputError(msg) from error
     if not is_loopback(host):
         terminal.note(
-            f"Warning: other machines on the network can reach this page at {host}, and the connection is not "
-            "encrypted. On a server, keep the default and use ssh -L instead."
+            f"Warning: other machines on the network can reach this page at {host}, and the connection "
+            "is not encrypted. On a server, keep the default and use ssh -L instead."
         )
 
     def ready(url: str) -> None:

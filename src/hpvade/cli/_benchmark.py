@@ -47,7 +47,9 @@ def benchmark(
     ] = "0,1,2",  # type: ignore[assignment]
     estimates: Annotated[
         Path | None,
-        typer.Option(help="Folder with estimates of other tools, REFERENCE.METHOD.DATASET[.SEED].tsv, to score as well."),
+        typer.Option(
+            help="Folder with estimates of other tools to score: REFERENCE.METHOD.DATASET[.SEED].tsv."
+        ),
     ] = None,
     n_genes: o.NGenes = None,
     members: o.Members = None,

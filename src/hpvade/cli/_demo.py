@@ -48,7 +48,7 @@ def demo(
         terminal.note(f"Interrupted. The best model so far is in {output}.")
         raise typer.Exit(130)
     text = (
-        "Accuracy on bulk samples simulated with platform effects from cells that are not in the reference:\n\n"
+        "Accuracy on bulk samples simulated, with platform effects, from cells outside the reference:\n\n"
         f"{accuracy.round(3).to_string(na_rep='undefined')}\n\n"
         f"Report:  {output / 'report.html'}\nResults: {output}"
     )

@@ -206,7 +206,9 @@ Report = Annotated[
 # The model and its training
 Preset = Annotated[
     str,
-    typer.Option("--preset", parser=_preset, metavar=f"[{'|'.join(_PRESETS)}]", help="Settings to start from."),
+    typer.Option(
+        "--preset", parser=_preset, metavar=f"[{'|'.join(_PRESETS)}]", help="Settings to start from."
+    ),
 ]
 NGenes = Annotated[
     int | None,
@@ -216,9 +218,7 @@ MinCells = Annotated[
     int | None, _setting("preprocess", "--min-cells", min=4, help="Minimum number of cells per type.")
 ]
 Members = Annotated[int | None, _setting("network", "--members", min=1, help="Networks in the ensemble.")]
-MaxEpochs = Annotated[
-    int | None, _setting("train", "--max-epochs", min=1, help="Maximum number of epochs.")
-]
+MaxEpochs = Annotated[int | None, _setting("train", "--max-epochs", min=1, help="Maximum number of epochs.")]
 NCells = Annotated[int | None, _setting("simulate", "--n-cells", min=1, help="Cells per mixture.")]
 Accelerator = Annotated[str, typer.Option("--accelerator", help="auto, cpu or gpu.")]
 Devices = Annotated[str, typer.Option("--devices", help="Number of devices; auto uses one.")]

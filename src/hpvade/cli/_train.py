@@ -21,7 +21,8 @@ def train(
     reference: Annotated[list[Path], typer.Argument(help="h5ad, zarr, or 10x mtx folder; one or more.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for model, history and signature.")],
     bulk: Annotated[
-        Path | None, typer.Option("--bulk", help="Bulk samples to deconvolve later; only their genes are used.")
+        Path | None,
+        typer.Option("--bulk", help="Bulk samples to deconvolve later; only their genes are used."),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue from the model in the output folder.")

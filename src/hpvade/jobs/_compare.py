@@ -1,4 +1,4 @@
-"""The baselines on a bulk table, and our fractions beside them where the truth is known."""
+"""Baselines on a bulk table, and their accuracy beside that of HP-VADE where the truth is known."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def baseline_fractions(
     model: HPVADE, bulk: AnnData, *, methods: Sequence[str] = ("nnls", "em", "mean")
 ) -> dict[str, pd.DataFrame]:
-    """Let baselines answer with the data's S and m of a model.
+    """Estimate fractions by baselines, with the S and m of a model's reference.
 
     Parameters
     ----------
@@ -34,8 +34,8 @@ def baseline_fractions(
     bulk
         Samples × genes, linear expression, genes named as the model names them.
     methods
-        Keys of `hpvade.deconvolve.baselines.METHODS`. Nu-SVR is left out unless asked for: it takes up to a second
-        for each sample.
+        Keys of `hpvade.deconvolve.baselines.METHODS`. Nu-SVR is left out by default, because it takes up to
+        a second per sample.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def baseline_fractions(
     signature = model.reference_signature.model_genes
     genes = pd.Index(signature.genes)
     measured = genes.isin(bulk.var_names)
-    linear = expression_of(  # what helps the model helps them too
+    linear = expression_of(  # baselines get the same input as the model
         bulk, genes[measured], subtract_background=model.config.deconvolve.subtract_background
     )
     signature_cpm, content = restrict_to_genes(signature.cpm, signature.rna_content, genes=measured)
@@ -69,12 +69,12 @@ def baseline_fractions(
 def compare_with_baselines(
     fractions: pd.DataFrame, truth: pd.DataFrame, *, model: HPVADE, bulk: AnnData
 ) -> pd.DataFrame:
-    """Score our fractions and every baseline's on the same samples.
+    """Score the fractions of HP-VADE and of every baseline on the same samples.
 
     Parameters
     ----------
     fractions
-        Our estimate, samples × cell types.
+        Estimate of HP-VADE, samples × cell types.
     truth
         True cell fractions, samples × cell types.
     model, bulk
@@ -87,7 +87,7 @@ def compare_with_baselines(
     rows = {}
     for name, table in ({"HP-VADE": fractions} | baseline_fractions(model, bulk)).items():
         with warnings.catch_warnings():
-            # The mean predictor has no correlation by nature; the table shows NaN.
+            # The mean predictor is constant and has no correlation; the table shows NaN.
             warnings.simplefilter("ignore", DegenerateMetricWarning)
             result = evaluate(table, truth, n_bootstrap=0)
         rows[name] = {key: result.summary[key] for key in ("r_type", "ccc_type")} | {

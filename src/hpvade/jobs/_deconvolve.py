@@ -83,7 +83,7 @@ class OutputOptions:
             or lies in the output folder or in an input.
         """
         if not 0 < self.coverage < 1:
-            msg = f"--coverage {self.coverage:g} is out of range. It must be between 0 and 1, for example 0.9."
+            msg = f"--coverage {self.coverage:g} is out of range: it must be between 0 and 1, as 0.9."
             raise InputError(msg)
         if self.expression is None:
             return
@@ -273,7 +273,7 @@ def deconvolve_table(
                 answer = next(results)
                 write_deconvolution(answer, files.folder, append=done > 0)
                 files.save(done + 1)
-                # The covariances of all samples would be the largest part of the result, and nobody needs them.
+                # Covariances would take the most memory, and are not written.
                 answers.append(replace(answer, covariance=answer.covariance[:, :0, :0]))
         files.move_to(folder)
     if n_earlier:  # an earlier run wrote the first samples

@@ -111,8 +111,6 @@ def preset_config(preset: str) -> HPVADEConfig:
     return PRESETS[preset_name(preset)]
 
 
-def chosen_config(
-    preset: str, config: HPVADEConfig | Mapping[str, Mapping[str, Any]] | None
-) -> HPVADEConfig:
+def chosen_config(preset: str, config: HPVADEConfig | Mapping[str, Mapping[str, Any]] | None) -> HPVADEConfig:
     """Return a whole configuration as it is, or the preset with the changes in ``config``."""
     return config if isinstance(config, HPVADEConfig) else preset_config(preset).updated(config or {})

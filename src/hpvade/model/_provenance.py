@@ -30,9 +30,9 @@ def _reference_facts(prepared: AnnData) -> dict[str, Any]:
 
     Returns
     -------
-    ``cells``, ``genes``, ``model_genes``, ``references``, ``donors`` (None where they are not known), and
-    ``cell_types``: type → ``cells``, ``heldout_cells``, ``donors``, and ``counts_per_cell``, the median of the
-    total counts. ``cells`` are all of a reference of which a pool was kept, the others are of the pool.
+    ``cells``, ``genes``, ``model_genes``, ``references``, ``donors`` (None where not available), and
+    ``cell_types``: type → ``cells``, ``heldout_cells``, ``donors``, and ``counts_per_cell``, the median total
+    counts. If a pool of the cells was kept, ``cells`` counts all of them, and the others count the pool.
     """
     setup = prepared.uns[_keys.UNS]
     obs = prepared.obs

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 import torch
 
 from hpvade import _keys
@@ -21,6 +20,7 @@ from hpvade.simulate import simulate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pandas as pd
     from anndata import AnnData
     from numpy.typing import NDArray
 

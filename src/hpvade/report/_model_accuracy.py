@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hpvade import _keys
 from hpvade._warnings import DegenerateMetricWarning
-from hpvade.deconvolve import ValidationTables
-from hpvade.deconvolve import coverage as interval_coverage
+from hpvade.deconvolve import ValidationTables, interval_coverage
 from hpvade.metrics import evaluate
 
 if TYPE_CHECKING:

@@ -75,8 +75,9 @@ def _composition(results: Results) -> str:
 def _uncertainty(results: Results) -> str:
     half = results.known_half_widths
     widest = half.median().idxmax()
+    median = percentage_points(float(np.nanmedian(half)))
     return (
-        f"The median {percent(results.coverage)} interval is ±{percentage_points(float(np.nanmedian(half)))}. "
+        f"The median {percent(results.coverage)} interval is ±{median}. "
         f"Intervals are widest for {widest} (median: ±{percentage_points(float(half[widest].median()))})."
     )
 

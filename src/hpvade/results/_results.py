@@ -154,8 +154,8 @@ def _read_run(path: Path) -> dict[str, Any]:
         raise FileFormatError(msg) from error
     if absent:
         msg = (
-            f"{path} lacks '{absent[0]}': it was written by an earlier version of hpvade. Run hpvade again to "
-            "recreate the results."
+            f"{path} lacks '{absent[0]}': it was written by an earlier version of hpvade. Run hpvade again "
+            "to recreate the results."
         )
         raise FileFormatError(msg)
     return run

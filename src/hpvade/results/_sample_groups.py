@@ -49,8 +49,8 @@ def read_groups(path: Path, *, samples: Collection[str]) -> pd.Series:
     if _GROUP not in columns and len(columns) != 1:
         found = ", ".join(map(str, table.columns))
         msg = (
-            f"The groups file {path} must hold samples in its first column and their groups in the second; if it "
-            f"has more columns, name the one with the groups '{_GROUP}'. Columns: {found}."
+            f"The groups file {path} must hold samples in its first column and their groups in the second; "
+            f"if it has more columns, name the one with the groups '{_GROUP}'. Columns: {found}."
         )
         raise InputError(msg)
     if table.columns[0] in samples:
@@ -72,7 +72,9 @@ def read_groups(path: Path, *, samples: Collection[str]) -> pd.Series:
         raise InputError(msg)
     if not known.all():
         absent = list(groups.index[~known])
-        msg = f"{len(absent)} samples of the groups file are not in the bulk table, for example '{absent[0]}'."
+        msg = (
+            f"{len(absent)} samples of the groups file are not in the bulk table, for example '{absent[0]}'."
+        )
         warn(msg, DataWarning)
     if n_without := len(samples) - int(known.sum()):
         warn(f"{n_without} of {len(samples)} samples have no group and are not compared.", DataWarning)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hpvade import _keys
-from hpvade.model import deconvolve, expression as expression_with
+from hpvade.model import deconvolve
+from hpvade.model import expression as expression_with
 from hpvade.tl._model import trained_model
 
 if TYPE_CHECKING:

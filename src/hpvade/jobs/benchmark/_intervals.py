@@ -65,9 +65,7 @@ def read_intervals(path: Path) -> pd.DataFrame:
     return table
 
 
-def true_scopes(
-    truth: pd.DataFrame, entry: BulkEntry, coarse: Mapping[str, Sequence[str]]
-) -> pd.DataFrame:
+def true_scopes(truth: pd.DataFrame, entry: BulkEntry, coarse: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """Sum measured fractions to scored types, and those of cells that the reference lacks to ``unknown``.
 
     If the columns of ``truth`` sum to more than 1, they overlap, and there is no ``unknown``.

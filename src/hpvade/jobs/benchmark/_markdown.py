@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 _UNDEFINED = "undefined"
 _UNKNOWN_METRICS = ("r", "bias", *INTERVALS)
 _HOW_TO_READ = """\
-r: Pearson correlation; CCC: Lin's concordance; RMSE and MAE are in fractions of cells. Values per cell type are
-computed over samples; r_type and ccc_type are their means over types. Pooled values are computed over all pairs
-of sample and type and are higher, because types differ in their mean. With several seeds: mean ± standard
-deviation. In brackets: 95 % bootstrap interval over samples, the widest of all seeds. "undefined": the estimate
-or the truth is constant; means skip such values, so means over different numbers of pairs cannot be compared.
-Coverage: the share of 90 % intervals that contain the measured fraction; width: their median width. Unknown: the
-share of cells of no type of the reference, compared with the measured fractions of all cells that no coarse type
-of the reference covers. Seconds are from data in memory to fractions; memory is the peak of the whole process.
-All values are in `results.tsv`."""
+r: Pearson correlation; CCC: Lin's concordance; RMSE and MAE are in fractions of cells. Values per cell type
+are computed over samples; r_type and ccc_type are their means over types. Pooled values are computed over
+all pairs of sample and type and are higher, because types differ in their mean. With several seeds: mean ±
+standard deviation. In brackets: 95 % bootstrap interval over samples, the widest of all seeds. "undefined":
+the estimate or the truth is constant; means skip such values, so means over different numbers of pairs
+cannot be compared. Coverage: the share of 90 % intervals that contain the measured fraction; width: their
+median width. Unknown: the share of cells of no type of the reference, compared with the measured fractions
+of all cells that no coarse type of the reference covers. Seconds are from data in memory to fractions;
+memory is the peak of the whole process. All values are in `results.tsv`."""
 
 
 def markdown(table: pd.DataFrame, summary: pd.DataFrame, *, heading: str, notes: Sequence[str]) -> str:
@@ -104,7 +104,9 @@ def _intervals_table(pairs: pd.DataFrame) -> str:
         row = [*key, *(_number(scored.loc[(*key, POOLED), name]) for name in INTERVALS)]
         unknown = (*key, UNKNOWN)
         row += (
-            [_number(scored.loc[unknown, name]) for name in _UNKNOWN_METRICS] if unknown in scored.index else [""] * 4
+            [_number(scored.loc[unknown, name]) for name in _UNKNOWN_METRICS]
+            if unknown in scored.index
+            else [""] * 4
         )
         rows.append(row)
     columns = ["reference", "set", "method", *INTERVALS, *(f"unknown: {name}" for name in _UNKNOWN_METRICS)]

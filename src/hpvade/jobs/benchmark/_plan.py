@@ -83,9 +83,7 @@ def make_plan(manifest: Manifest, *, references: Sequence[str] = (), datasets: S
     sets = {name: manifest.bulk[name] for name in datasets or manifest.bulk}
     for dataset, entry in sets.items():
         for name in set(entry.headline_types) & {MEAN, POOLED, UNKNOWN}:
-            msg = (
-                f"A headline type of '{dataset}' is named '{name}', which is reserved for another row. Rename it."
-            )
+            msg = f"A headline type of '{dataset}' has the reserved name '{name}'. Rename it."
             raise InputError(msg)
     missing = {
         (reference, dataset): _missing_types(entry, known[reference])
@@ -123,7 +121,7 @@ def benchmark_references(manifest: Manifest) -> dict[str, BenchmarkReference]:
         A reference is named "all".
     """
     if ALL in manifest.references:
-        msg = f"A reference of the manifest is named '{ALL}', which is reserved for all of them together. Rename it."
+        msg = f"A reference of the manifest has the reserved name '{ALL}'. Rename it."
         raise InputError(msg)
     coarse = manifest.coarse_types
     found = {

@@ -15,7 +15,7 @@ from hpvade.io import output_file
 from hpvade.jobs._train import TrainOptions
 from hpvade.jobs.benchmark._columns import COLUMNS, MEAN, POOLED
 from hpvade.jobs.benchmark._fit import Task, estimate
-from hpvade.jobs.benchmark._folder import open_folder, benchmark_settings
+from hpvade.jobs.benchmark._folder import benchmark_settings, open_folder
 from hpvade.jobs.benchmark._peers import find_peers
 from hpvade.jobs.benchmark._plan import METHOD_NAMES, MODEL, benchmark_references, check_names, make_plan
 from hpvade.jobs.benchmark._score import score, summarise

@@ -143,7 +143,8 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
             if 0 < n < of
         ]
     if undefined_metrics:
-        warn(f"Undefined and skipped in the mean over pairs: {'; '.join(undefined_metrics)}.", DegenerateMetricWarning)
+        metrics = "; ".join(undefined_metrics)
+        warn(f"Undefined and skipped in the mean over pairs: {metrics}.", DegenerateMetricWarning)
     return summary
 
 
