@@ -46,7 +46,8 @@ def absent_column(key: str, columns: Iterable[object], *, option: str, place: st
     known = [str(column) for column in columns]
     present = ", ".join(known) or "none"
     flag = f"--{option.replace('_', '-')}"
-    return f"{option}='{key}' is not in {place}. Columns: {present}.{suggest(key, known)} Choose one with {flag}."
+    near = suggest(key, known)
+    return f"{option}='{key}' is not in {place}. Columns: {present}.{near} Choose one with {flag}."
 
 
 def numbered_list(messages: Sequence[str]) -> str:

@@ -65,7 +65,7 @@ def test_problems_are_shown_and_nothing_can_be_run(site, files):
 def test_a_bulk_that_does_not_fit_is_a_problem_too(site, files):
     other = "gene\ts1\n" + "".join(f"OTHER{i}\t{i}\n" for i in range(1, 300))
     site.upload(files | {"bulk": ("other.tsv", other.encode())})
-    assert "The bulk holds 0 of the reference's 200 genes" in site.wait("check").plain
+    assert "The bulk has 0 of the 200 genes of the reference" in site.wait("check").plain
 
 
 def test_what_the_check_tells(checked):
