@@ -82,7 +82,7 @@ def test_a_stopped_run_goes_on(hpv, model, bulk, tmp_path, monkeypatch):
     monkeypatch.setattr(_deconvolve, "write_deconvolution", stop_at_the_second)
     stopped = hpv("deconvolve", model, bulk, "-o", tmp_path / "out")
     assert stopped.code == 130
-    assert "the same command goes on" in stopped.err
+    assert "Run the same command again to resume" in stopped.err
     assert not (tmp_path / "out").exists()
 
     result = hpv("deconvolve", model, bulk, "-o", tmp_path / "out", "--json")

@@ -122,21 +122,21 @@ def test_no_counts_anywhere_reports_every_matrix(saved):
 @pytest.mark.parametrize("value", [np.nan, np.inf, -1.0])
 @pytest.mark.parametrize("container", [sparse.csr_matrix, sparse.csc_matrix, np.asarray])
 def test_bad_value_names_cell_and_gene(saved, value, container):
-    spoilt = COUNTS.copy()
-    spoilt[1, 3] = value
+    damaged = COUNTS.copy()
+    damaged[1, 3] = value
     adata = make()
-    adata.X = container(spoilt)
+    adata.X = container(damaged)
     with pytest.raises(CountsError, match=rf"{value} in cell 'c1', gene 'LYZ'"):
         read_reference(saved(adata))
 
 
 def test_an_unusable_counts_layer_is_reported(saved):
-    spoilt = COUNTS.copy()
-    spoilt[0, 1] = np.nan
+    damaged = COUNTS.copy()
+    damaged[0, 1] = np.nan
     with pytest.warns(
         DataWarning, match=r"layers\['counts'\] does not hold counts .*'c0', gene 'CD19'.*X was used instead"
     ):
-        reference = read_reference(saved(make(layers={"counts": sparse.csr_matrix(spoilt)})))
+        reference = read_reference(saved(make(layers={"counts": sparse.csr_matrix(damaged)})))
     np.testing.assert_array_equal(counts_of(reference), COUNTS)
 
 

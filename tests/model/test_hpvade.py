@@ -298,7 +298,7 @@ class TestBulkOfTheUser:
         model, bulk = trained
         logged = bulk.copy()
         logged.X = np.log2(bulk.X + 1)
-        with pytest.warns(DataWarning, match="looks logged"):
+        with pytest.warns(DataWarning, match="looks log-transformed"):
             model.deconvolve(logged)
 
 

@@ -73,7 +73,7 @@ def test_a_bad_count_is_told_as_without_a_cluster(stored, cluster, monkeypatch):
     with distributed.Client(cluster) as client, open_reference(path) as file:
         bad = {"labels_key": "cell_type", "most_cells": 60}
         for options in ({}, {"client": client}):
-            with pytest.raises(CountsError, match=r"then 0 … \d+, not integers. Mend the file."):
+            with pytest.raises(CountsError, match=r"\(0 … \d+, not whole numbers\)\. Fix the file"):
                 pool_reference(file, **bad, **options)
 
 

@@ -93,13 +93,6 @@ class BulkSource:
             return None
         return read_head(self.path)
 
-    @cached_property
-    def rsem_files(self) -> list[Path]:
-        """The RSEM gene tables of a folder, sorted by name."""
-        if not self.path.is_dir():
-            return []
-        return sorted(file for file in self.path.iterdir() if _RSEM_SUFFIX.search(file.name))
-
 
 @dataclass(frozen=True)
 class BulkFormat:
@@ -249,7 +242,14 @@ def _read_nf_core(source: BulkSource) -> Table:
 
 
 def _is_rsem(source: BulkSource) -> bool:
-    return bool(source.rsem_files) or _is_text(_has_rsem_columns)(source)
+    return bool(_rsem_files(source.path)) or _is_text(_has_rsem_columns)(source)
+
+
+def _rsem_files(path: Path) -> list[Path]:
+    """List the RSEM gene tables of a folder, sorted by name."""
+    if not path.is_dir():
+        return []
+    return sorted(file for file in path.iterdir() if _RSEM_SUFFIX.search(file.name))
 
 
 def _has_rsem_columns(head: Head) -> bool:
@@ -265,7 +265,7 @@ def _read_rsem(source: BulkSource) -> Table:
         If the files do not list the same genes.
     """
     column, unit = _RSEM_UNITS.get(source.unit, ("TPM", "tpm"))
-    files = source.rsem_files or [source.path]
+    files = _rsem_files(source.path) or [source.path]
     samples: dict[str, pd.Series] = {}
     genes: pd.Index | None = None
     for file in files:
