@@ -29,7 +29,7 @@ def tables(n_samples=9, types=("B", "T", "NK"), seed=0):
     return tuple(pd.DataFrame(values, index=names, columns=list(types)) for values in (estimate, truth))
 
 
-def test_values_are_those_of_the_functions():
+def test_values_equal_those_of_the_functions():
     estimate, truth = tables()
     result = evaluate(estimate, truth, n_bootstrap=10)
     for name, function in FUNCTIONS.items():
@@ -121,7 +121,7 @@ def test_mapping_sums_columns_of_the_estimate():
     assert result.per_type.loc["B naive", "bias"] == pytest.approx(bias(estimate["B naive"], truth["B"]))
 
 
-def test_bounds_are_those_of_a_plain_loop():
+def test_bounds_equal_those_of_a_plain_loop():
     estimate, truth = tables(n_samples=7)
     result = evaluate(estimate, truth, n_bootstrap=50, seed=4)
     draws = child_rng(4, "bootstrap").integers(7, size=(50, 7))
@@ -144,7 +144,7 @@ def test_bounds_depend_on_the_seed_and_not_on_the_blocks(monkeypatch):
     assert evaluate(estimate, truth, n_bootstrap=40).pooled == pytest.approx(first.pooled, abs=1e-12)
 
 
-def test_degenerate_resamples_are_left_out():
+def test_undefined_resamples_are_excluded():
     estimate, truth = tables(n_samples=2)  # half of the resamples draw one sample twice
     result = evaluate(estimate, truth, n_bootstrap=100)
     assert result.per_type["r_lower"].notna().all()
@@ -201,7 +201,7 @@ def test_to_dict_is_strict_json():
     assert again["summary"]["n_samples"] == 9
 
 
-def test_input_is_left_alone():
+def test_input_is_not_modified():
     estimate, truth = tables()
     copies = estimate.copy(), truth.copy()
     evaluate(estimate, truth, n_bootstrap=0)

@@ -27,7 +27,7 @@ def pairs(draw):
 
 @settings(deadline=None)
 @given(pairs())
-def test_pearson_is_scipys(xy):
+def test_pearson_equals_scipy(xy):
     assert pearson(*xy) == pytest.approx(stats.pearsonr(*xy).statistic, abs=1e-12)
 
 
@@ -79,7 +79,7 @@ def test_bias_mae_rmse_are_ordered(xy):
 
 @settings(deadline=None)
 @given(st.integers(2, 60), PERCENT)
-def test_a_constant_has_no_r_whatever_its_rounding(n, value):
+def test_a_constant_has_no_r_despite_rounding(n, value):
     # np.std of twelve times 0.1 is 1.4e-17, not zero
     with pytest.warns(DegenerateMetricWarning, match="x has zero variance"):
         assert np.isnan(pearson(np.full(n, value), np.arange(n)))

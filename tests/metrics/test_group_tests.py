@@ -45,7 +45,7 @@ def test_q_is_adjusted_over_types(fractions):
     np.testing.assert_allclose(np.sort(tests["q"]), np.minimum(adjusted, 1))
 
 
-def test_large_groups_cost_no_more_than_their_samples():
+def test_differences_of_large_groups_come_from_a_subset():
     rng = np.random.default_rng(0)
     values = pd.DataFrame({"B": rng.uniform(0, 1, 100_000)})
     values.loc[50_000:, "B"] += 0.3
@@ -62,12 +62,12 @@ def test_a_constant_type_has_no_test(fractions):
     pd.testing.assert_frame_equal(tests.drop("none"), without)
 
 
-def test_order_of_samples_does_not_matter_and_others_are_left_out(fractions):
+def test_order_of_samples_does_not_matter_and_samples_without_a_group_are_excluded(fractions):
     groups = pd.Series(["x", "y"] * 4, index=NAMES[:8])
     pd.testing.assert_frame_equal(compare_groups(fractions, groups), compare_groups(fractions, groups[::-1]))
 
 
 @pytest.mark.parametrize("groups", [["x"] * 9, ["x"] * 8 + ["y"], [None] * 9])
-def test_what_cannot_be_compared_is_refused(fractions, groups):
+def test_groups_that_cannot_be_compared_are_refused(fractions, groups):
     with pytest.raises(InputError, match="at least two groups of at least 2 samples"):
         compare_groups(fractions, pd.Series(groups, index=NAMES, dtype=object))

@@ -52,7 +52,7 @@ def test_values():
     np.testing.assert_allclose([s[:, 0] for s in lines.get_segments()], widest)
 
 
-def test_a_mean_over_fewer_sets_is_not_drawn():
+def test_a_mean_over_fewer_data_sets_is_not_drawn():
     partial = table(seeds=(0,))
     partial = partial[~((partial["method"] == "b") & (partial["dataset"] == "two"))]
     whole, part = marks(hpvade.pl.benchmark_summary(partial)[0, 0])

@@ -38,7 +38,7 @@ def test_a_bar_for_each_fraction_stacked_in_the_order_of_the_columns(make_fracti
     assert ticks_of(axes) == list(fractions.index)
 
 
-def test_sorted_by_a_type_which_then_stands_at_the_bottom(make_fractions):
+def test_sorting_by_a_type_puts_it_at_the_bottom(make_fractions):
     fractions = make_fractions(8)
     axes = hpvade.pl.composition(fractions, order="CD8 T")
     assert ticks_of(axes) == list(fractions["CD8 T"].sort_values(ascending=False).index)
@@ -60,7 +60,7 @@ def test_clustering_puts_similar_samples_side_by_side():
     assert sum(a != b for a, b in pairwise(runs)) == 2
 
 
-def test_many_samples_are_clustered_by_some_of_them(make_fractions, monkeypatch):
+def test_many_samples_are_clustered_by_a_subset(make_fractions, monkeypatch):
     monkeypatch.setattr("hpvade.pl._composition._MAX_CLUSTERED", 10)
     monkeypatch.setattr("hpvade.pl._style.LINE", 0)
     rng = np.random.default_rng(1)
@@ -85,7 +85,7 @@ def test_many_samples_have_no_gaps_and_no_names(n, make_fractions):
     axes.figure.draw_without_rendering()
 
 
-def test_names_are_written_where_the_axes_given_have_room(make_fractions):
+def test_names_are_written_if_there_is_room(make_fractions):
     wide, narrow = Figure(figsize=(12, 4)).subplots(1, 2, width_ratios=[5, 1])
     fractions = make_fractions(20)
     assert hpvade.pl.composition(fractions, ax=wide) is wide
@@ -94,7 +94,7 @@ def test_names_are_written_where_the_axes_given_have_room(make_fractions):
     assert narrow.get_xlabel() == "20 samples"
 
 
-def test_a_sample_with_a_missing_value_stays_empty(make_fractions):
+def test_a_sample_with_a_missing_value_is_left_empty(make_fractions):
     fractions = make_fractions(3)
     fractions.iloc[1, 2] = np.nan
     axes = hpvade.pl.composition(fractions)
@@ -103,7 +103,7 @@ def test_a_sample_with_a_missing_value_stays_empty(make_fractions):
     assert np.isnan(heights).all(0).tolist() == [False, True, False]
 
 
-def test_long_names_and_names_with_signs_of_formulas_are_shown_as_they_are():
+def test_long_names_and_names_with_formulas_are_shown_verbatim():
     names = ["a very long name of a cell type that nobody reads to its end", "_hidden", "T $x$ and $y$"]
     fractions = pd.DataFrame(
         [[0.2, 0.3, 0.5]], columns=names, index=["a $sample$ with a very, very long name"]

@@ -16,7 +16,7 @@ def legend_of(axes):
     return [text.get_text() for text in axes.get_legend().get_texts()]
 
 
-def test_marks_and_intervals_are_sorted_and_found_by_name(make_fractions):
+def test_marks_and_intervals_are_sorted_and_matched_by_name(make_fractions):
     fractions = make_fractions(10)
     truth = make_fractions(10, seed=1)
     turned = (fractions - 0.05).iloc[::-1, ::-1]

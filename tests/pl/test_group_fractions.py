@@ -15,7 +15,7 @@ def groups(make_fractions):
     return pd.Series(["old"] * 5 + ["young"] * 5, index=make_fractions().index[:10])
 
 
-def test_a_box_is_of_its_group_and_type(make_fractions, groups):
+def test_each_box_shows_its_group_and_type(make_fractions, groups):
     fractions = make_fractions()
     axes = group_fractions(fractions, groups=groups)
     drawn = [line for line in axes.lines if line.get_linewidth() == 1.2]
@@ -26,16 +26,16 @@ def test_a_box_is_of_its_group_and_type(make_fractions, groups):
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["old", "young"]
 
 
-def test_every_sample_of_a_group_is_a_mark(make_fractions, groups):
+def test_every_sample_of_a_group_has_a_mark(make_fractions, groups):
     axes = group_fractions(make_fractions(), groups=groups)
     assert sum(len(marks.get_offsets()) for marks in axes.collections) == 10 * 4
 
 
-def test_the_same_twice(make_fractions, groups):
+def test_the_plot_is_reproducible(make_fractions, groups):
     first, second = (group_fractions(make_fractions(), groups=groups) for _ in range(2))
     np.testing.assert_array_equal(first.collections[0].get_offsets(), second.collections[0].get_offsets())
 
 
-def test_no_table(groups):
+def test_not_a_table(groups):
     with pytest.raises(InputError, match="fractions must be a DataFrame"):
         group_fractions([0.2, 0.8], groups=groups)

@@ -33,7 +33,7 @@ def marks_of(axes):
     return axes.collections[0].get_offsets(), axes.collections[0].get_facecolors()
 
 
-def test_cells_of_a_type_and_its_prototype_lie_together(latent):
+def test_cells_of_a_type_and_its_prototype_are_close(latent):
     cells, labels, prototypes = latent
     axes = hpvade.pl.latent_umap(cells, labels=labels, prototypes=prototypes)
     places, faces = marks_of(axes)
@@ -60,7 +60,7 @@ def test_few_cells_and_groups_far_apart_raise_no_warning():
     assert np.isfinite(marks_of(hpvade.pl.latent_umap(line, labels=["a"] * 30))[0]).all()
 
 
-def test_labels_beyond_the_prototypes_follow_sorted(latent, plain_layout):
+def test_labels_without_a_prototype_follow_in_alphabetical_order(latent, plain_layout):
     cells, labels, prototypes = latent
     labels = np.where(np.arange(120) % 6 == 0, "other", labels)
     axes = hpvade.pl.latent_umap(cells, labels=labels, prototypes=prototypes.loc[["T", "B"]])
@@ -80,7 +80,7 @@ def test_at_most_20000_cells_and_the_same_with_the_same_seed(plain_layout):
     assert not np.array_equal(first, other)
 
 
-def test_names_of_near_prototypes_do_not_cover_each_other():
+def test_names_of_close_prototypes_do_not_overlap():
     at = np.array([[100.0, 100], [112, 100], [124, 100], [112, 110]])
     offsets = _latent_umap._offsets(at, names=["CD4 T", "CD8 T", "NK", "B"])
     places = at + np.array(offsets)

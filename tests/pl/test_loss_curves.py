@@ -25,14 +25,14 @@ def test_training_and_validation_of_a_term(term, history):
     assert legend_of(axes)[2].endswith(f" (epoch {epoch})")
 
 
-def test_the_correlation_is_of_the_validation_and_best_where_highest(history):
+def test_the_correlation_is_for_validation_only_and_best_at_its_maximum(history):
     history.loc[7, "val_r_type"] = 0.95
     axes = hpvade.pl.loss_curves(history, term="r_type")
     assert legend_of(axes) == ["validation", "best: 0.95 (epoch 7)"]
     np.testing.assert_array_equal(axes.lines[0].get_ydata(), history["val_r_type"])
 
 
-def test_the_axis_is_logarithmic_where_values_span_much(history):
+def test_the_axis_is_logarithmic_for_a_wide_range(history):
     assert hpvade.pl.loss_curves(history).get_yscale() == "linear"
     history.loc[0, "train_loss"] = 1e4
     assert hpvade.pl.loss_curves(history).get_yscale() == "log"

@@ -71,7 +71,7 @@ def test_twelve_types_stand_out_from_white_and_from_near_black():
         assert 36 < lab(color)[0] < 82
 
 
-def test_more_types_have_colors_of_their_own():
+def test_further_types_have_distinct_colors():
     colors = list(hpvade.pl.cell_type_colors([f"type {i}" for i in range(48)]).values())
     assert nearest(colors, seen_by="normal") > 2.5
     assert nearest(colors[:30], seen_by="normal") > 5
@@ -86,6 +86,6 @@ def test_order_unknown_and_repeats():
     assert hpvade.pl.cell_type_colors([]) == {}
 
 
-def test_data_never_have_the_colors_of_text_and_lines():
+def test_data_and_text_never_share_a_color():
     colors = hpvade.pl.cell_type_colors([*(f"type {i}" for i in range(48)), "unknown"]).values()
     assert not {INK, MUTED, GRID} & set(colors)

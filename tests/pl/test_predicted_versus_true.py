@@ -55,7 +55,7 @@ def test_one_type_with_intervals(tables):
     assert axes.get_ylim()[1] > (y + 0.3).max()
 
 
-def test_both_axes_are_alike_and_share_the_identity(tables):
+def test_both_axes_have_the_same_limits_and_the_diagonal(tables):
     axes = hpvade.pl.predicted_versus_true(*tables)
     axes.figure.draw_without_rendering()
     assert axes.get_xlim() == axes.get_ylim()
@@ -65,7 +65,7 @@ def test_both_axes_are_alike_and_share_the_identity(tables):
     np.testing.assert_array_equal(x, y)
 
 
-def test_types_keep_the_colors_they_have_among_all(tables):
+def test_a_single_type_keeps_its_color(tables):
     predicted, truth = tables
     axes = hpvade.pl.predicted_versus_true(predicted, truth[["NK"]])
     color = axes.get_legend().legend_handles[0].get_color()
@@ -89,7 +89,7 @@ def test_undefined_metrics_are_marked(tables):
     assert text_of(one) == ["one value: r and CCC undefined"]
 
 
-def test_the_text_keeps_out_of_the_way_of_marks(tables):
+def test_the_text_avoids_the_marks(tables):
     predicted, truth = tables
     box = hpvade.pl.predicted_versus_true(predicted, truth * 0, cell_type="B").artists[0]
     assert box.loc == 4  # lower right: all marks are on the left

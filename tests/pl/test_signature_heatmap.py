@@ -47,7 +47,7 @@ def test_the_strip_of_each_type_spans_its_rows():
     ]
 
 
-def test_genes_are_named_where_there_is_room():
+def test_genes_are_named_if_there_is_room():
     rng = np.random.default_rng(0)
     genes = [f"g{i}" for i in range(2000)]
     many = pd.DataFrame(
@@ -60,7 +60,7 @@ def test_genes_are_named_where_there_is_room():
     assert len(rows_of(large)) == 120
 
 
-def test_genes_with_missing_values_are_left_out():
+def test_genes_with_missing_values_are_excluded():
     signature = SIGNATURE.copy()
     signature.loc["b3", "NK"] = np.nan
     assert rows_of(hpvade.pl.signature_heatmap(signature)) == ["b1", "b2", "t1", "t2"]

@@ -65,7 +65,7 @@ def test_everything_but_data_has_one_of_three_colors(name, make_fractions, histo
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_axes_given_are_drawn_on_and_nothing_else_is(name, make_fractions, history):
+def test_only_the_given_axes_are_drawn_on(name, make_fractions, history):
     figure = Figure(layout="constrained")
     left, right = figure.subplots(1, 2)
     assert draw(name, make_fractions, history, ax=left) is left
@@ -74,7 +74,7 @@ def test_axes_given_are_drawn_on_and_nothing_else_is(name, make_fractions, histo
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_without_axes_there_is_a_figure_that_fits(name, make_fractions, history):
+def test_a_new_figure_fits_its_contents(name, make_fractions, history):
     axes = draw(name, make_fractions, history)
     figure = axes.figure
     figure.draw_without_rendering()

@@ -135,7 +135,7 @@ def test_static_tables_sort_on_click(written, open_page):
     assert values == sorted(values, reverse=True)
 
 
-def test_numbers_are_those_of_the_python_side(written, open_page):
+def test_scripts_write_numbers_like_python(written, open_page):
     page = open_page(written / "report.html")
     for value in (12345.6789, 0.1, -0.0127, 0.0, 0.001, 2e-4, -2e-4):
         assert page.evaluate("(value) => number(value, 3)", value) == table_cell(value)

@@ -201,7 +201,10 @@ def test_a_single_sample(results_folder):
     for path in (*results_folder.glob("*fractions*.tsv"), results_folder / "qc.tsv"):
         path.write_text("\n".join(path.read_text().splitlines()[:2]) + "\n")
     (results_folder / "groups.tsv").unlink()
-    assert "averaged over" not in render(read_results(results_folder))
+    text = render(read_results(results_folder))
+    assert "averaged over" not in text
+    assert "1 samples" not in text
+    assert "of 1 bulk sample (unit: TPM/CPM)" in text
 
 
 def test_a_long_table_is_cut_with_a_note(written, monkeypatch):

@@ -70,7 +70,7 @@ CLEAN = ((), (), (), ())
         ((("flat",), ("flat",), ("flat",), ()), None, "bad"),
     ],
 )
-def test_grade_follows_flags_and_make_accuracy(flags, accuracy, grade):
+def test_grade_follows_flags_and_accuracy(flags, accuracy, grade):
     assert verdict(results(flags=flags), accuracy=accuracy).grade == grade
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,7 @@ def methods_text(results: Results) -> str:
     run, settings, trained = results.run, results.run["decisions"]["deconvolve"], results.trained
     text = (
         f"Cell-type fractions of {count(len(results.fractions), 'bulk sample')} (unit: "
-        f"{run['decisions']['bulk']['unit']}) were estimated with hpvade {run['versions']['hpvade']}. "
+        f"{_unit(run['decisions']['bulk']['unit'])}) were estimated with hpvade {run['versions']['hpvade']}. "
     )
     if trained is not None:
         several = trained.config.network.members > 1
@@ -63,6 +64,11 @@ def _training_text(trained: TrainedModel) -> str:
     )
 
 
+def _unit(name: str) -> str:
+    """Return a unit with its abbreviations in capitals."""
+    return re.sub(r"\b(tpm|cpm|fpkm)\b", lambda match: match[0].upper(), name)
+
+
 def settings_text(results: Results) -> str:
     """Return all settings as YAML."""
     settings: dict[str, Any] = {"deconvolve": results.run["decisions"]["deconvolve"]}
@@ -84,14 +90,14 @@ def methods_tables(results: Results) -> list[PageTable]:
         ["Start time", f"{run['started'][:19].replace('T', ' ')} UTC"],
         ["Format of the bulk table", bulk.get("format", "none (built in memory)")],
         ["Orientation", bulk.get("orientation", "samples x genes")],
-        ["Unit", bulk["unit"]],
+        ["Unit", _unit(bulk["unit"])],
         ["Unit source", bulk.get("unit_given_or_detected", "given")],
         ["Transformation", bulk.get("transform", "none")],
         *(["Note", note] for note in bulk.get("notes", [])),
         ["Model genes in the bulk table", f"{decisions['genes_used']:,} ({percent(overlap, decimals=1)})"],
         ["Seed", str(run["seed"])],
         ["Peak memory", f"{run['peak_memory_mb']:,} MB"],
-        *([f"Time to {stage}", f"{seconds:,.1f} s"] for stage, seconds in run["seconds"].items()),
+        *([f"Time ({stage})", f"{seconds:,.1f} s"] for stage, seconds in run["seconds"].items()),
     ]
     inputs = [[PurePath(name).name, digest] for name, digest in run["inputs_sha256"].items()]
     versions = [list(pair) for pair in run["versions"].items()]

@@ -151,6 +151,10 @@ def _loss_figure(history: pd.DataFrame, term: str) -> Figure | SubFigure:
     return pl.loss_curves(history, term=term).figure
 
 
+def _group_heading(column: str) -> str:
+    return "effect size" if column == "effect" else column.replace("median_", "median ", 1)
+
+
 def groups_section(results: Results, colors: Mapping[str, str]) -> dict[str, Any] | None:
     """Compare groups of samples; None without groups."""
     fractions, groups, table = results.fractions, results.groups, results.group_tests
@@ -183,7 +187,7 @@ def groups_section(results: Results, colors: Mapping[str, str]) -> dict[str, Any
         "table": PageTable(
             "groups",
             f"{test}; q: p adjusted for the false discovery rate",
-            ["cell type", *(str(name).replace("_", " ", 1) for name in table)],
+            ["cell type", *(_group_heading(str(name)) for name in table)],
             [[name, *row] for name, row in zip(table.index, table.to_numpy().tolist(), strict=True)],
             colors,
         ),
