@@ -140,7 +140,7 @@ def _fact(name: str, fact: Any) -> Any:  # noqa: ANN401 - what a report holds
     if name == "unit":
         return _UNIT_NAMES.get(fact, fact)
     if name == "orientation":
-        return fact.replace(" x ", " × ")
+        return fact.replace(" x ", " \N{MULTIPLICATION SIGN} ")
     if name.endswith("_share"):
         return f"{fact:.1%}"
     if isinstance(fact, int | float):
