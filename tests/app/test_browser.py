@@ -60,7 +60,7 @@ def test_from_upload_to_download(tab, site, tiny, tmp_path):
     tab.get_by_text("Options", exact=True).click()
     tab.get_by_label("Upload a file", exact=True).nth(0).set_input_files(tiny / "reference.h5ad")
     tab.get_by_label("Upload a file", exact=True).nth(1).set_input_files(tiny / "bulk.tsv")
-    tab.get_by_label("Column with the cell types").fill("celltype")
+    tab.get_by_label("Cell type column").fill("celltype")
     tab.get_by_label("Preset").select_option("fast")
     tab.get_by_label("Maximum epochs").fill("8")
     button(tab, "Check the files").click()
@@ -68,10 +68,10 @@ def test_from_upload_to_download(tab, site, tiny, tmp_path):
     heading(tab, "1 problem to fix")
     expect(tab.get_by_role("alert").first).to_contain_text("labels_key='celltype' is not in the obs")
     expect(button(tab, "Run")).to_have_count(0)
-    tab.get_by_label("Column with the cell types").fill("cell_type")
+    tab.get_by_label("Cell type column").fill("cell_type")
     button(tab, "Check again").click()
 
-    heading(tab, "The files are ready to run")
+    heading(tab, "Ready to run")
     expect(tab.locator(".chips")).to_contain_text(TYPES[0])
     button(tab, "Run").click()
     heading(tab, "Run in progress")
@@ -140,7 +140,7 @@ def test_by_keyboard_and_without_scripts(chromium, site, tiny):
     page.keyboard.press("Control+A")
     page.keyboard.type("donor")
     page.keyboard.press("Enter")
-    heading(page, "The files are ready to run")  # the page reloads itself
+    heading(page, "Ready to run")  # the page reloads itself
     expect(page.locator(".chips")).to_contain_text("donor_3")
     context.close()
     site.post("/start-over")

@@ -28,7 +28,7 @@ def files(tiny):
 def checked(site, files):
     """A server with uploads that passed the check."""
     site.upload(files, **QUICK)
-    assert "The files are ready to run" in site.wait("check").plain
+    assert "Ready to run" in site.wait("check").plain
     return site
 
 
@@ -63,7 +63,7 @@ def test_the_page_of_the_check(checked):
     page = checked.get("/check")
     assert "B <img src=x onerror=alert(1)> 40" in html.unescape(page.plain)
     assert "<img src=x" not in page.text
-    assert "tpm/cpm" in page.plain
+    assert "TPM or CPM" in page.plain
     assert f'name="check" value="{checked.session.check.number}"' in page.text
 
 
@@ -190,7 +190,7 @@ def test_a_saved_model_from_a_zip_file(ran, files, tmp_path):
     fractions = ran.get("/download/fractions.tsv").content
     ran.upload({"reference": ("results.zip", ran.get("/download").content), "bulk": files["bulk"]})
     page = ran.wait("check").plain
-    assert "The files are ready to run" in page
+    assert "Ready to run" in page
     assert "Cell types in the model B <img src=x onerror=alert(1)>, Monocyte & co, T" in page
     ran.post("/run", check=ran.session.check.number)
     assert "6 samples deconvolved" in ran.wait("run").plain
@@ -203,7 +203,7 @@ def test_a_saved_model_from_a_zip_file(ran, files, tmp_path):
 def test_the_demo(site):
     site.upload(demo=1, preset="fast")
     page = site.wait("check").plain
-    assert "The files are ready to run" in page
+    assert "Ready to run" in page
     assert "Embedded demo data" in page
     answer = site.upload(bulk_choice="bulk:bulk.tsv")
     assert answer.status == 400

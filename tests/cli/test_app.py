@@ -93,7 +93,7 @@ def test_a_server_that_was_killed_takes_its_processes_along_and_the_next_cleans_
     jar = CookieJar()
     address = opened(url, jar=jar)[0]
     opened(f"{address}check", form("demo", 1), jar=jar)
-    while "ready to run" not in (text := opened(f"{address}check", jar=jar)[1]):
+    while "Ready to run" not in (text := opened(f"{address}check", jar=jar)[1]):
         assert "Checking the files" in text
         time.sleep(0.1)
     number = re.search(r'name="check" value="(\d+)"', text)[1]

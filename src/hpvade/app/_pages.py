@@ -54,6 +54,7 @@ _UNIT_NAMES: Final = {
     "auto": "detect automatically",
     "counts": "counts",
     "tpm": "TPM",
+    "tpm/cpm": "TPM or CPM",
     "cpm": "CPM",
     "fpkm": "FPKM",
     "log2": "log2-transformed",
@@ -136,6 +137,10 @@ def report_values(report: Mapping[str, Any]) -> dict[str, Any]:
 
 def _fact(name: str, fact: Any) -> Any:  # noqa: ANN401 - what a report holds
     """Return a fact as text; a mapping of names to numbers stays a mapping."""
+    if name == "unit":
+        return _UNIT_NAMES.get(fact, fact)
+    if name == "orientation":
+        return fact.replace(" x ", " \N{MULTIPLICATION SIGN} ")
     if name.endswith("_share"):
         return f"{fact:.1%}"
     if isinstance(fact, int | float):
