@@ -51,7 +51,12 @@ def flag_list(results: Results) -> list[dict[str, Any]]:
     """Return the flags that were raised: meaning, remedy and number of samples of each."""
     counts = results.qc["flags"].explode().value_counts()
     return [
-        {"name": name, "count": f"{counts[name]:,} of {len(results.qc):,}"} | flag._asdict()
+        {
+            "name": name,
+            "count": f"{counts[name]:,} of {len(results.qc):,}",
+            "meaning": flag.meaning,
+            "remedy": flag.remedy,
+        }
         for name, flag in FLAGS.items()
         if name in counts
     ]
