@@ -11,7 +11,7 @@ from anndata import AnnData
 import hpvade
 from hpvade.deconvolve import Calibration
 from hpvade.pp import CellStates
-from hpvade.pp._states import _FLOOR
+from hpvade.pp._spaces import PROFILE_FLOOR
 
 
 @pytest.fixture
@@ -70,11 +70,11 @@ def test_a_sample_of_one_state_only_is_answered_right(trained, fitted):
     model, _ = trained
     genes = pd.Index(model.reference_signature.model_genes.genes)
     cpm = model.network.signature.cpm().detach().double().numpy()
-    log = np.log(cpm + _FLOOR)
+    log = np.log(cpm + PROFILE_FLOOR)
     change = np.zeros((len(genes), 4))
     change[:, 1] = (log[:, 1] - log[:, 0]) / 2
     states = CellStates(np.array([0, 0, 1, 2]), change)
-    profile = np.maximum((cpm[:, 0] + _FLOOR) * np.exp(change[:, 1]) - _FLOOR, 0)
+    profile = np.maximum((cpm[:, 0] + PROFILE_FLOOR) * np.exp(change[:, 1]) - PROFILE_FLOOR, 0)
     profile *= 1e6 / profile.sum()
     content = model.network.signature.rna_content.double().numpy()
     truth = np.array([0.6, 0.1, 0.3])

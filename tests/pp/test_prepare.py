@@ -5,7 +5,9 @@ import pytest
 
 import hpvade
 from hpvade._errors import GeneOverlapError, LabelError
-from hpvade.pp import PreprocessConfig, model_genes, preprocess, reference_signature
+from hpvade.pp import PreprocessConfig, model_genes, preprocess, split_cells
+
+TYPES = np.repeat(["A", "B", "C"], [100, 50, 10])
 
 
 def test_every_cell_sums_to_ten_thousand_and_counts_are_untouched(reference):
@@ -91,17 +93,8 @@ def test_ribosomal_genes_are_known_by_their_symbol_when_names_are_ids(reference)
     assert not preprocess(reference).var["selected"]["GENE0"]
 
 
-def test_rna_content_is_measured_before_gene_selection(reference):
-    prepared = preprocess(reference, genes=set(reference.var_names[:60]))
-    totals = np.asarray(reference.layers["counts"].sum(1)).ravel()
-    signature = reference_signature(prepared).model_genes
-    expected = [totals[(reference.obs["cell_type"] == t).to_numpy()].mean() for t in signature.cell_types]
-    np.testing.assert_allclose(signature.rna_content_all, expected)
-    assert (signature.rna_content < signature.rna_content_all).all()
-
-
 def test_too_few_genes(reference):
-    with pytest.raises(GeneOverlapError, match="Only 3 of"):
+    with pytest.raises(GeneOverlapError, match=r"Only 3 of .* at least 10 are needed"):
         preprocess(reference, genes=set(reference.var_names[:3]))
 
 
@@ -119,3 +112,38 @@ def test_columns_of_the_user_named_source_or_reference_mean_nothing(reference):
     plain = preprocess(reference)
     reference.obs["source"] = reference.obs["reference"] = reference.obs["donor"]
     assert (preprocess(reference).obs["split"] == plain.obs["split"]).all()
+
+
+def heldout_cells(split, types=TYPES):
+    return {t: int((split[types == t] == "heldout").sum()) for t in np.unique(types)}
+
+
+def test_the_split_is_stratified_by_type():
+    split = split_cells(TYPES, heldout=0.2, rng=np.random.default_rng(0))
+    assert heldout_cells(split) == {"A": 20, "B": 10, "C": 2}
+
+
+def test_whole_donors_are_held_out():
+    donor = np.tile(["d1", "d2", "d3", "d4", "d5"], 32)
+    split = split_cells(TYPES, heldout=0.2, rng=np.random.default_rng(0), donor=donor)
+    sides = {d: set(split[donor == d]) for d in np.unique(donor)}
+    assert all(len(side) == 1 for side in sides.values())
+    assert sum(side == {"heldout"} for side in sides.values()) == 1
+
+
+def test_type_of_one_donor_only_is_split_by_cells():
+    donor = np.where(TYPES == "C", "only", np.where(np.arange(160) % 5 == 0, "d1", "d2"))
+    split = split_cells(TYPES, heldout=0.2, rng=np.random.default_rng(0), donor=donor)
+    assert 0 < heldout_cells(split)["C"] < 10
+
+
+def test_one_donor_is_the_same_as_none():
+    donor = np.full(160, "one")
+    split = split_cells(TYPES, heldout=0.2, rng=np.random.default_rng(0), donor=donor)
+    assert heldout_cells(split) == {"A": 20, "B": 10, "C": 2}
+
+
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.99])
+def test_every_type_is_on_both_sides(share):
+    split = split_cells(TYPES, heldout=share, rng=np.random.default_rng(1))
+    assert all(0 < n < (t == TYPES).sum() for t, n in heldout_cells(split).items())

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from hpvade.pp import counts_to_cpm, counts_to_log, cpm_to_log
+from hpvade.pp import counts_to_cpm, counts_to_log, cpm_to_log, floored_log
 
 COUNTS = hnp.arrays(
     np.int64, st.tuples(st.integers(1, 5), st.integers(1, 30)), elements=st.integers(0, 10_000)
@@ -41,6 +41,17 @@ def test_hand_worked():
 def test_numpy_and_torch_agree():
     cpm = np.array([[0.0, 5.0, 1e6]])
     np.testing.assert_allclose(cpm_to_log(torch.from_numpy(cpm)).numpy(), cpm_to_log(cpm), rtol=1e-12)
+    np.testing.assert_allclose(
+        floored_log(torch.from_numpy(cpm), 25.0).numpy(), floored_log(cpm, 25.0), rtol=1e-12
+    )
+
+
+def test_floored_log_is_flat_below_the_floor_and_a_log_ratio_above():
+    values = np.array([0.0, 25.0 * (np.e - 1)])
+    np.testing.assert_allclose(floored_log(values, 25.0), np.log(25) + np.array([0, 1]))
+    below, above = (np.diff(floored_log(np.array([x, 2 * x]), 25.0))[0] for x in (0.25, 25_000.0))
+    assert below == pytest.approx(np.log(25.5 / 25.25))
+    assert above == pytest.approx(np.log(2), rel=1e-3)  # the floor is a thousandth of the value
 
 
 def test_log_leaves_counts_untouched_and_empty_cells_zero():

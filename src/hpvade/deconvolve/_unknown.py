@@ -92,7 +92,7 @@ def generic_cell_of(
     genes = np.concatenate([selected[there], anchors])
     return generic_cell(
         genes,
-        signature.counts()[genes],
+        signature.cell_counts()[genes],
         weight=np.concatenate([weight, np.full(len(anchors), of_anchor)]),
     )
 

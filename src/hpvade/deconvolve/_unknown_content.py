@@ -79,7 +79,7 @@ class UnknownContent:
         names = pd.Index(signature.all_genes.genes)
         telling = measured & ~is_ribosomal_or_mitochondrial(names)
         cell = None if calibration is None else generic_cell_of(signature, trust=trust, measured=measured)
-        counts = signature.counts()[telling]
+        counts = signature.cell_counts()[telling]
         return cls(cell, calibration, names=names, telling=telling, counts=counts, config=config)
 
     def look_at_excess(self, linear: NDArray[np.float64], fractions: NDArray[np.float64]) -> None:

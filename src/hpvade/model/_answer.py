@@ -71,7 +71,7 @@ def expression_table(bulk: AnnData, fractions: pd.DataFrame, *, signature: Refer
         raise InputError(msg)
     p = fractions.loc[bulk.obs_names, list(signature.all_genes.cell_types)].to_numpy(np.float64)
     p = p / p.sum(1, keepdims=True)
-    counts = signature.counts()[names.get_indexer(genes)]
+    counts = signature.cell_counts()[names.get_indexer(genes)]
     parts = split_by_cell_type(linear, fractions=p, counts=counts)
     n, n_types, n_genes = parts.contribution.shape
     rna = rna_fractions(p, signature.all_genes.rna_content)

@@ -18,7 +18,7 @@ from hpvade.deconvolve._quality import JUDGED_LEVEL, quality
 from hpvade.deconvolve._result import NOTHING_TOLD, Deconvolution, LevelFractions
 from hpvade.deconvolve._unknown_content import UnknownContent
 from hpvade.io import representative_runs
-from hpvade.pp import CellStates, Hierarchy, ReferenceSignature, counts_to_cpm, expression_of, rna_fractions
+from hpvade.pp import CellStates, Hierarchy, ReferenceSignature, counts_to_cpm, bulk_expression, rna_fractions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -237,7 +237,7 @@ class Deconvolver:
     def linear(self, samples: AnnData) -> NDArray[np.float64]:
         """Return expression above the background over all genes of the reference, 0 where not measured."""
         linear = np.zeros((samples.n_obs, len(self.names)))
-        linear[:, self.known] = expression_of(
+        linear[:, self.known] = bulk_expression(
             samples, self.names[self.known], subtract_background=self.config.subtract_background
         )
         return linear

@@ -21,7 +21,7 @@ from hpvade.model._prepare import in_log_space, match_bulk, prepare, prepare_aga
 from hpvade.model._provenance import provenance_of
 from hpvade.model._setup import hierarchy_set_up, set_up, settings_set_up
 from hpvade.model._training import train_network
-from hpvade.pp import counts_to_cpm, prepared_states, reference_signature
+from hpvade.pp import counts_to_cpm, cell_states, reference_signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -77,7 +77,7 @@ class HPVADE:
         # None in a model that was loaded without its reference
         self.prepared: AnnData | None = prepare(reference, self.settings, config=config.preprocess, bulk=bulk)
         self.reference_signature = reference_signature(self.prepared)
-        self.states = prepared_states(self.prepared)
+        self.states = cell_states(self.prepared)
         self.hierarchy = hierarchy_set_up(reference)
         var = self.prepared.var
         self._aliases = var[[name for name in ALIAS_COLUMNS if name in var]].astype(str)

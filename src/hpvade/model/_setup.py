@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from hpvade import _keys
 from hpvade._errors import LabelError, absent_column
-from hpvade.pp import apply_rna_content, hierarchy_of
+from hpvade.pp import Hierarchy, apply_rna_content
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from anndata import AnnData
-
-    from hpvade.pp import Hierarchy
 
 
 def set_up(
@@ -32,7 +30,7 @@ def set_up(
         apply_rna_content(reference, rna_content, labels_key=labels_key)
     elif _keys.REFERENCE not in reference.obs:
         reference.obs.drop(columns=_keys.RNA_WEIGHT, errors="ignore", inplace=True)
-    hierarchy_of(reference.obs, labels_key=labels_key, levels=levels)
+    Hierarchy.from_obs(reference.obs, labels_key=labels_key, levels=levels)
     setup = {"labels_key": labels_key, "donor_key": donor_key or "", "levels": list(levels)}
     reference.uns[_keys.UNS] = dict(reference.uns.get(_keys.UNS, {})) | setup
 
@@ -41,7 +39,7 @@ def hierarchy_set_up(reference: AnnData) -> Hierarchy:
     """Read the hierarchy of the levels that were noted in a reference; without a note it has none."""
     setup = reference.uns.get(_keys.UNS, {})
     labels_key = setup.get("labels_key", _keys.CELL_TYPE)
-    return hierarchy_of(reference.obs, labels_key=labels_key, levels=list(setup.get("levels", [])))
+    return Hierarchy.from_obs(reference.obs, labels_key=labels_key, levels=list(setup.get("levels", [])))
 
 
 def settings_set_up(reference: AnnData) -> dict[str, Any]:
