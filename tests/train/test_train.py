@@ -116,6 +116,7 @@ class TestFit:
         assert tuple(result.history.columns) == HISTORY_COLUMNS
         assert np.isfinite(result.history.to_numpy()).all()
         assert result.history["epoch"].tolist() == [0, 1, 2, 3, 4]
+        # Not every epoch improves on every machine; five epochs together do, by a wide margin.
         assert result.history["train_loss"].iloc[-1] < result.history["train_loss"].iloc[0]
         assert seen == result.history.to_dict("records")
         assert not result.interrupted
@@ -135,7 +136,9 @@ class TestFit:
             with torch.inference_mode():
                 p = model.network.deconvolution(batch.bulk)
             losses += [hpvade.nn.proportion_loss(p, batch.fractions).item()] * len(batch.fractions)
-        assert np.mean(losses) == pytest.approx(result.history["val_loss_prop"].min(), rel=1e-3)
+        assert np.mean(losses) == pytest.approx(
+            result.history["val_loss_prop"].min(), rel=1e-3
+        )  # single precision
 
     def test_global_random_state_is_left_alone(self, model, data):
         torch.manual_seed(5)

@@ -42,7 +42,7 @@ def draw_mixtures(
     rng
         Source of randomness.
     source
-        Donor or reference of each cell, coded from 0. When given, each type of a mixture comes from one source.
+        Donor or reference of each cell, coded from 0. If given, each type of a mixture comes from one source.
     rna_weight
         Factor on the counts of each cell, shape (n_cells_available,), which gives cells of several references
         one RNA content. Default: 1.
