@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from hpvade._process import interrupts_wait
+from hpvade._process import interrupts_blocked
 from hpvade.app._work import Task, work
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=work, args=(theirs, folder))
-        with interrupts_wait():
+        with interrupts_blocked():
             self._process.start()
         theirs.close()
 
