@@ -36,7 +36,7 @@ def test_proportion_loss_of_members_is_their_mean():
     assert proportion_loss(tensor(members), tensor(Q)).item() == pytest.approx(np.mean(each))
 
 
-def test_exact_zeros_stay_finite_and_cost_a_lot():
+def test_exact_zeros_give_a_large_finite_loss():
     p = torch.softmax(torch.tensor([[1e4, 0.0, -1e4]]), -1)
     assert (p == 0).any()
     loss = proportion_loss(p, torch.tensor([[0.0, 1.0, 0.0]]))

@@ -128,7 +128,7 @@ class TestLoss:
         )
         torch.testing.assert_close(terms.loss, expected)
 
-    def test_bulk_reconstruction_uses_the_fractions_as_they_are(self):
+    def test_bulk_reconstruction_uses_unclamped_fractions(self):
         network = make_network().eval()
         output = network(make_batch())
         torch.testing.assert_close(output.reconstructed_bulk, network.signature.mix(output.fractions))

@@ -43,7 +43,7 @@ def test_borrowed_genes_have_the_lenders_profile_at_the_borrowers_depth():
         np.testing.assert_allclose(means["borrower"], 3 * means["lender"], rtol=0.15, atol=0.15)
 
 
-def test_weights_take_every_reference_to_one_rna_content(two):
+def test_weights_give_every_reference_the_same_rna_content(two):
     two["other"].layers["counts"] = two["other"].layers["counts"] * 5
     combined = combine_references(two, labels_key="cell_type", donor_key=None)
     shared = two["other"].var_names
@@ -54,7 +54,7 @@ def test_weights_take_every_reference_to_one_rna_content(two):
     np.testing.assert_allclose(means["one"], means["other"])
 
 
-def test_one_reference_is_left_as_it_is(two):
+def test_one_reference_is_returned_unchanged(two):
     assert combine_references({"one": two["one"]}, labels_key="cell_type", donor_key=None) is two["one"]
 
 

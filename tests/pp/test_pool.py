@@ -119,7 +119,7 @@ def test_a_pool_whose_labels_were_changed_by_hand(stored):
         preprocess(pool)
 
 
-def test_a_model_can_be_trained_saved_and_trained_on(stored, tmp_path):
+def test_a_model_can_be_trained_saved_and_trained_further(stored, tmp_path):
     pool = pooled(stored[1])
     hpvade.HPVADE.setup_anndata(pool)
     model = hpvade.HPVADE(pool, preset="fast", config={"train": {"max_epochs": 1}})

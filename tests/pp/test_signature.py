@@ -28,7 +28,7 @@ def test_hand_worked_signature():
     np.testing.assert_allclose(result.rna_content, [10, 10])
 
 
-def test_mean_of_per_cell_cpm_is_another_answer():
+def test_mean_of_per_cell_cpm_differs():
     per_cell = COUNTS / COUNTS.sum(1, keepdims=True) * 1e6
     wrong = np.stack([per_cell[:2].mean(0), per_cell[2]], 1)
     right = signature(sp.csr_matrix(COUNTS), LABELS, genes=["g1", "g2", "g3"]).cpm

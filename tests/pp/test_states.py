@@ -45,7 +45,7 @@ def expected_change(cells, chosen, whole):
     return log_profile(chosen) - log_profile(whole)
 
 
-def test_states_that_were_put_in_are_found():
+def test_simulated_states_are_found():
     cells, state = cells_of_two_states(np.random.default_rng(0), shares=(0.7, 0.3))
     found = cell_states(prepare(cells, 2))
     assert found.cell_type.tolist() == [0, 0, 1, 1]
@@ -73,7 +73,7 @@ def test_a_platform_is_not_a_state():
 
 
 @pytest.mark.parametrize(("n_cells", "n_states"), [(40, 5), (120, 1)])
-def test_few_cells_or_one_state_asked_for_give_the_type_itself(n_cells, n_states):
+def test_few_cells_or_a_maximum_of_one_state_give_the_type_itself(n_cells, n_states):
     cells, _ = cells_of_two_states(np.random.default_rng(3), n_cells=n_cells)
     found = cell_states(prepare(cells, n_states))
     assert found.cell_type.tolist() == [0, 1]
@@ -93,7 +93,7 @@ def test_cells_without_counts_change_nothing():
     np.testing.assert_array_equal(with_empty.log_change, without.log_change)
 
 
-def test_many_references_with_few_cells_each_leave_a_type_its_one_state():
+def test_many_references_with_few_cells_each_give_one_state():
     cells, _ = cells_of_two_states(np.random.default_rng(6), n_cells=60)
     cells.obs[_keys.REFERENCE] = [f"r{i % 20}" for i in range(cells.n_obs)]
     found = cell_states(prepare(cells, 2))

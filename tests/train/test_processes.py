@@ -23,7 +23,7 @@ def trained(reference, *, seed=0, **options):
     ("strategy", "devices", "words"),
     [("ddp_spawn", "auto", "is for several devices"), ("ddp", 2, "cannot use strategy 'ddp'")],
 )
-def test_strategies_that_would_lose_the_training_are_refused(strategy, devices, words):
+def test_unsuitable_strategies_are_refused(strategy, devices, words):
     reference = hpvade.testing.tiny_reference()
     hpvade.HPVADE.setup_anndata(reference)
     model = hpvade.HPVADE(reference, preset="fast", config=QUICK)

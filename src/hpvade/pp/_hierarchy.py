@@ -117,8 +117,8 @@ def levels_from_parents(parents: pd.Series) -> pd.DataFrame:
 
     Returns
     -------
-    Cell types and groups × ``level_1`` (the top), ``level_2``, …. A type or group near the top, with few
-    parents, is repeated as its own group at the deeper levels.
+    Cell types and groups × ``level_1`` (the top), ``level_2``, …. Types and groups
+    with fewer ancestors than others are their own group at the deeper levels.
 
     Raises
     ------

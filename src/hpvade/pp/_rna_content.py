@@ -44,7 +44,7 @@ def rna_fractions(fractions: Array, rna_content: Array) -> Array:
 def cell_fractions(rna_fractions: Array, rna_content: Array) -> Array:
     """Turn RNA fractions into cell fractions: p_k = (r_k / m_k) / Σ_j (r_j / m_j).
 
-    The inverse of `rna_fractions`; shapes as there.
+    The inverse of `rna_fractions`, with the same shapes.
     """
     weighted = rna_fractions / rna_content
     return weighted / weighted.sum(-1)[..., None]

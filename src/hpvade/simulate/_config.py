@@ -27,7 +27,7 @@ class SimulateConfig(BaseModel):
     platform_width
         Maximum width of the platform effect, which is log-normal per gene; 0 disables it.
     platform_tail
-        Spread of that width over genes, log scale, so that a few genes differ strongly. 0: one width.
+        Spread of that width over genes, log scale, so that a few genes differ strongly; 0 gives one width.
     depth
         Reads per sample, (minimum, maximum), drawn log-uniformly; None adds no sequencing noise.
     """
