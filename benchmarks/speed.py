@@ -19,7 +19,7 @@ import pandas as pd
 import scipy.sparse as sp
 import torch
 
-from hpvade.simulate._kernel import sum_rows
+from hpvade.simulate._mixtures import sum_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,16 +10,16 @@ from hpvade._process import in_own_process
 from hpvade.metrics import pearson
 
 
-def test_it_is_another_process():
+def test_the_function_runs_in_another_process():
     assert in_own_process(os.getpid) != os.getpid()
 
 
-def test_an_error_of_hpvade_comes_back_as_it_is():
+def test_an_error_of_hpvade_is_raised_again():
     with pytest.raises(InputError, match="needs at least 2 values"):
         in_own_process(pearson, [1.0], [2.0])
 
 
-def test_a_process_that_ends_without_an_answer():
+def test_a_process_that_ends_without_a_result():
     with pytest.raises(HPVADEError, match=r"exit code 3\.$"):
         in_own_process(os._exit, 3)
     with pytest.raises(HPVADEError, match=r"exit code -9\. .*memory"):

@@ -1,4 +1,4 @@
-"""Names of the AnnData slots that hpvade reads and writes: the only place with such strings."""
+"""Names of the AnnData slots that hpvade reads and writes; no other module spells them out."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ COUNTS: Final = "counts"  # layers: raw counts, cells × genes
 CPM: Final = "cpm"  # layers: expression of a type in a sample, CPM
 CELL_TYPE: Final = "cell_type"  # obs: the default label column
 SPLIT: Final = "split"  # obs: "train" or "heldout"
-SELECTED: Final = "selected"  # var: gene is in the model's panel
-ANCHOR: Final = "anchor"  # genes.tsv of a model: all types express the gene alike
-TRUST: Final = "trust"  # var: how far the model trusts a gene, 0 to 1
+SELECTED: Final = "selected"  # var: whether the model reads the gene
+ANCHOR: Final = "anchor"  # genes.tsv of a model: whether all types express the gene alike
+TRUST: Final = "trust"  # var: trust of the model in a gene, 0 to 1
 TOTAL_COUNTS: Final = "total_counts"  # obs: counts of a cell over all genes of the reference
-REFERENCE: Final = "hpvade_reference"  # obs: the reference of a cell, where several were put together
-SOURCE: Final = (
-    "hpvade_source"  # obs: reference and donor of a cell, where several references were put together
-)
-SUMS: Final = "hpvade_sums"  # varm: counts of all cells of each label, where obs holds a pool of them
-N_CELLS: Final = "n_cells_of_labels"  # uns["hpvade"]: how many cells each label has, pooled or not
-RNA_WEIGHT: Final = "hpvade_rna_weight"  # obs: factor that takes a cell to the RNA content of its type
+REFERENCE: Final = "hpvade_reference"  # obs: the reference of a cell, where several were combined
+SOURCE: Final = "hpvade_source"  # obs: reference and donor of a cell, where several references were combined
+SUMS: Final = "hpvade_sums"  # varm: counts of all cells, summed by label, where obs is a pool
+N_CELLS: Final = "n_cells_of_labels"  # uns["hpvade"]: number of cells of each label, pooled or not
+RNA_WEIGHT: Final = "hpvade_rna_weight"  # obs: factor that gives a cell the RNA content of its type
 
 FRACTIONS: Final = "fractions"  # obsm: cell fractions p, samples × cell types, rows sum to 1
 LOWER: Final = "fractions_lower"  # obsm: lower bounds of the intervals of the cell fractions
@@ -26,9 +24,9 @@ UPPER: Final = "fractions_upper"  # obsm: upper bounds
 RNA_FRACTIONS: Final = "rna_fractions"  # obsm: RNA fractions r, samples × cell types, rows sum to 1
 RECONSTRUCTION_R: Final = "reconstruction_r"  # obs: Pearson r of S·r with the sample, log space
 
-UNKNOWN: Final = "unknown"  # obs: share of cells that are of no type of the reference
+UNKNOWN: Final = "unknown"  # obs: share of cells whose type is not in the reference
 
-ALL_TYPES: Final = "all types"  # a column or a value that is of all cell types together
+ALL_TYPES: Final = "all types"  # a column or a value for all cell types together
 
 UNS: Final = "hpvade"  # uns: settings and provenance
 

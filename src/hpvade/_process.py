@@ -1,9 +1,10 @@
-"""A call in a process of its own, so that its peak memory is its own."""
+"""Function calls in a separate process, whose peak memory is that of the call."""
 
 from __future__ import annotations
 
 import multiprocessing
 import signal
+import sys
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -15,54 +16,56 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 Arguments = ParamSpec("Arguments")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 def in_own_process(
-    function: Callable[Arguments, Answer], *arguments: Arguments.args, **named: Arguments.kwargs
-) -> Answer:
-    """Call a function in a fresh interpreter and return its answer.
+    function: Callable[Arguments, Result], *arguments: Arguments.args, **named: Arguments.kwargs
+) -> Result:
+    """Call a function in a new interpreter and return its result.
 
-    Ctrl-C ends the process at once, so a function that writes files could leave half of one.
+    Ctrl-C ends the process at once, so a function that writes files may leave an incomplete one.
 
     Parameters
     ----------
     function
-        A function of a module; it, its arguments and its answer must be picklable.
+        A function of a module. The function, its arguments and its result must be picklable.
 
     Raises
     ------
     HPVADEError
-        What the function raised of this kind; or the process ended without an answer. Any other exception
-        is shown on stderr.
+        The function raised it, or the process ended without a result. Any other exception is shown on stderr.
     """
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_answer, args=(sender, function, arguments, named))
-    with interrupts_wait():
+    process = context.Process(target=_send_result, args=(sender, function, arguments, named))
+    with interrupts_blocked():
         process.start()
     sender.close()
     try:
-        answer: Answer | HPVADEError = receiver.recv()
+        result: Result | HPVADEError = receiver.recv()
     except EOFError as error:
         process.join()
-        msg = f"The process ended without an answer, with exit code {process.exitcode}."
+        msg = f"The process ended without a result, with exit code {process.exitcode}."
         if process.exitcode and process.exitcode < 0:
-            msg += " The system ended it: perhaps memory ran out."
+            msg += " The system ended it, perhaps because it ran out of memory."
         raise HPVADEError(msg) from error
     finally:
         process.kill()
         process.join()
         receiver.close()
-    if isinstance(answer, HPVADEError):
-        raise answer
-    return answer
+    if isinstance(result, HPVADEError):
+        raise result
+    return result
 
 
 @contextmanager
-def interrupts_wait() -> Iterator[None]:
-    """Keep Ctrl-C, which a terminal sends to all, from what is started here; it comes to us afterwards."""
-    resource_tracker.ensure_running()  # multiprocessing would start it in here and then lift the mask
+def interrupts_blocked() -> Iterator[None]:
+    """Block Ctrl-C in processes started here (a terminal sends it to all); it arrives here afterwards."""
+    if sys.platform == "win32":  # has no signal masks; Ctrl-C then reaches the new process too
+        yield
+        return
+    resource_tracker.ensure_running()  # otherwise multiprocessing starts it here and then unblocks Ctrl-C
     previous = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
@@ -70,15 +73,15 @@ def interrupts_wait() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, previous)
 
 
-def _answer(
+def _send_result(
     sender: Connection,
     function: Callable[..., object],
     arguments: tuple[object, ...],
     named: dict[str, object],
 ) -> None:
-    """Send what the function returns, or the error of hpvade that it raises."""
+    """Send the result of the function, or the error of hpvade that it raises."""
     try:
-        answer = function(*arguments, **named)
+        result = function(*arguments, **named)
     except HPVADEError as error:
-        answer = error
-    sender.send(answer)
+        result = error
+    sender.send(result)

@@ -1,4 +1,4 @@
-"""One seed in, independent generators out: no global random state is touched."""
+"""Independent random generators from one seed; the global random state is not used."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def child_rng(seed: int, *stage: str | int) -> np.random.Generator:
     seed
         The run's seed.
     stage
-        What the generator is for, for instance ``"mixtures"`` or ``("epoch", 3)``. The same seed and
-        stage give the same stream; different stages give independent ones, whatever their order.
+        Purpose of the generator, for instance ``"mixtures"`` or ``("epoch", 3)``. The same seed and
+        stage give the same stream; different stages give independent streams, in any order.
     """
     key = zlib.crc32("/".join(map(str, stage)).encode())
     return np.random.default_rng(np.random.SeedSequence([seed, key]))

@@ -1,4 +1,4 @@
-"""Many small operations: one thread for each item, instead of several for each operation."""
+"""Threads for many small operations: one thread per item instead of several per operation."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Result = TypeVar("Result")
 
 @contextmanager
 def one_thread_each() -> Iterator[int]:
-    """Let torch and NumPy work in one thread; yields how many torch may use otherwise.
+    """Limit torch and NumPy to one thread; yields the number that torch may use otherwise.
 
-    Sums are then taken in one order, whatever the machine and ``--threads``.
+    Sums are then computed in one order, on every machine and with any ``--threads``.
     """
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -33,10 +33,10 @@ def one_thread_each() -> Iterator[int]:
 
 
 def map_in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Call a function on each item, in as many threads as torch may use, each by `one_thread_each`.
+    """Call a function on each item, in as many threads as torch may use, each call in one thread.
 
-    Items are taken as threads become free, so that few are held at once; results come in order. Torch keeps
-    one thread until the iterator is used up or closed.
+    Items are read as threads become free, so that few are in memory at once; results come in order. Torch is
+    limited to one thread until the iterator is exhausted or closed.
     """
     waiting: deque[Future[Result]] = deque()
     with one_thread_each() as n_threads, ThreadPoolExecutor(n_threads) as pool:

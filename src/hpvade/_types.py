@@ -1,4 +1,4 @@
-"""Names of choices and kinds of arrays that several packages share."""
+"""Types that several packages share: names of choices, and arrays."""
 
 from __future__ import annotations
 

@@ -186,7 +186,7 @@ class TestRun:
         (tmp_path / "map.tsv").write_text(levels.replace("T\tT\tlymphoid", "T\tB\tmyeloid"))
         result = hpv("run", *arguments, "-o", tmp_path / "other")
         assert result.code == 2
-        assert "'B' into two groups" in result.err
+        assert "'B' to two groups" in result.err
 
     def test_two_references(self, files, hpv):
         other = hpvade.testing.tiny_reference(n_genes=200, seed=5)

@@ -22,7 +22,7 @@ def test_counts_are_recovered():
     np.testing.assert_array_equal(recovered.toarray(), counts)
 
 
-def test_values_that_are_not_of_integers():
+def test_values_that_no_integer_counts_explain():
     rng = np.random.default_rng(0)
     with pytest.raises(CountsError, match="Cell 0 is not log1p"):
         invert_log_normalisation(sp.csr_matrix(rng.uniform(1, 5, (3, 50))))
@@ -33,7 +33,7 @@ def test_cell_without_counts():
 
 
 def test_embedded_counts_agree_with_the_totals_that_scanpy_stored():
-    """The inversion infers each cell's total; the file holds it too, and was not used."""
+    """The inversion infers the total of each cell without the one in the file, which it must match."""
     source = sc.datasets.pbmc68k_reduced()
     totals = source.obs["n_counts"].to_numpy()[:, None]
     expected = np.rint(np.expm1(source.raw.X.toarray().astype(float)) * totals / 1e4)

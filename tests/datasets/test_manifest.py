@@ -11,7 +11,7 @@ from hpvade.datasets import read_manifest, scored_columns
 
 @pytest.fixture
 def written(tmp_path):
-    """A sound manifest; `change` edits it before it is written, and its path is returned."""
+    """Write a valid manifest, after `change` edited it, and return its path."""
 
     def write(change=lambda _m: None):
         content = {
@@ -26,7 +26,7 @@ def written(tmp_path):
                     "truth_types": {"B": ["b1", "b2"], "T": ["t"], "NK": ["nk"]},
                     "merge": {"T": ["CD4 T", "CD8 T"]},
                     "headline_types": ["B", "T"],
-                    "note": "said",
+                    "note": "text",
                 }
             },
         }
@@ -38,7 +38,7 @@ def written(tmp_path):
     return write
 
 
-def test_paths_start_at_the_manifest_and_defaults_are_filled(written):
+def test_paths_are_relative_to_the_manifest_and_defaults_are_filled(written):
     path = written()
     manifest = read_manifest(path.parent)
     assert manifest == read_manifest(str(path))
@@ -50,7 +50,7 @@ def test_paths_start_at_the_manifest_and_defaults_are_filled(written):
         blood.labels_key = "other"
 
 
-def test_columns_are_merged_as_the_set_asks(written):
+def test_columns_are_merged_as_the_manifest_defines(written):
     manifest = read_manifest(written())
     columns = scored_columns(manifest.bulk["flow"], manifest.coarse_types["blood"])
     assert columns == {
@@ -62,7 +62,7 @@ def test_columns_are_merged_as_the_set_asks(written):
     assert scored_columns(manifest.bulk["flow"], {"T": ["all t"]})["estimate"] == {"T": ["all t"]}
 
 
-def test_every_problem_is_told_at_once(written):
+def test_every_problem_is_reported_at_once(written):
     def spoil(m):
         m["references"]["blood"].pop("path")
         m["bulk"]["flow"]["unit"] = "tmp"
@@ -87,8 +87,8 @@ def change(*path, to):
     ("edit", "message"),
     [
         (change("coarse_types", "blod", to={"B": ["B"]}), "coarse_types.blod.*Did you mean 'blood'"),
-        (change("coarse_types", "blood", "NK", to=["T8"]), "label 'T8' stands there more than once"),
-        (change("coarse_types", "blood", "NK", to=["doublet"]), "'doublet' is one of drop_labels"),
+        (change("coarse_types", "blood", "NK", to=["T8"]), "label 'T8' is listed more than once"),
+        (change("coarse_types", "blood", "NK", to=["doublet"]), "'doublet' is also in drop_labels"),
         (change("bulk", "flow", "headline_types", to=["b"]), r"bulk.flow.headline_types: 'b' is not"),
         (change("bulk", "flow", "headline_types", to=[]), r"headline_types: List should have at least 1"),
         (change("references", "a/b", to={"path": "x"}), r"references.a/b: names become parts of file names"),
@@ -100,7 +100,7 @@ def test_contradictions(written, edit, message):
         read_manifest(written(edit))
 
 
-def test_a_mistyped_name_is_told(written):
+def test_a_mistyped_name_is_reported(written):
     path = written(change("references", "blood", "drop_label", to=["x"]))
     with pytest.warns(DataWarning, match=r"references.blood.drop_label Did you mean 'drop_labels'"):
         read_manifest(path)

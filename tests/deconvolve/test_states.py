@@ -10,7 +10,7 @@ import torch
 import hpvade
 from hpvade.deconvolve import Estimator, FractionFit
 from hpvade.pp import CellStates, counts_to_cpm
-from hpvade.pp._states import _FLOOR
+from hpvade.pp._spaces import PROFILE_FLOOR
 
 
 @pytest.fixture
@@ -68,11 +68,11 @@ def test_fractions_of_a_sample_in_one_state_are_correct(trained, fitted):
     """All B cells of the sample are in a state halfway to monocytes."""
     model, _ = trained
     cpm = model.trained.network.signature.cpm().detach().double().numpy()
-    log = np.log(cpm + _FLOOR)
+    log = np.log(cpm + PROFILE_FLOOR)
     change = np.zeros((len(cpm), 4))
     change[:, 1] = (log[:, 1] - log[:, 0]) / 2
     states = CellStates(np.array([0, 0, 1, 2]), change)
-    profile = np.maximum((cpm[:, 0] + _FLOOR) * np.exp(change[:, 1]) - _FLOOR, 0)
+    profile = np.maximum((cpm[:, 0] + PROFILE_FLOOR) * np.exp(change[:, 1]) - PROFILE_FLOOR, 0)
     profile *= 1e6 / profile.sum()
     content = model.trained.network.signature.rna_content.double().numpy()
     truth = np.array([0.6, 0.1, 0.3])

@@ -50,7 +50,7 @@ class TestSignature:
         learnable = LearnableSignature(torch.from_numpy(S), rna_content=torch.from_numpy(M))
         np.testing.assert_allclose(learnable.cpm().detach(), S, rtol=1e-12)
 
-    def test_non_negative_columns_sum_and_zeros_stay_whatever_is_learnt(self):
+    def test_non_negative_columns_sum_and_zeros_stay_for_any_change(self):
         learnable = LearnableSignature(torch.from_numpy(S), rna_content=torch.from_numpy(M))
         with torch.no_grad():
             learnable.log_change.copy_(torch.from_numpy(RNG.normal(0, 3, S.shape)))
@@ -89,7 +89,7 @@ class TestDeconvolutionNetwork:
         at_mean[:, :10] = 100 * torch.expm1(center[:10])
         torch.testing.assert_close(network(bulk, mask), network(at_mean))
 
-    def test_gene_without_trust_has_no_say(self):
+    def test_gene_without_trust_has_no_effect(self):
         trust = torch.ones(40)
         trust[:10] = 0
         network = DeconvolutionNetwork(
@@ -100,7 +100,7 @@ class TestDeconvolutionNetwork:
         changed[:, :10] *= 5
         torch.testing.assert_close(network(bulk), network(changed))
 
-    def test_seed_preset_reads_cpm(self):
+    def test_the_network_of_the_original_preset_reads_cpm(self):
         network = DeconvolutionNetwork(
             40,
             3,
@@ -128,7 +128,7 @@ class TestLoss:
         )
         torch.testing.assert_close(terms.loss, expected)
 
-    def test_bulk_reconstruction_uses_the_fractions_as_they_are(self):
+    def test_bulk_reconstruction_uses_unclamped_fractions(self):
         network = make_network().eval()
         output = network(make_batch())
         torch.testing.assert_close(output.reconstructed_bulk, network.signature.mix(output.fractions))
@@ -136,6 +136,7 @@ class TestLoss:
     def test_perfect_fractions_reconstruct_the_mixture(self):
         batch = make_batch()
         rebuilt = make_network().signature.mix(batch.fractions)
+        # Single precision on sums of up to 1e6 CPM
         torch.testing.assert_close(rebuilt, batch.mixture, rtol=1e-4, atol=0.5)
 
     def test_latent_is_sampled_in_training_only(self):
@@ -160,7 +161,7 @@ def test_prototype_is_the_log_profile_of_the_same_counts():
 
 
 def test_scale_of_the_prototype_loss_on_real_data(shared_data):
-    """With S left in CPM the comparison is of other spaces and explodes; the bridge keeps it near 1."""
+    """With S left in CPM, the comparison mixes two spaces and explodes; in log space it stays near 1."""
     cells = hpvade.io.read_reference(shared_data / "reference/pbmc3k/sc_pbmc3k.h5ad")
     cells = cells[cells.obs["cell_type"] != "unassigned"].copy()
     prepared = preprocess(cells)
@@ -171,13 +172,13 @@ def test_scale_of_the_prototype_loss_on_real_data(shared_data):
     learnable = LearnableSignature(
         torch.from_numpy(data.cpm), rna_content=torch.ones(len(data.cell_types), dtype=torch.float64)
     )
-    with_bridge = (
+    in_log_space = (
         (log - learnable.prototypes(torch.zeros(0, 9, 9, dtype=torch.float64))[0].detach().numpy()[types])
         ** 2
     ).mean()
-    without = ((log - data.cpm.T[types]) ** 2).mean()
-    assert 0.1 < with_bridge < 10
-    assert without > 1e6
+    in_cpm = ((log - data.cpm.T[types]) ** 2).mean()
+    assert 0.1 < in_log_space < 10
+    assert in_cpm > 1e6
     assert list(panel.obs["cell_type"].cat.categories) == list(data.cell_types)
 
 
@@ -186,4 +187,4 @@ def test_rna_content_can_be_left_out(space):
     network = make_network(use_rna_content=False, reconstruction_space=space)
     p = RNG.dirichlet(np.ones(3), 2)
     rebuilt = network.signature.mix(torch.from_numpy(p).float()).detach().numpy()
-    np.testing.assert_allclose(rebuilt, p @ S.T, rtol=1e-4, atol=0.1)
+    np.testing.assert_allclose(rebuilt, p @ S.T, rtol=1e-4, atol=0.1)  # single precision on up to 1e6 CPM

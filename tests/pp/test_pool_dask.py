@@ -1,4 +1,4 @@
-"""A Dask cluster reads a reference to the same pool and the same sums."""
+"""A Dask cluster reads the same pool and the same sums from a reference."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ from hpvade.jobs import ReferenceOptions, load_references
 from hpvade.jobs._references import _dask_client as dask_client
 from hpvade.pp import pool_reference
 
+dask = pytest.importorskip("dask", reason="Dask is an extra")
 distributed = pytest.importorskip("distributed", reason="Dask is an extra")
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
-    ) as cluster:
+    # Dask gives up after 30 s by default, which a loaded machine may need to start two interpreters.
+    patience = {"distributed.comm.timeouts.connect": "300s", "distributed.comm.timeouts.tcp": "300s"}
+    with (
+        dask.config.set(patience),
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+    ):
         yield cluster
 
 
@@ -59,11 +65,11 @@ def test_both_workers_read_it(stored, cluster, monkeypatch):
             return futures
 
         monkeypatch.setattr(client, "map", spy)
-        pool_reference(file, labels_key="cell_type", most_cells=60, client=client)
+        pool_reference(file, labels_key="cell_type", max_cells=60, client=client)
     assert len(set(held)) == 2
 
 
-def test_a_bad_count_is_told_as_without_a_cluster(stored, cluster, monkeypatch):
+def test_a_bad_count_gives_the_same_error_as_without_a_cluster(stored, cluster, monkeypatch):
     monkeypatch.setattr("hpvade.io._reference._EXAMINED_CELLS", 10)
     reference, path = stored
     counts = reference.layers["counts"].tolil()
@@ -71,18 +77,18 @@ def test_a_bad_count_is_told_as_without_a_cluster(stored, cluster, monkeypatch):
     reference.layers["counts"] = counts.tocsr()
     reference.write_h5ad(path)
     with distributed.Client(cluster) as client, open_reference(path) as file:
-        bad = {"labels_key": "cell_type", "most_cells": 60}
+        bad = {"labels_key": "cell_type", "max_cells": 60}
         for options in ({}, {"client": client}):
-            with pytest.raises(CountsError, match=r"\(0 … \d+, not whole numbers\)\. Fix the file"):
+            with pytest.raises(CountsError, match=r"then 0 … \d+, not integers. Mend the file."):
                 pool_reference(file, **bad, **options)
 
 
-def test_no_scheduler_file_there(tmp_path):
+def test_the_scheduler_file_does_not_exist(tmp_path):
     with pytest.raises(InputError, match="does not exist"), dask_client(str(tmp_path / "scheduler.json")):
         pass
 
 
-def test_no_scheduler_there(monkeypatch):
+def test_no_scheduler_answers(monkeypatch):
     monkeypatch.setattr("hpvade.jobs._references._PATIENCE", "1s")
     with (
         pytest.raises(InputError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"),

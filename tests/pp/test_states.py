@@ -7,8 +7,8 @@ import pytest
 import scipy.sparse as sp
 
 from hpvade import _keys
-from hpvade.pp import PreprocessConfig, prepared_states, preprocess
-from hpvade.pp._states import _FLOOR
+from hpvade.pp import PreprocessConfig, cell_states, preprocess
+from hpvade.pp._spaces import PROFILE_FLOOR
 
 N_GENES = 120
 
@@ -40,14 +40,14 @@ def prepare(cells, n_states):
 def expected_change(cells, chosen, whole):
     def log_profile(mask):
         summed = np.asarray(cells.X[mask].sum(0), dtype=float).ravel()
-        return np.log(summed / summed.sum() * 1e6 + _FLOOR)
+        return np.log(summed / summed.sum() * 1e6 + PROFILE_FLOOR)
 
     return log_profile(chosen) - log_profile(whole)
 
 
-def test_states_that_were_put_in_are_found():
+def test_simulated_states_are_found():
     cells, state = cells_of_two_states(np.random.default_rng(0), shares=(0.7, 0.3))
-    found = prepared_states(prepare(cells, 2))
+    found = cell_states(prepare(cells, 2))
     assert found.cell_type.tolist() == [0, 0, 1, 1]
     mixed = found.log_change[:, :2]
     order = np.argsort(-mixed[0])  # state 0 has more of the first gene
@@ -61,7 +61,7 @@ def test_a_platform_is_not_a_state():
     first, state_a = cells_of_two_states(np.random.default_rng(2))
     second, state_b = cells_of_two_states(np.random.default_rng(2), platform=platform)
     both = anndata.concat({"a": first, "b": second}, label=_keys.REFERENCE, index_unique=":")
-    found = prepared_states(prepare(both, 2))
+    found = cell_states(prepare(both, 2))
     mixed = found.log_change[:, found.cell_type == 0]
     order = np.argsort(-mixed[0])
     for column, s in zip(order, (0, 1), strict=True):
@@ -73,9 +73,9 @@ def test_a_platform_is_not_a_state():
 
 
 @pytest.mark.parametrize(("n_cells", "n_states"), [(40, 5), (120, 1)])
-def test_few_cells_or_one_state_asked_for_give_the_type_itself(n_cells, n_states):
+def test_few_cells_or_a_maximum_of_one_state_give_the_type_itself(n_cells, n_states):
     cells, _ = cells_of_two_states(np.random.default_rng(3), n_cells=n_cells)
-    found = prepared_states(prepare(cells, n_states))
+    found = cell_states(prepare(cells, n_states))
     assert found.cell_type.tolist() == [0, 1]
     assert not found.log_change.any()
 
@@ -88,15 +88,15 @@ def test_cells_without_counts_change_nothing():
     both = anndata.concat([cells, empty])
     both.layers[_keys.COUNTS] = sp.csr_matrix(np.vstack([counts, np.zeros((10, N_GENES), np.float32)]))
     config = PreprocessConfig(n_genes=N_GENES, n_states=2)
-    with_empty = prepared_states(preprocess(both, labels_key="cell_type", config=config))
-    without = prepared_states(prepare(cells, 2))
+    with_empty = cell_states(preprocess(both, labels_key="cell_type", config=config))
+    without = cell_states(prepare(cells, 2))
     np.testing.assert_array_equal(with_empty.log_change, without.log_change)
 
 
-def test_many_references_with_few_cells_each_leave_a_type_its_one_state():
+def test_many_references_with_few_cells_each_give_one_state():
     cells, _ = cells_of_two_states(np.random.default_rng(6), n_cells=60)
     cells.obs[_keys.REFERENCE] = [f"r{i % 20}" for i in range(cells.n_obs)]
-    found = prepared_states(prepare(cells, 2))
+    found = cell_states(prepare(cells, 2))
     assert found.cell_type.tolist() == [0, 1]
     assert not found.log_change.any()
 
@@ -107,14 +107,14 @@ def test_copies_of_the_same_cell(n_distinct):
     counts = cells.layers[_keys.COUNTS].toarray()
     counts[:120] = counts[np.arange(120) % n_distinct]
     cells.layers[_keys.COUNTS] = sp.csr_matrix(counts)
-    found = prepared_states(prepare(cells, 5))
+    found = cell_states(prepare(cells, 5))
     assert (found.cell_type == 0).sum() == n_distinct
     assert np.isfinite(found.log_change).all()
 
 
 def test_many_cells_are_sampled(monkeypatch):
-    monkeypatch.setattr("hpvade.pp._states._MOST_CELLS", 200)
+    monkeypatch.setattr("hpvade.pp._states._MAX_CELLS", 200)
     cells, state = cells_of_two_states(np.random.default_rng(4), n_cells=600)
-    mixed = prepared_states(prepare(cells, 2)).log_change[:, :2]
+    mixed = cell_states(prepare(cells, 2)).log_change[:, :2]
     best = mixed[:, np.argmax(mixed[0])]
     np.testing.assert_allclose(best, expected_change(cells, state == 0, state < 2), atol=0.25)

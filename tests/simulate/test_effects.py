@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpvade.simulate import SimulateConfig, add_depth_noise, add_effects, add_platform_effect
+from hpvade.simulate import (
+    SimulateConfig,
+    add_depth_noise,
+    add_effects,
+    add_platform_effect,
+    add_unseen_platform_effects,
+)
 
 CPM = np.full((400, 500), 2000.0)
 
@@ -16,7 +22,7 @@ def test_platform_effect_is_log_normal_with_its_own_width_per_mixture():
     assert abs(widths.mean() - 0.5) < 0.05
 
 
-def test_a_tail_puts_a_few_genes_far_off():
+def test_a_tail_makes_a_few_genes_differ_strongly():
     rng = np.random.default_rng(0)
     log = np.log(add_platform_effect(CPM, 1.0, tail=0.7, rng=rng))
     standard = (log - np.median(log, 1, keepdims=True)) / log.std(1, keepdims=True)
@@ -33,6 +39,24 @@ def test_depth_noise_is_poisson():
     np.testing.assert_allclose(counts.var() / counts.mean(), 1, rtol=0.05)
 
 
-def test_nothing_is_added_that_was_not_asked_for():
+def test_nothing_is_added_when_effects_are_off():
     config = SimulateConfig(platform_width=0, depth=None)
     assert add_effects(CPM, config, rng=np.random.default_rng(0)) is CPM
+
+
+def test_unseen_effects_are_four_kinds_in_turn():
+    changed = add_unseen_platform_effects(CPM, rng=np.random.default_rng(0))
+    np.testing.assert_allclose(changed.sum(1), 1e6)
+    log = np.log(changed) - np.log(changed).mean(1, keepdims=True)
+    laplace, shared, lost, background = (log[kind::4] for kind in range(4))
+    # Shared factors come from five directions in gene space; the other kinds have a rank near that of noise.
+    explained = [
+        (np.linalg.svd(kind, compute_uv=False)[:5] ** 2).sum() / (kind**2).sum()
+        for kind in (laplace, shared, lost, background)
+    ]
+    np.testing.assert_allclose(explained[1], 1, rtol=1e-6)
+    assert max(explained[0], explained[2], explained[3]) < 0.5
+    # A lost gene keeps 5 % of its expression: about 3 natural logs below, which log-normal factors of sd 0.4
+    # do not reach.
+    assert (lost < -2.2).mean() > 0.05
+    assert (background < -2.2).mean() < 1e-3

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from hpvade._errors import HPVADEError
-from hpvade._process import interrupts_wait
+from hpvade._process import interrupts_blocked
 from hpvade._warnings import HPVADEWarning
 from hpvade.app._tasks import Task, run_task
 
@@ -39,7 +39,7 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_main, args=(theirs, self._folder))
-        with interrupts_wait():
+        with interrupts_blocked():
             self._process.start()
         theirs.close()
 

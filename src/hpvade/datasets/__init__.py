@@ -1,4 +1,4 @@
-"""Data that need no download, and readers of manifests that list data."""
+"""The embedded reference, and the reader of manifests, which list references and bulk data sets."""
 
 from hpvade.datasets._embedded import invert_log_normalisation, pbmc68k_reduced
 from hpvade.datasets._manifest import BulkEntry, Manifest, ReferenceEntry, read_manifest, scored_columns

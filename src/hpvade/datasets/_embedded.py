@@ -1,4 +1,4 @@
-"""The embedded reference: 700 annotated PBMC that scanpy ships inside its own package."""
+"""The embedded reference: 700 annotated PBMC that are part of the scanpy package."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from anndata import AnnData
 
 from hpvade import _keys
 from hpvade._errors import CountsError
+from hpvade.pp._spaces import LOG_TOTAL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_LOG_TOTAL = 1e4
 _ROUNDING = 5e-4  # the stored values have three decimals
-_TOTALS_TRIED = 8  # around the first estimate of a cell's total; rounding moves it by two at most
+_TOTALS_TRIED = 8  # on each side of the first estimate of a cell's total; rounding moves it by at most two
 
 _COARSE = {
     "CD14+ Monocyte": "Monocyte",
@@ -41,7 +41,7 @@ def pbmc68k_reduced() -> AnnData:
     Returns
     -------
     Cells × genes: ``layers["counts"]`` and ``X`` counts, ``obs["cell_type"]`` seven types,
-    ``obs["bulk_labels"]`` the ten labels they were merged from.
+    ``obs["bulk_labels"]`` the ten original labels.
 
     References
     ----------
@@ -60,8 +60,8 @@ def pbmc68k_reduced() -> AnnData:
 def invert_log_normalisation(log: sp.csr_matrix) -> sp.csr_matrix:
     """Recover the integer counts behind log1p(counts / total · 1e4), cell by cell.
 
-    A cell's smallest positive value belongs to a count of 1 and gives its total up to rounding; among the
-    whole numbers near it, the total is taken that explains all values of the cell best.
+    A cell's smallest positive value corresponds to a count of 1 and gives its total up to rounding. Of the
+    integers near it, the total that best explains all values of the cell is used.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def invert_log_normalisation(log: sp.csr_matrix) -> sp.csr_matrix:
     Raises
     ------
     CountsError
-        A cell's values are not explained by integers; the first such cell is named by its position.
+        No integer counts explain the values of a cell; the message gives the position of the first such cell.
     """
     counts = log.astype(np.float64)
     for cell, (start, stop) in enumerate(zip(log.indptr[:-1], log.indptr[1:], strict=True)):
@@ -85,7 +85,7 @@ def invert_log_normalisation(log: sp.csr_matrix) -> sp.csr_matrix:
             if error > _ROUNDING + 1e-6:
                 msg = (
                     f"Cell {cell} is not log1p(counts / total · 1e4) of integers: "
-                    f"the best fit is {error:.2g} away."
+                    f"the best fit differs by {error:.2g}. Use the original counts."
                 )
                 raise CountsError(msg)
             counts.data[start:stop] = recovered
@@ -93,10 +93,10 @@ def invert_log_normalisation(log: sp.csr_matrix) -> sp.csr_matrix:
 
 
 def _cell_counts(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """Integer counts of one cell, and the largest distance of a value from what they predict."""
-    total = round(_LOG_TOTAL / np.expm1(values.min()))
+    """Integer counts of one cell, and the largest difference between a value and what they predict."""
+    total = round(LOG_TOTAL / np.expm1(values.min()))
     totals = np.arange(max(1, total - _TOTALS_TRIED), total + _TOTALS_TRIED + 1)[:, None]
-    candidates = np.maximum(np.rint(np.expm1(values) * totals / _LOG_TOTAL), 1)
-    errors = np.abs(np.log1p(candidates * _LOG_TOTAL / totals) - values).max(1)
+    candidates = np.maximum(np.rint(np.expm1(values) * totals / LOG_TOTAL), 1)
+    errors = np.abs(np.log1p(candidates * LOG_TOTAL / totals) - values).max(1)
     best = errors.argmin()
     return candidates[best], float(errors[best])

@@ -1,4 +1,4 @@
-"""Reader of manifests: which references and bulk sets a folder holds, and how their types correspond."""
+"""Manifests: the references and bulk data sets of a folder, and how their cell types correspond."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PROBLEMS_SHOWN = 10
 
 
 def _beside_manifest(path: Path, info: ValidationInfo) -> Path:
-    """Take a path as relative to the manifest."""
+    """Resolve a path relative to the manifest."""
     folder: Path = (info.context or {}).get("folder", Path())
     return folder / path
 
@@ -30,7 +30,7 @@ _Names = Annotated[list[str], Field(min_length=1)]
 
 
 class _Entry(BaseModel):
-    """Base of the parts of a manifest; names that hpvade does not know are kept, and told once."""
+    """Base of the parts of a manifest; names that hpvade does not know are kept, to be reported once."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -68,7 +68,7 @@ class BulkEntry(_Entry):
     truth_types
         Coarse type → columns of the truth to sum.
     merge
-        Type of this set → coarse types of a reference to sum, where the truth does not part them.
+        Type of this set → coarse types of a reference to sum, where the truth does not separate them.
     headline_types
         The types to score, names of ``truth_types``.
     """
@@ -101,7 +101,7 @@ class Manifest(_Entry):
 
 
 def read_manifest(path: str | Path) -> Manifest:
-    """Read a manifest and check that it is sound.
+    """Read a manifest and check it.
 
     Parameters
     ----------
@@ -110,25 +110,25 @@ def read_manifest(path: str | Path) -> Manifest:
 
     Returns
     -------
-    The manifest; its paths start at the manifest's folder. Whether the files exist is not looked at.
+    The manifest; its paths are relative to its folder. Whether the files exist is not checked.
 
     Raises
     ------
     FileFormatError
-        The file cannot be read or something in it is wrong; every problem is told.
+        The file cannot be read or is not valid; the message lists every problem.
     """
     path = Path(path)
     path = path / MANIFEST if path.is_dir() else path
     try:
         manifest = Manifest.model_validate_json(path.read_bytes(), context={"folder": path.parent})
     except OSError as error:
-        msg = f"The manifest {path} cannot be read: {error.strerror}. Name a folder with a {MANIFEST}, or it."
+        msg = f"The manifest {path} cannot be read: {error.strerror}. Pass a {MANIFEST} or its folder."
         raise FileFormatError(msg) from error
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}" for e in error.errors()]
-        raise FileFormatError(_told(path, problems)) from error
+        raise FileFormatError(_invalid(path, problems)) from error
     if problems := _contradictions(manifest):
-        raise FileFormatError(_told(path, problems))
+        raise FileFormatError(_invalid(path, problems))
     if unknown := _unknown_names(manifest):
         msg = f"The manifest {path} has names that hpvade does not know and ignores: {', '.join(unknown)}."
         warn(msg, DataWarning)
@@ -136,19 +136,19 @@ def read_manifest(path: str | Path) -> Manifest:
 
 
 def scored_columns(entry: BulkEntry, coarse: Mapping[str, Sequence[str]]) -> dict[str, dict[str, list[str]]]:
-    """Say which columns to sum on both sides to compare an estimate with the truth of a set.
+    """Return the columns to sum on both sides to compare an estimate with the truth of a data set.
 
     Parameters
     ----------
     entry
-        The bulk set.
+        The bulk data set.
     coarse
         Coarse type → columns of the estimate.
 
     Returns
     -------
     ``"estimate"`` and ``"truth"``, each headline type → columns: a ``mapping`` of
-    `hpvade.metrics.evaluate`. Headline types that the estimate does not have are left out.
+    `hpvade.metrics.evaluate`. Headline types that the estimate lacks are left out.
     """
     estimate = {name: list(columns) for name, columns in coarse.items()}
     for merged, parts in entry.merge.items():
@@ -163,24 +163,24 @@ def scored_columns(entry: BulkEntry, coarse: Mapping[str, Sequence[str]]) -> dic
 
 
 def _contradictions(manifest: Manifest) -> list[str]:
-    """Name what each field allows and the whole does not."""
+    """List the contradictions between fields that are each valid."""
     problems = [
-        f"coarse_types.{name}: there is no such reference.{suggest(name, manifest.references)}"
+        f"coarse_types.{name}: no such reference.{suggest(name, manifest.references)}"
         for name in manifest.coarse_types
         if name not in manifest.references
     ]
     problems += [
-        f"{part}.{name}: names become parts of file names; leave out '/' and a dot in front"
+        f"{part}.{name}: names become parts of file names and cannot contain a slash or start with a dot"
         for part, names in (("references", manifest.references), ("bulk", manifest.bulk))
         for name in names
         if not name or name.startswith(".") or "/" in name or "\\" in name
     ]
     for name, types in manifest.coarse_types.items():
-        labels = [label for of_type in types.values() for label in of_type]
+        labels = [label for names in types.values() for label in names]
         twice = sorted({label for label in labels if labels.count(label) > 1})
         dropped = [label for label in _dropped(manifest, name) if label in labels]
-        problems += [f"coarse_types.{name}: label '{label}' stands there more than once" for label in twice]
-        problems += [f"coarse_types.{name}: label '{label}' is one of drop_labels" for label in dropped]
+        problems += [f"coarse_types.{name}: label '{label}' is listed more than once" for label in twice]
+        problems += [f"coarse_types.{name}: label '{label}' is also in drop_labels" for label in dropped]
     for name, entry in manifest.bulk.items():
         problems += [
             f"bulk.{name}.headline_types: '{headline}' is not in truth_types."
@@ -197,7 +197,7 @@ def _dropped(manifest: Manifest, name: str) -> list[str]:
 
 
 def _unknown_names(manifest: Manifest) -> list[str]:
-    """List names that no field has, each with its place and what was perhaps meant."""
+    """List names that are not fields, each with its place and a suggestion."""
     places: list[tuple[str, _Entry]] = [("", manifest)]
     places += [(f"references.{name}.", entry) for name, entry in manifest.references.items()]
     places += [(f"bulk.{name}.", entry) for name, entry in manifest.bulk.items()]
@@ -208,7 +208,7 @@ def _unknown_names(manifest: Manifest) -> list[str]:
     ]
 
 
-def _told(path: Path, problems: Sequence[str]) -> str:
+def _invalid(path: Path, problems: Sequence[str]) -> str:
     more = len(problems) - _PROBLEMS_SHOWN
     shown = [*problems[:_PROBLEMS_SHOWN], *([f"and {more} more"] if more > 0 else [])]
-    return f"The manifest {path} is not sound: " + "; ".join(shown) + "."
+    return f"The manifest {path} is not valid: " + "; ".join(shown) + "."

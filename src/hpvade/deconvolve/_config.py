@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 
+from hpvade.pp._spaces import NOISE_FLOOR
+
 
 class DeconvolveConfig(BaseModel):
     """How bulk samples are deconvolved.
@@ -31,6 +33,6 @@ class DeconvolveConfig(BaseModel):
     subtract_background: bool = True
     fit: bool = True
     prior_strength: float = Field(default=0.2, ge=0)
-    noise_floor: float = Field(default=25.0, gt=0)
+    noise_floor: float = Field(default=NOISE_FLOOR, gt=0)
     outlier: PositiveFloat | None = 2.0
     n_calibration: int = Field(default=200, ge=1)

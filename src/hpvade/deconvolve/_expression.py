@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 from hpvade import _keys
 from hpvade._errors import InputError
 from hpvade.pp import counts_to_cpm, rna_fractions
-from hpvade.pp._spaces import CPM_TOTAL
+from hpvade.pp._spaces import CPM_TOTAL, EXPRESSION_FLOOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from hpvade.pp import ReferenceSignature
 
 NO_SINGLE_TYPE = -1  # of a gene that does not vary in one type in particular
-_FLOOR = 10.0  # CPM below which deviations are noise
 _EXPRESSED = 30.0  # CPM
 _NOISE = np.geomspace(0.05, 0.8, 5)  # relative, of the whole sample
 _CHANGE = np.array([0.5, 1.5, 4.0])  # relative, of one type
@@ -120,14 +119,14 @@ class _Expected:
         self.observed = counts_to_cpm(linear)
         self.per_cpm = linear.sum(1, keepdims=True) / CPM_TOTAL
         size = self._size(np.ones(linear.shape[1], dtype=bool))
-        self.ratio = (self.observed / size + _FLOOR) / (self.total + _FLOOR)
+        self.ratio = (self.observed / size + EXPRESSION_FLOOR) / (self.total + EXPRESSION_FLOOR)
 
     def _size(self, steady: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Scale of each sample, from the median of steady genes, shape (n_samples, 1).
 
         It corrects for genes in excess, which lower the CPM of all others.
         """
-        relative = (self.observed[:, steady] + _FLOOR) / (self.total[:, steady] + _FLOOR)
+        relative = (self.observed[:, steady] + EXPRESSION_FLOOR) / (self.total[:, steady] + EXPRESSION_FLOOR)
         relative /= np.median(relative, axis=0)
         pairs = zip(relative, self.total[:, steady] > _EXPRESSED, strict=True)
         return np.array([[np.median(row[seen]) if seen.any() else 1.0] for row, seen in pairs])
@@ -165,7 +164,7 @@ def where_genes_vary(expected: _Expected) -> tuple[NDArray[np.int64], NDArray[np
     """
     n, n_genes = expected.ratio.shape
     varies_in, level = np.full(n_genes, NO_SINGLE_TYPE), np.ones(n_genes)
-    examined = np.flatnonzero(np.maximum(expected.total, expected.observed).mean(0) > _FLOOR)
+    examined = np.flatnonzero(np.maximum(expected.total, expected.observed).mean(0) > EXPRESSION_FLOOR)
     if n < _MIN_SAMPLES or len(examined) <= _NEIGHBOURS:
         return varies_in, level
     samples = np.unique(np.linspace(0, n - 1, min(n, _MAX_SAMPLES)).astype(int))
@@ -173,7 +172,7 @@ def where_genes_vary(expected: _Expected) -> tuple[NDArray[np.int64], NDArray[np
     for start in range(0, len(examined), _BLOCK):
         genes = examined[start : start + _BLOCK]
         ratio, total = expected.ratio[np.ix_(samples, genes)], expected.total[np.ix_(samples, genes)]
-        share = expected.share(genes)[samples] * (total / (total + _FLOOR))[:, None]
+        share = expected.share(genes)[samples] * (total / (total + EXPRESSION_FLOOR))[:, None]
         fits = [_best_fit(ratio, None), *(_best_fit(ratio, share[:, k]) for k in range(share.shape[1]))]
         evidence.append(np.stack([fit[0] for fit in fits]))
         levels.append(np.stack([fit[1] for fit in fits]))
@@ -290,7 +289,7 @@ def expression_table(bulk: AnnData, fractions: pd.DataFrame, *, signature: Refer
         raise InputError(msg)
     p = fractions.loc[bulk.obs_names, list(signature.all_genes.cell_types)].to_numpy(np.float64)
     p = p / p.sum(1, keepdims=True)
-    counts = signature.counts()[names.get_indexer(genes)]
+    counts = signature.cell_counts()[names.get_indexer(genes)]
     parts = split_by_cell_type(linear, fractions=p, counts=counts)
     n, n_types, n_genes = parts.contribution.shape
     rna = rna_fractions(p, signature.all_genes.rna_content)

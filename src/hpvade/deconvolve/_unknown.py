@@ -103,7 +103,7 @@ class GenericCell(NamedTuple):
         genes = np.concatenate([selected[present], anchors])
         return cls.from_types(
             genes,
-            signature.counts()[genes],
+            signature.cell_counts()[genes],
             weight=np.concatenate([weight, np.full(len(anchors), anchor_weight)]),
         )
 
@@ -305,7 +305,7 @@ class UnknownContent:
             calibration,
             names=list(names[informative]),
             informative=informative,
-            counts=signature.counts()[informative],
+            counts=signature.cell_counts()[informative],
             noise_floor=config.noise_floor,
         )
 

@@ -11,7 +11,7 @@ from hpvade._errors import InputError, suggest
 from hpvade._warnings import DegenerateMetricWarning
 from hpvade.deconvolve.baselines import METHODS, BaselineData
 from hpvade.metrics import evaluate
-from hpvade.pp import counts_to_cpm, expression_of, restrict_to_genes
+from hpvade.pp import bulk_expression, counts_to_cpm, restrict_to_genes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +53,7 @@ def baseline_fractions(
     signature = model.reference_signature.model_genes
     genes = pd.Index(signature.genes)
     measured = genes.isin(bulk.var_names)
-    linear = expression_of(  # baselines get the same input as the model
+    linear = bulk_expression(  # baselines get the same input as the model
         bulk, genes[measured], subtract_background=model.config.deconvolve.subtract_background
     )
     signature_cpm, content = restrict_to_genes(signature.cpm, signature.rna_content, genes=measured)

@@ -18,7 +18,7 @@ from hpvade.model import HPVADE
 from hpvade.pp import (
     apply_label_map,
     combine_references,
-    levels_of_label_map,
+    label_map_levels,
     pool_reference,
     read_label_map,
     read_rna_content,
@@ -92,7 +92,7 @@ def load_references(paths: Sequence[Path], *, options: ReferenceOptions) -> AnnD
         donor_key=options.donor_key,
         allow_missing_types=label_map is not None,  # the author of a map has checked the types
     )
-    levels = pd.DataFrame() if label_map is None else levels_of_label_map(label_map)
+    levels = pd.DataFrame() if label_map is None else label_map_levels(label_map)
     labels = combined.obs[options.labels_key].astype(str)
     for level, groups in levels.drop(columns=options.labels_key, errors="ignore").items():
         combined.obs[level] = labels.map(groups).to_numpy()
@@ -119,7 +119,7 @@ def _read(path: Path, *, options: ReferenceOptions) -> AnnData:
             file,
             labels_key=options.labels_key,
             donor_key=options.donor_key if options.donor_key in file.obs else None,
-            most_cells=options.max_cells,
+            max_cells=options.max_cells,
             client=client,
         )
 

@@ -133,12 +133,16 @@ def _read(folder: Path, stored: dict[str, Any]) -> TrainedModel:
     network = build_network(signature.model_genes, config, hierarchy=hierarchy)
     network.load_state_dict(tensors)
     network.eval()
+    calibration = Calibration.from_arrays(calibration_arrays)
+    if len(calibration.levels) != len(hierarchy.levels):
+        msg = f"{CONFIG} has {len(hierarchy.levels)} levels, the weights have {len(calibration.levels)}"
+        raise ValueError(msg)
     return TrainedModel(
         network=network,
         reference_signature=signature,
         states=CellStates(**state_arrays),
         hierarchy=hierarchy,
-        calibration=Calibration.from_arrays(calibration_arrays),
+        calibration=calibration,
         validation=pd.read_csv(
             folder / VALIDATION, sep="\t", dtype={"cell_type": str}, keep_default_na=False
         ),

@@ -23,7 +23,7 @@ from hpvade.deconvolve import (
     quality,
 )
 from hpvade.io import find_gene_match, representative_runs
-from hpvade.pp import counts_to_cpm, expression_of, rna_fractions
+from hpvade.pp import bulk_expression, counts_to_cpm, rna_fractions
 from hpvade.schema import check_bulk, check_overlap
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ class Deconvolver:
     def _linear(self, matched: AnnData) -> NDArray[np.float64]:
         """Return expression above the background over all genes of the reference, 0 where not measured."""
         linear = np.zeros((matched.n_obs, len(self.names)))
-        linear[:, self.known] = expression_of(
+        linear[:, self.known] = bulk_expression(
             matched,
             self.names[self.known],
             subtract_background=self.trained.config.deconvolve.subtract_background,

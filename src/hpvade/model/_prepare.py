@@ -10,7 +10,7 @@ import numpy as np
 from hpvade import _keys
 from hpvade._errors import InputError, LabelError, absent_column
 from hpvade.io import ALIAS_COLUMNS, match_genes
-from hpvade.pp import apply_rna_content, hierarchy_of, prepared_states, preprocess, reference_signature
+from hpvade.pp import Hierarchy, apply_rna_content, cell_states, preprocess, reference_signature
 from hpvade.schema import check_overlap, check_reference
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from hpvade.model._trained import TrainedModel
-    from hpvade.pp import CellStates, Hierarchy, PreprocessConfig, ReferenceSignature
+    from hpvade.pp import CellStates, PreprocessConfig, ReferenceSignature
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def setup_reference(
         apply_rna_content(reference, rna_content, labels_key=labels_key)
     elif _keys.REFERENCE not in reference.obs:
         reference.obs.drop(columns=_keys.RNA_WEIGHT, errors="ignore", inplace=True)
-    hierarchy_of(reference.obs, labels_key=labels_key, levels=levels)
+    Hierarchy.from_obs(reference.obs, labels_key=labels_key, levels=levels)
     setup = {"labels_key": labels_key, "donor_key": donor_key or "", "levels": list(levels)}
     reference.uns[_keys.UNS] = dict(reference.uns.get(_keys.UNS, {})) | setup
 
@@ -132,7 +132,7 @@ def prepare(
     """Check and prepare a reference; parameters and errors as for `prepare_cells`."""
     cells = prepare_cells(reference, settings, config=config, bulk=bulk)
     hierarchy = _recorded_hierarchy(reference)
-    return PreparedReference(cells, reference_signature(cells), prepared_states(cells), hierarchy)
+    return PreparedReference(cells, reference_signature(cells), cell_states(cells), hierarchy)
 
 
 def prepare_again(reference: AnnData, trained: TrainedModel) -> PreparedReference:
@@ -171,7 +171,7 @@ def _recorded_hierarchy(reference: AnnData) -> Hierarchy:
     """Return the hierarchy of the levels that were recorded in a reference; by default it has none."""
     setup = reference.uns.get(_keys.UNS, {})
     labels_key = setup.get("labels_key", _keys.CELL_TYPE)
-    return hierarchy_of(reference.obs, labels_key=labels_key, levels=list(setup.get("levels", [])))
+    return Hierarchy.from_obs(reference.obs, labels_key=labels_key, levels=list(setup.get("levels", [])))
 
 
 def _same_levels(one: Hierarchy, other: Hierarchy) -> bool:

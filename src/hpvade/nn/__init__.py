@@ -1,9 +1,11 @@
-"""The network and its loss: torch only, no files, no AnnData, no trainer."""
+"""The network and its loss, in torch alone: no files, no AnnData, no trainer."""
 
-from hpvade.nn._config import LossWeights, NetworkConfig
+from hpvade.nn._config import NetworkConfig
 from hpvade.nn._deconvolution import DeconvolutionNetwork
 from hpvade.nn._losses import (
+    LOSS_LABELS,
     LossTerms,
+    LossWeights,
     bulk_reconstruction_loss,
     clamp_fractions,
     describe_range,
@@ -16,6 +18,7 @@ from hpvade.nn._signature import LearnableSignature
 from hpvade.nn._vae import Decoder, Encoder
 
 __all__ = [
+    "LOSS_LABELS",
     "Batch",
     "Decoder",
     "DeconvolutionNetwork",

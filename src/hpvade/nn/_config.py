@@ -1,4 +1,4 @@
-"""Settings of the network and of its loss."""
+"""Settings of the network."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ class NetworkConfig(BaseModel):
     hidden
         Hidden widths of a member of the deconvolution network.
     members
-        Independent deconvolution networks; the answer is their mean.
+        Number of independent deconvolution networks; the estimate is their mean.
     dropout
         Dropout after each hidden layer of a member.
     input_dropout
-        Share of genes that training hides; a gene that a bulk table lacks is hidden likewise.
+        Share of genes hidden in training; genes missing from a bulk table are hidden in the same way.
     layer_norm
-        Normalise hidden layers.
+        Whether to normalise hidden layers.
     input_space
-        Space that the deconvolution network reads.
+        Space of the input of the deconvolution network.
     reconstruction_space
         Space in which the reconstructed bulk is compared.
     use_rna_content
-        Whether m turns cell fractions into RNA fractions; without it r = p.
+        Whether m converts cell fractions to RNA fractions; otherwise r = p.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -46,17 +46,3 @@ class NetworkConfig(BaseModel):
     input_space: Space = "log"
     reconstruction_space: Space = "log"
     use_rna_content: bool = True
-
-
-class LossWeights(BaseModel):
-    """Weights of the loss terms.
-
-    total = recon + kl·``kl`` + proto·``proto`` + ``bulk``·(prop + ``bulk_recon``·bulk_recon)
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    kl: float = Field(default=0.01, ge=0)
-    proto: float = Field(default=0.1, ge=0)
-    bulk: float = Field(default=5.0, ge=0)
-    bulk_recon: float = Field(default=10.0, ge=0)

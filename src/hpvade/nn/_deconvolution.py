@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class DeconvolutionNetwork(nn.Module):
     """Several independent perceptrons (members) with a softmax each.
 
-    In log space a member sees each gene's deviation from its mean over training mixtures, so 0 stands for
-    "nothing known about this gene": input dropout in training and a gene that a bulk table lacks at
-    prediction are one and the same to it.
+    In log space, the input is each gene's deviation from its mean over training mixtures, and 0 means that
+    nothing is known about the gene. Input dropout in training and a gene missing from a bulk table at
+    prediction therefore look the same to a member.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class DeconvolutionNetwork(nn.Module):
     mean_log
         Mean of each gene over training mixtures, log space, shape (n_genes,).
     trust
-        How far each gene is trusted, 0 to 1, shape (n_genes,). In log space it scales the gene's deviation.
+        Trust in each gene, 0 to 1, shape (n_genes,). In log space it scales the gene's deviation.
     """
 
     center: Tensor
@@ -45,7 +45,7 @@ class DeconvolutionNetwork(nn.Module):
         self.input_space = config.input_space
         self.register_buffer("center", mean_log)
         self.register_buffer("trust", trust)
-        self.hide = nn.Dropout(config.input_dropout)  # the same genes from all members
+        self.hide = nn.Dropout(config.input_dropout)  # the same genes for all members
         self.members = nn.ModuleList(
             _member([n_genes, *config.hidden], n_types, config) for _ in range(config.members)
         )

@@ -1,10 +1,15 @@
-"""Every term of the loss as a pure function, and the one sum that training and validation share."""
+"""The loss: formula, weight and label of every term, and the sum that training and validation share.
+
+A new term is a field of `LossTerms`, a label in `LOSS_LABELS`, a weight in `LossWeights`, and a line of
+`loss_terms`; the history, TensorBoard and the report take it from there.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
@@ -12,11 +17,24 @@ from hpvade.pp import cpm_to_log
 
 if TYPE_CHECKING:
     from hpvade._types import Space
-    from hpvade.nn._config import LossWeights
     from hpvade.nn._network import Batch, NetworkOutput
 
-SMALLEST_FRACTION = 1e-10
+_MIN_FRACTION = 1e-10
 _KL_WEIGHT = 0.1
+
+
+class LossWeights(BaseModel):
+    """Weights of the loss terms.
+
+    total = recon + kl·``kl`` + proto·``proto`` + ``bulk``·(prop + ``bulk_recon``·bulk_recon)
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    kl: float = Field(default=0.01, ge=0)
+    proto: float = Field(default=0.1, ge=0)
+    bulk: float = Field(default=5.0, ge=0)
+    bulk_recon: float = Field(default=10.0, ge=0)
 
 
 class LossTerms(NamedTuple):
@@ -30,9 +48,19 @@ class LossTerms(NamedTuple):
     loss_bulk_recon: Tensor
 
 
+LOSS_LABELS = {
+    "loss": "Total loss",
+    "loss_prop": "Fraction loss",
+    "loss_bulk_recon": "Bulk reconstruction loss",
+    "loss_recon": "Cell reconstruction loss",
+    "loss_proto": "Distance to prototypes",
+    "loss_kl": "KL divergence",
+}
+
+
 def clamp_fractions(fractions: Tensor) -> Tensor:
-    """Clamp fractions to at least 1e-10 and let the last axis sum to 1 again, so the logarithm is finite."""
-    clamped = fractions.clamp_min(SMALLEST_FRACTION)
+    """Clamp fractions to at least 1e-10 and rescale the last axis to sum to 1, so the logarithm is finite."""
+    clamped = fractions.clamp_min(_MIN_FRACTION)
     return clamped / clamped.sum(-1, keepdim=True)
 
 
@@ -59,18 +87,18 @@ def bulk_reconstruction_loss(reconstructed_cpm: Tensor, mixture_cpm: Tensor, *, 
 def loss_terms(
     output: NetworkOutput, batch: Batch, *, weights: LossWeights, bulk_space: Space, membership: Tensor
 ) -> LossTerms:
-    """Compute all terms of one batch. Training and validation both call this, and nothing else.
+    """Compute all terms of one batch, for training and validation alike.
 
-    Of the proportion and the prototype loss, the mean over the types and all levels above them.
+    The proportion and the prototype loss are means over the types and all levels above them.
 
     Parameters
     ----------
     output, batch
-        As `HPVADENetwork` makes and reads them; each field states its space.
+        Output and input of `HPVADENetwork`; each field states its space.
     weights
         Weights of the sum.
     bulk_space
-        Space of the bulk comparison: ``"log"``, or ``"cpm"`` in the ``seed`` preset.
+        Space of the bulk comparison: ``"log"``, or ``"cpm"`` in the original preset.
     membership
         Matrices of 0 and 1 that sum types to groups, shape (n_levels, n_types, n_types).
     """
@@ -91,8 +119,8 @@ def loss_terms(
 
 
 def describe_range(name: str, values: Tensor) -> str:
-    """Say the range of a tensor in words, NaN and Inf included."""
+    """Describe the range of a tensor in words, including NaN and Inf."""
     finite = values[torch.isfinite(values)]
     n_bad = values.numel() - finite.numel()
-    span = f"{finite.min():.4g} … {finite.max():.4g}" if finite.numel() else "nothing finite"
+    span = f"{finite.min():.4g} … {finite.max():.4g}" if finite.numel() else "no finite value"
     return f"{name}: {span}" + (f", {n_bad} of {values.numel()} not finite" if n_bad else "")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Batch(NamedTuple):
-    """What one step of training or validation sees.
+    """Input of one step of training or validation.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class Batch(NamedTuple):
     bulk
         Mixtures as a platform would measure them, shape (n_mixtures, n_genes), CPM: the network's input.
     mixture
-        The same mixtures on the reference's own platform, CPM: what S·r is to reconstruct.
+        The same mixtures on the reference's platform, CPM: the target of S·r.
     fractions
         True cell fractions p*, shape (n_mixtures, n_types).
     """
@@ -41,7 +41,7 @@ class Batch(NamedTuple):
 
 
 class NetworkOutput(NamedTuple):
-    """What the network makes of a batch.
+    """Output of the network for one batch.
 
     Attributes
     ----------
@@ -50,10 +50,10 @@ class NetworkOutput(NamedTuple):
     mean, log_variance
         μ and log σ² of q(z|x), shape (n_cells, n_latent).
     prototype
-        Column of S of each cell's type, and of the groups that the type is of, shape (1 + n_levels, n_cells,
+        Column of S for each cell's type and for the groups of that type, shape (1 + n_levels, n_cells,
         n_genes), log space.
     fractions
-        p of every member, shape (members, n_mixtures, n_types); straight from the softmax, not clamped.
+        p of every member, shape (members, n_mixtures, n_types); output of the softmax, not clamped.
     reconstructed_bulk
         S·r(p) of every member, shape (members, n_mixtures, n_genes), CPM.
     """
@@ -72,13 +72,13 @@ class HPVADENetwork(nn.Module):
     Parameters
     ----------
     signature_cpm
-        The data's S, shape (n_genes, n_types), CPM.
+        S of the reference, shape (n_genes, n_types), CPM.
     rna_content
         m over the same genes, shape (n_types,).
     mean_log
         Mean of each gene over training mixtures, log space, shape (n_genes,).
     trust
-        How far each gene is trusted, 0 to 1, shape (n_genes,).
+        Trust in each gene, 0 to 1, shape (n_genes,).
     config
         Sizes and spaces.
     group
@@ -121,7 +121,7 @@ class HPVADENetwork(nn.Module):
             reconstruction=self.decoder(latent),
             mean=mean,
             log_variance=log_variance,
-            # index_select, unlike indexing, adds up its gradient in the same order every time
+            # unlike indexing, index_select sums its gradient in the same order every time
             prototype=self.signature.prototypes(self.membership).index_select(1, batch.cell_type),
             fractions=fractions,
             reconstructed_bulk=self.signature.mix(fractions),

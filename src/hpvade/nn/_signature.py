@@ -1,4 +1,4 @@
-"""The learnable signature S, shared by both paths of the model."""
+"""The learnable signature S, which both paths of the model share."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from hpvade.pp._spaces import CPM_TOTAL
 
 
 class LearnableSignature(nn.Module):
-    """S = data's S · exp(δ), each column scaled to 1e6, with δ = 0 at the start.
+    """S of the reference · exp(δ), each column scaled to 1e6, with δ = 0 at the start.
 
-    Non-negative by construction, exactly the data's S before training, and column k can only ever be a
-    reweighting of type k's own profile, so columns keep their meaning: a gene that a type does not express
-    stays at zero for it.
+    S is non-negative by construction and equals that of the reference before training. Column k is always a
+    reweighting of the profile of type k, so columns keep their meaning: a gene that a type does not express
+    stays at zero.
 
     Parameters
     ----------
     cpm
-        The data's S, shape (n_genes, n_types), CPM, columns sum to 1e6.
+        S of the reference, shape (n_genes, n_types), CPM, columns sum to 1e6.
     rna_content
         m over the same genes, shape (n_types,).
     """
@@ -50,12 +50,12 @@ class LearnableSignature(nn.Module):
 
         Returns
         -------
-        Shape (1 + n_levels, n_types, n_genes): at each level that of the group which a type is of.
+        Shape (1 + n_levels, n_types, n_genes): the column of each type, and that of its group at each level.
         """
-        of_types = self.cpm().T
+        columns = self.cpm().T
         share = membership @ membership.mT * self.rna_content
-        groups = share / share.sum(-1, keepdim=True) @ of_types
-        return cpm_to_log(torch.cat([of_types[None], groups]))
+        groups = share / share.sum(-1, keepdim=True) @ columns
+        return cpm_to_log(torch.cat([columns[None], groups]))
 
     def mix(self, fractions: Tensor) -> Tensor:
         """Return S·r, shape (..., n_genes), CPM, for cell fractions p of shape (..., n_types)."""

@@ -1,4 +1,4 @@
-"""The VAE on single cells: log space in, log space out."""
+"""The VAE on single cells; input and output are in log space."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Latent → x̂ with a linear output: log space is not bounded by any activation."""
+    """Latent → x̂, with a linear output because log space has no upper bound."""
 
     def __init__(self, n_genes: int, *, n_latent: int, n_hidden: int) -> None:
         super().__init__()
@@ -46,5 +46,5 @@ class Decoder(nn.Module):
 
 
 def sample_latent(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """Draw z = μ + σ·ε with ε ~ N(0, 1) (the reparametrisation of Kingma & Welling, 2014)."""
+    """Draw z = μ + σ·ε with ε ~ N(0, 1) (reparametrisation; Kingma & Welling, 2014)."""
     return mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)

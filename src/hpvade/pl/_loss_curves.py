@@ -16,20 +16,15 @@ from hpvade.pl._palette import COLORS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_LOSS_LABELS = {
-    "loss_prop": "Fraction loss",
-    "loss_bulk_recon": "Bulk reconstruction loss",
-    "loss_recon": "Cell reconstruction loss",
-    "loss_proto": "Distance to prototypes",
-    "loss_kl": "KL divergence",
-}
 _PHASES = {"train": ("training", COLORS[0], 1.4), "val": ("validation", COLORS[1], 2.0)}
 _MAX_LINEAR_RATIO = 20.0  # of the largest to the smallest value; above it the axis is logarithmic
 
 
 def term_titles() -> dict[str, str]:
     """Return the title of each term of the history, the total loss first and the correlation last."""
-    return {"loss": "Total loss", **_LOSS_LABELS, "r_type": "Mean r per cell type"}
+    from hpvade.nn import LOSS_LABELS  # noqa: PLC0415 - torch takes a second to import, plots do without
+
+    return {**LOSS_LABELS, "r_type": "Mean r per cell type"}
 
 
 def loss_curves(history: pd.DataFrame, *, term: str = "loss", ax: Axes | None = None) -> Axes:

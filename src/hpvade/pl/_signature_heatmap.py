@@ -12,6 +12,7 @@ from hpvade.pl import _style
 from hpvade.pl._input import names_of, table_of_numbers
 from hpvade.pl._palette import cell_type_colors
 from hpvade.pp import cpm_to_log
+from hpvade.pp._spaces import PROFILE_FLOOR
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MIN_EXPRESSION = 50.0  # CPM of a marker in its type
-_FLOOR = 25.0  # CPM; below it, ratios between types are noise
 _COLUMN = 0.24  # inches
 _MAX_HEIGHT = 20.0
 _STRIP = 0.08  # width of the strip of colours beside the genes, inches
@@ -95,7 +95,7 @@ def _markers(table: pd.DataFrame, *, n_markers: int) -> list[NDArray[np.intp]]:
         msg = "signature has negative values. Give CPM, not logarithms or z-scores."
         raise InputError(msg)
     ranked = np.sort(cpm, axis=1)
-    ratio = (ranked[:, -1] + _FLOOR) / (ranked[:, -2] + _FLOOR)
+    ratio = (ranked[:, -1] + PROFILE_FLOOR) / (ranked[:, -2] + PROFILE_FLOOR)
     is_marker = (ranked[:, -1] >= _MIN_EXPRESSION) & (ranked[:, -1] > ranked[:, -2])
     if not is_marker.any():
         msg = (

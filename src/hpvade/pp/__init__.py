@@ -1,20 +1,29 @@
-"""Preparation: the three spaces, genes, split, signature and RNA content."""
+"""Preparation: spaces, genes, signature and RNA content, cell states, labels, and several references."""
 
-from hpvade.pp._aggregate import Signature, signature, sum_by_group
-from hpvade.pp._background import WHOLE_TRANSCRIPTOME, background, expression_of
+from hpvade.pp._background import WHOLE_TRANSCRIPTOME, background, bulk_expression
 from hpvade.pp._combine import combine_references
 from hpvade.pp._config import PreprocessConfig
-from hpvade.pp._content import cell_fractions, consensus_rna_content, restrict_to_genes, rna_fractions
-from hpvade.pp._genes import gene_trust, is_ribosomal_or_mitochondrial
-from hpvade.pp._hierarchy import Hierarchy, hierarchy_of
-from hpvade.pp._label_map import apply_label_map, levels_of_label_map, read_label_map
-from hpvade.pp._pool import pool_reference
-from hpvade.pp._prepare import model_genes, preprocess, reference_signature
-from hpvade.pp._reference_signature import ReferenceSignature
-from hpvade.pp._rna_table import apply_rna_content, read_rna_content
-from hpvade.pp._spaces import counts_to_cpm, counts_to_log, cpm_to_log
-from hpvade.pp._split import split_cells
-from hpvade.pp._states import CellStates, prepared_states
+from hpvade.pp._genes import gene_trust, is_ribosomal_or_mitochondrial, model_genes
+from hpvade.pp._hierarchy import Hierarchy
+from hpvade.pp._label_map import apply_label_map, label_map_levels, read_label_map
+from hpvade.pp._pool import pool_reference, sum_by_group
+from hpvade.pp._prepare import preprocess, split_cells
+from hpvade.pp._rna_content import (
+    apply_rna_content,
+    cell_fractions,
+    consensus_rna_content,
+    read_rna_content,
+    rna_fractions,
+)
+from hpvade.pp._signature import (
+    ReferenceSignature,
+    Signature,
+    reference_signature,
+    restrict_to_genes,
+    signature,
+)
+from hpvade.pp._spaces import counts_to_cpm, counts_to_log, cpm_to_log, floored_log
+from hpvade.pp._states import CellStates, cell_states
 
 __all__ = [
     "WHOLE_TRANSCRIPTOME",
@@ -26,20 +35,20 @@ __all__ = [
     "apply_label_map",
     "apply_rna_content",
     "background",
+    "bulk_expression",
     "cell_fractions",
+    "cell_states",
     "combine_references",
     "consensus_rna_content",
     "counts_to_cpm",
     "counts_to_log",
     "cpm_to_log",
-    "expression_of",
+    "floored_log",
     "gene_trust",
-    "hierarchy_of",
     "is_ribosomal_or_mitochondrial",
-    "levels_of_label_map",
+    "label_map_levels",
     "model_genes",
     "pool_reference",
-    "prepared_states",
     "preprocess",
     "read_label_map",
     "read_rna_content",

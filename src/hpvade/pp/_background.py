@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-_UNEXPRESSED = 0.1  # in any tissue at least this share of the genes of a whole transcriptome is silent
-WHOLE_TRANSCRIPTOME = 5_000  # fewer genes were chosen by somebody, and need not include silent ones
+_UNEXPRESSED = 0.1  # in any tissue, at least this share of the genes of a whole transcriptome is silent
+WHOLE_TRANSCRIPTOME = 5_000  # a smaller table is a selection of genes, which may include no silent ones
 
 
 def background(expression: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Estimate the background of each sample: the 10 % quantile over its genes, 0 for less than 5,000 genes.
+    """Estimate the background of each sample: the 10 % quantile over genes, 0 with fewer than 5,000 genes.
 
-    Near zero for sequencing. Arrays report unspecific binding for genes without expression, up to two
-    thirds of the mean intensity, which makes all samples look alike unless it is taken off.
+    The background is near zero for sequencing. Arrays report unspecific binding for genes without expression,
+    up to two thirds of the mean intensity, which makes all samples look alike unless it is subtracted.
 
     Parameters
     ----------
@@ -35,17 +35,17 @@ def background(expression: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.quantile(np.asarray(expression, dtype=np.float64), _UNEXPRESSED, axis=1, keepdims=True)
 
 
-def expression_of(bulk: AnnData, genes: pd.Index, *, subtract_background: bool) -> NDArray[np.float64]:
-    """Expression of some genes of a bulk table, above the background of the whole table if asked for.
+def bulk_expression(bulk: AnnData, genes: pd.Index, *, subtract_background: bool) -> NDArray[np.float64]:
+    """Return the expression of selected genes of a bulk table, optionally above the background of the table.
 
     Parameters
     ----------
     bulk
         Samples × all genes of the table, linear.
     genes
-        Genes of the table.
+        The genes to return, names of the table.
     subtract_background
-        Whether to take each sample's `background` off; nothing falls below 0.
+        Whether to subtract each sample's `background`; negative results become 0.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Several references as one: all their genes, one RNA content, each reference a source of its own."""
+"""Several references combined into one: all their genes, one RNA content, each reference its own source."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from hpvade._errors import GeneOverlapError, LabelError
 from hpvade._random import child_rng
 from hpvade._warnings import DataWarning, warn
 from hpvade.io import ALIAS_COLUMNS
-from hpvade.pp._content import consensus_rna_content
 from hpvade.pp._genes import is_ribosomal_or_mitochondrial
+from hpvade.pp._rna_content import consensus_rna_content
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-
-_FEWEST_SHARED = 100
+_MIN_SHARED = 100
 
 
 def combine_references(
@@ -34,16 +33,16 @@ def combine_references(
     donor_key: str | None,
     allow_missing_types: bool = False,
 ) -> AnnData:
-    """Put references together on all genes that any of them has.
+    """Combine references on all genes that any of them has.
 
     A gene that a reference lacks is borrowed: each of its cells takes the gene's counts from a random cell
     of the same type in the first other reference that has the gene, scaled to its own depth (hot-deck
-    imputation). Where that reference lacks the type, the cell may be of any type: the gene then says nothing
-    about the type. The alternative, the genes that all share, loses most markers once references come from
-    different gene annotations.
+    imputation). If that reference lacks the type, the counts come from a cell of any type, and the gene then
+    carries no information about the type. Restricting to the genes that all references share would lose most
+    markers when references use different gene annotations.
 
-    How much RNA a cell of a type holds differs between references with depth, chemistry and cell filters.
-    ``obs["hpvade_rna_weight"]`` takes each cell to one RNA content for all references, that of
+    The RNA content of a cell type differs between references with depth, chemistry and cell filters.
+    ``obs["hpvade_rna_weight"]`` scales each cell to one RNA content for all references, that of
     `consensus_rna_content`.
 
     Parameters
@@ -53,27 +52,27 @@ def combine_references(
     labels_key, donor_key
         Columns of ``obs``; a reference without the donor column counts as one donor.
     allow_missing_types
-        Whether a reference may lack types that another has; two types at least must be in all.
+        Whether a reference may lack types that another has; at least two types must be in all of them.
 
     Returns
     -------
     Cells × genes: ``layers["counts"]``, ``obs[labels_key]``, ``obs[donor_key]`` and, with two references or
     more, ``obs["hpvade_reference"]``, ``obs["hpvade_source"]`` (reference and donor) and
-    ``obs["hpvade_rna_weight"]``: each reference is split for itself, each type of a mixture comes from one
-    source, and every reference has the same say in the signature.
+    ``obs["hpvade_rna_weight"]``. Later steps split each reference separately, draw each type of a mixture
+    from one source, and give every reference the same weight in the signature.
 
     Raises
     ------
     LabelError
         The references use different sets of labels, or share fewer than two types.
     GeneOverlapError
-        The references share too few genes to be compared.
+        The references share too few genes.
     """
     names = list(references)
     if len(names) == 1:
         return references[names[0]]
-    labels_of = {name: set(a.obs[labels_key].astype(str)) for name, a in references.items()}
-    _check_labels(labels_of, allow_missing_types=allow_missing_types)
+    label_sets = {name: set(a.obs[labels_key].astype(str)) for name, a in references.items()}
+    _check_labels(label_sets, allow_missing_types=allow_missing_types)
     content = _rna_content(references, labels_key=labels_key, shared=_shared_genes(references))
     consensus = pd.Series(consensus_rna_content(content.to_numpy()), index=content.columns)
     genes = pd.Index(dict.fromkeys(gene for a in references.values() for gene in a.var_names))
@@ -97,7 +96,7 @@ def combine_references(
 
 
 def _aliases(references: Mapping[str, AnnData], *, genes: pd.Index) -> pd.DataFrame:
-    """Other names of each gene, from the first reference that knows them; empty where none does."""
+    """Other names of each gene, from the first reference that lists them; empty where none does."""
     found = pd.DataFrame(index=genes)
     for reference in references.values():
         for column in (c for c in ALIAS_COLUMNS if c in reference.var):
@@ -109,7 +108,7 @@ def _aliases(references: Mapping[str, AnnData], *, genes: pd.Index) -> pd.DataFr
 def _with_borrowed(
     name: str, references: Mapping[str, AnnData], *, genes: pd.Index, labels_key: str, content: pd.DataFrame
 ) -> sp.csr_matrix:
-    """Return the counts of one reference over ``genes``; those that it lacks are borrowed."""
+    """Return the counts of one reference over ``genes``; genes that it lacks are borrowed."""
     own = references[name]
     labels = own.obs[labels_key].astype(str).to_numpy()
     blocks, columns = [sp.csr_matrix(own.layers[_keys.COUNTS])], list(own.var_names)
@@ -134,7 +133,7 @@ def _with_borrowed(
 def _partners(
     labels: NDArray[np.str_], lender_labels: NDArray[np.str_], *, rng: np.random.Generator
 ) -> NDArray[np.integer]:
-    """For each cell a random cell of the same type in the lender, of any type where it has none of that."""
+    """Random cell of the lender for each cell: of the same type, or of any type where the lender lacks it."""
     partner = np.empty(labels.size, np.int64)
     for cell_type in np.unique(labels):
         cells = labels == cell_type
@@ -144,7 +143,7 @@ def _partners(
 
 
 def _rna_content(references: Mapping[str, AnnData], *, labels_key: str, shared: pd.Index) -> pd.DataFrame:
-    """Mean counts of a cell of each type over the shared genes, references × types; NaN: no such type."""
+    """Mean counts of a cell of each type over the shared genes, references × types; NaN without the type."""
     rows = {}
     for name, reference in references.items():
         totals = np.asarray(reference[:, shared].layers[_keys.COUNTS].sum(1), dtype=np.float64).ravel()
@@ -152,50 +151,50 @@ def _rna_content(references: Mapping[str, AnnData], *, labels_key: str, shared: 
         if (rows[name] == 0).any():
             msg = (
                 f"Cell type '{rows[name].idxmin()}' of '{name}' has no counts in the genes that the "
-                "references share. Drop it with --label-map, or leave the reference out."
+                "references share. Remove it with --label-map, or leave the reference out."
             )
             raise LabelError(msg)
     return pd.DataFrame(rows).T
 
 
 def _shared_genes(references: Mapping[str, AnnData]) -> pd.Index:
-    """Genes that all references have, without ribosomal and mitochondrial ones."""
+    """Genes that all references have, except ribosomal and mitochondrial genes."""
     shared, *others = (reference.var_names for reference in references.values())
     for other in others:
         shared = shared[shared.isin(other)]
-    if len(shared) < _FEWEST_SHARED:
+    if len(shared) < _MIN_SHARED:
         shown = "; ".join(f"{name}: {', '.join(a.var_names[:3])}, …" for name, a in references.items())
         msg = (
-            f"The references share {len(shared)} genes; at least {_FEWEST_SHARED} are needed. They have "
-            f"names like {shown}. Give references that name genes alike."
+            f"The references share {len(shared)} genes; at least {_MIN_SHARED} are needed. Their gene names: "
+            f"{shown}. Use references with the same kind of gene names."
         )
         raise GeneOverlapError(msg)
     return shared[~is_ribosomal_or_mitochondrial(shared)]
 
 
-def _check_labels(labels_of: Mapping[str, set[str]], *, allow_missing_types: bool) -> None:
-    names: Sequence[str] = list(labels_of)
-    shared = set.intersection(*labels_of.values())
+def _check_labels(label_sets: Mapping[str, set[str]], *, allow_missing_types: bool) -> None:
+    names: Sequence[str] = list(label_sets)
+    shared = set.intersection(*label_sets.values())
     for name in names:
-        own = sorted(labels_of[name] - shared)
+        own = sorted(label_sets[name] - shared)
         if own and not allow_missing_types:
             msg = (
                 f"The references use different labels: {', '.join(map(repr, own))} of '{name}' "
                 f"{'is' if len(own) == 1 else 'are'} not in all of {', '.join(np.sort(names))}. "
-                "Give --label-map with columns label, cell_type, reference."
+                "Pass --label-map with columns label, cell_type, reference."
             )
             raise LabelError(msg)
     if len(shared) < 2:
-        shown = "; ".join(f"{name}: {', '.join(sorted(labels_of[name]))}" for name in names)
+        shown = "; ".join(f"{name}: {', '.join(sorted(label_sets[name]))}" for name in names)
         msg = (
-            f"The references share {len(shared)} cell types; two at least are needed to compare them. They "
-            f"have {shown}. Name alike in --label-map what is alike."
+            f"The references share {len(shared)} cell type{'' if len(shared) == 1 else 's'}; at least 2 are "
+            f"needed. Their cell types: {shown}. Give matching cell types the same name in --label-map."
         )
         raise LabelError(msg)
-    partly = sorted(set.union(*labels_of.values()) - shared)
+    partly = sorted(set.union(*label_sets.values()) - shared)
     if partly:
         msg = (
-            f"Not every reference has {', '.join(map(repr, partly))}: their profiles rest on the references "
-            "that do."
+            f"Not every reference has {', '.join(map(repr, partly))}. The profiles of these cell types come "
+            "from the references that do."
         )
         warn(msg, DataWarning)

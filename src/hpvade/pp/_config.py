@@ -6,22 +6,22 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class PreprocessConfig(BaseModel):
-    """How a reference is prepared: genes and split.
+    """How a reference is prepared: genes, cell states and split.
 
     Attributes
     ----------
     n_genes
-        Highly variable genes (``seurat_v3`` on counts) to take. 0 takes none.
+        Number of highly variable genes (``seurat_v3`` on counts). 0 selects none.
     n_markers
-        Marker genes to take per cell type, beside the highly variable ones; the first are trusted most.
+        Marker genes per cell type, in addition to highly variable genes; the first are trusted most.
     n_states
-        States per cell type to look for at most; a state has 25 cells or more on average. 1: none.
+        Maximum number of states per cell type; a state has at least 25 cells on average. 1 disables states.
     drop_ribosomal_mitochondrial
-        Leave out ribosomal and mitochondrial genes: their level follows the protocol more than the type.
+        Leave out ribosomal and mitochondrial genes: their level depends more on protocol than on type.
     heldout
-        Share of cells that are held out for validation.
+        Share of cells held out for validation.
     min_cells
-        Fewest cells of a type; below four there would be no two to learn from beside a held-out one.
+        Minimum number of cells per type; at least four, so that two remain for training.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -1,4 +1,4 @@
-"""Which genes the model reads, and how far it trusts each: markers of each type and highly variable ones."""
+"""The genes of the model, markers of each type and highly variable ones, and the trust in each."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import pandas as pd
 from anndata import AnnData
 
 from hpvade import _keys
-from hpvade.pp._aggregate import sum_by_group
-from hpvade.pp._spaces import counts_to_cpm
+from hpvade._errors import LabelError
+from hpvade.io import SYMBOL_COLUMNS
+from hpvade.pp._pool import sum_by_group
+from hpvade.pp._spaces import MARKER_FLOOR, counts_to_cpm, floored_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,17 +23,39 @@ if TYPE_CHECKING:
     from hpvade.pp._config import PreprocessConfig
 
 _DECAY = 4.0  # trust of the last marker of a type: exp(-4)
-_FLOOR = 20.0  # CPM below which a ratio of two signatures is noise
 _RIBOSOMAL_MITOCHONDRIAL = re.compile(r"(RP[LS]\d+[AXYL]*\d?|RPSA|RPLP\d|MT-.*|MTRNR.*)", re.IGNORECASE)
 
 
 def is_ribosomal_or_mitochondrial(genes: Iterable[str]) -> NDArray[np.bool_]:
-    """Tell by the symbol which genes are ribosomal proteins or mitochondrial, shape (n_genes,).
+    """Recognise ribosomal protein genes and mitochondrial genes by their symbols, shape (n_genes,).
 
     >>> is_ribosomal_or_mitochondrial(["RPL3", "MT-CO1", "CD3E", "RPS6KA1"]).tolist()
     [True, True, False, False]
     """
     return np.array([_RIBOSOMAL_MITOCHONDRIAL.fullmatch(str(g)) is not None for g in genes])
+
+
+def gene_symbols(var: pd.DataFrame) -> NDArray[np.str_]:
+    """Return the symbol of each gene: from a column of ``var`` with symbols, otherwise the gene's name."""
+    names = var.index.to_series().astype(str)
+    for column in (name for name in SYMBOL_COLUMNS if name in var):
+        symbols = var[column].astype(object)
+        return np.asarray(symbols.where(symbols.notna() & (symbols != ""), names), dtype=str)
+    return np.asarray(names, dtype=str)
+
+
+def model_genes(prepared: AnnData) -> AnnData:
+    """Restrict a prepared reference to the model's genes, a view cells × selected genes.
+
+    Raises
+    ------
+    LabelError
+        The AnnData did not come from `preprocess`.
+    """
+    if _keys.SELECTED not in prepared.var or _keys.UNS not in prepared.uns:
+        msg = "This reference is not prepared: run hpvade.pp.preprocess (hpvade preprocess) on it first."
+        raise LabelError(msg)
+    return prepared[:, prepared.var[_keys.SELECTED].to_numpy()]
 
 
 def gene_trust(
@@ -41,11 +65,11 @@ def gene_trust(
     config: PreprocessConfig,
     symbols: Sequence[str] | NDArray[np.str_] | None = None,
 ) -> NDArray[np.float64]:
-    """Choose the model's genes from the cells that it trains on, and say how far to trust each.
+    """Choose the model's genes from the training cells and give each a trust.
 
-    A marker is trusted by its rank among its type's markers, exp(-4 · rank / n_markers): the fall is smooth,
-    so that it hardly matters which genes come in last. Highly variable genes that are no markers are trusted
-    as the last markers are.
+    The trust of a marker falls with its rank among its type's markers, exp(-4 · rank / n_markers). The fall
+    is smooth, so it hardly matters which genes rank last. Highly variable genes that are not markers get the
+    trust of the last markers.
 
     Parameters
     ----------
@@ -56,12 +80,12 @@ def gene_trust(
     config
         How many genes.
     symbols
-        Gene symbols, length n_genes, to recognise ribosomal and mitochondrial genes by. Default: the names.
+        Gene symbols, length n_genes, which identify ribosomal and mitochondrial genes. Default: the names.
 
     Returns
     -------
-    Trust, shape (n_genes,), in (0, 1]; 0 for genes that the model does without, ribosomal and mitochondrial
-    ones among them. Without markers all chosen genes have 1.
+    Trust, shape (n_genes,), in (0, 1]; 0 for genes that are not chosen, including ribosomal and mitochondrial
+    genes. Without markers, all chosen genes have trust 1.
     """
     usable = np.asarray(cells.layers[_keys.COUNTS].sum(0)).ravel() > 0
     if config.drop_ribosomal_mitochondrial:
@@ -77,10 +101,10 @@ def gene_trust(
 
 
 def _marker_trust(cells: AnnData, *, labels_key: str, n_markers: int) -> NDArray[np.float64]:
-    """Trust by the best rank over types; 0 beyond ``n_markers`` and where nothing speaks for the gene.
+    """Trust by the best rank over types; 0 beyond ``n_markers`` and for genes without evidence.
 
-    Of several references each scores for itself, and a gene is worth what it is worth in the reference where
-    it does worst: a marker that holds on one platform only is none.
+    Each reference is scored separately, and the score of a gene is its lowest over references: a gene that
+    separates types on one platform only is not a marker.
     """
     reference = cells.obs[_keys.REFERENCE] if _keys.REFERENCE in cells.obs else np.zeros(cells.n_obs)
     cell_types = sorted(cells.obs[labels_key].astype(str).unique())
@@ -98,9 +122,9 @@ def _marker_scores(cells: AnnData, *, labels_key: str, cell_types: Sequence[str]
     """Score genes as markers, shape (n_types, n_genes): √t · log ratio, evidence times effect.
 
     t is the t-test of the type against all other cells with overestimated variance, the log ratio that of
-    the type's signature over the mean of the others'. NaN for a type with less than two cells here.
+    the type's signature over the mean of the others'. NaN for a type with fewer than two of ``cells``.
     """
-    import scanpy as sc  # noqa: PLC0415 - takes seconds, and deconvolving does without
+    import scanpy as sc  # noqa: PLC0415 - takes seconds, and deconvolution does not need it
 
     labels = pd.Categorical(cells.obs[labels_key].astype(str), categories=pd.Index(cell_types))
     counts = sum_by_group(cells.layers[_keys.COUNTS], labels.codes, n_groups=len(cell_types))
@@ -108,7 +132,7 @@ def _marker_scores(cells: AnnData, *, labels_key: str, cell_types: Sequence[str]
     scores = np.full((len(cell_types), cells.n_vars), np.nan)
     if testable.sum() < 2:
         return scores
-    log = np.log(counts_to_cpm(counts[testable]) + _FLOOR)
+    log = floored_log(counts_to_cpm(counts[testable]), MARKER_FLOOR)
     ratio = (log - log.mean(0)) * len(log) / (len(log) - 1)
     ranked = AnnData(cells.X, obs=cells.obs[[labels_key]].astype(str), var=cells.var[[]])
     tested = [name for name, enough in zip(cell_types, testable, strict=True) if enough]

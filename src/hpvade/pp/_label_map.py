@@ -1,4 +1,4 @@
-"""One set of labels for several references: rename, merge, drop."""
+"""The label map: rename, merge and drop labels, so that several references use the same cell types."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pandas as pd
 
 from hpvade._errors import FileFormatError, LabelError
 from hpvade.io import is_missing_label, read_text_table
-from hpvade.pp._hierarchy import levels_of_parents
-from hpvade.pp._pool import rename_sums
+from hpvade.pp._hierarchy import levels_from_parents
+from hpvade.pp._pool import rename_label_sums
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -22,8 +22,8 @@ _LEVEL = re.compile(r"level_\d+")
 def read_label_map(path: str | Path) -> pd.DataFrame:
     """Read a label map: columns ``label``, ``cell_type`` and optionally ``reference``.
 
-    Columns ``level_1``, ``level_2``, … put the cell types into groups, the coarsest first. A column
-    ``parent`` does so too: it names a group, which may have a row, and a parent, of its own.
+    Columns ``level_1``, ``level_2``, … assign the cell types to groups, the coarsest first. Alternatively, a
+    column ``parent`` gives the group of each cell type; a group may have its own row, with its own parent.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def read_label_map(path: str | Path) -> pd.DataFrame:
         raise FileFormatError(msg) from error
     missing = [name for name in ("label", "cell_type") if name not in table]
     if missing:
-        msg = f"The label map {path} lacks the column '{missing[0]}'. It has: {', '.join(table.columns)}."
+        msg = f"The label map {path} has no column '{missing[0]}'. Its columns: {', '.join(table.columns)}."
         raise FileFormatError(msg)
     return table
 
@@ -59,37 +59,37 @@ def apply_label_map(reference: AnnData, label_map: pd.DataFrame, *, labels_key: 
 
     Returns
     -------
-    A new AnnData of the kept cells, with the new labels in ``obs[labels_key]``.
+    A new AnnData of the cells that are kept, with the new labels in ``obs[labels_key]``.
 
     Raises
     ------
     LabelError
-        A label of the reference is not in the map, or stands there twice with different types.
+        A label of the reference is not in the map, or has two different types there.
     """
-    new_of = _types_of_labels(label_map, name=name)
+    new_labels = _new_labels(label_map, name=name)
     labels = reference.obs[labels_key].astype(object)
     labels = labels.where(~is_missing_label(labels), "").astype(str)
-    unknown = sorted(set(labels) - set(new_of))
+    unknown = sorted(set(labels) - set(new_labels))
     if unknown:
         msg = (
             f"Label(s) {', '.join(map(repr, unknown))} of reference '{name}' are not in the label map "
-            "('' stands for cells without a label). Add a row for each; an empty cell_type drops the label."
+            "('' means cells without a label). Add a row for each; an empty cell_type removes its cells."
         )
         raise LabelError(msg)
-    renamed = labels.map(new_of)
+    renamed = labels.map(new_labels)
     kept = reference[(renamed != "").to_numpy()].copy()
     kept.obs[labels_key] = pd.Categorical(renamed[renamed != ""])
-    rename_sums(kept, new_of)
+    rename_label_sums(kept, new_labels)
     return kept
 
 
-def levels_of_label_map(label_map: pd.DataFrame) -> pd.DataFrame:
-    """Levels of the cell types of a label map, cell types × levels, the coarsest first.
+def label_map_levels(label_map: pd.DataFrame) -> pd.DataFrame:
+    """Return the levels of the cell types of a label map, cell types × levels, the coarsest first.
 
     Raises
     ------
     LabelError
-        A cell type stands there with two groups or two parents.
+        A cell type has two groups at one level, or two parents.
     """
     names = [name for name in map(str, label_map) if _LEVEL.fullmatch(name)]
     names.sort(key=lambda name: int(name.removeprefix("level_")))
@@ -97,22 +97,24 @@ def levels_of_label_map(label_map: pd.DataFrame) -> pd.DataFrame:
     rows = label_map.loc[label_map["cell_type"] != "", ["cell_type", *kind]].drop_duplicates()
     twice = rows["cell_type"][rows["cell_type"].duplicated()]
     if len(twice):
-        msg = f"The label map puts '{twice.iloc[0]}' into two groups. Give it the same in each row."
+        msg = (
+            f"The label map assigns '{twice.iloc[0]}' to two groups. Use the same group in each of its rows."
+        )
         raise LabelError(msg)
     table = rows.set_index("cell_type")
-    return levels_of_parents(table["parent"]) if kind == ["parent"] else table
+    return levels_from_parents(table["parent"]) if kind == ["parent"] else table
 
 
-def _types_of_labels(label_map: pd.DataFrame, *, name: str) -> dict[str, str]:
-    """Label → cell type for one reference; rows that name the reference go before general ones."""
-    if "parent" in label_map:  # rows that only name the parent of a group map no label
+def _new_labels(label_map: pd.DataFrame, *, name: str) -> dict[str, str]:
+    """Label → cell type for one reference; rows that name the reference take precedence over general rows."""
+    if "parent" in label_map:  # rows that only give the parent of a group map no label
         label_map = label_map[(label_map["label"] != "") | ~label_map["cell_type"].isin(label_map["parent"])]
     general = label_map
     parts = []
     if "reference" in label_map:
         general = label_map[label_map["reference"] == ""]
         parts = [label_map[label_map["reference"] == name]]
-    new_of: dict[str, str] = {}
+    new_labels: dict[str, str] = {}
     for part in [*parts, general]:
         pairs = part[["label", "cell_type"]].drop_duplicates()
         twice = pairs["label"][pairs["label"].duplicated()]
@@ -121,5 +123,5 @@ def _types_of_labels(label_map: pd.DataFrame, *, name: str) -> dict[str, str]:
                 f"The label map gives '{twice.iloc[0]}' two cell types for reference '{name}'. Keep one row."
             )
             raise LabelError(msg)
-        new_of = dict(zip(pairs["label"], pairs["cell_type"], strict=True)) | new_of
-    return new_of
+        new_labels = dict(zip(pairs["label"], pairs["cell_type"], strict=True)) | new_labels
+    return new_labels

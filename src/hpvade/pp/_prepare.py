@@ -12,21 +12,17 @@ from anndata import AnnData
 from hpvade import _keys
 from hpvade._errors import GeneOverlapError, LabelError, absent_column
 from hpvade._random import child_rng
-from hpvade.io import SYMBOL_COLUMNS
-from hpvade.pp._aggregate import signature, signature_of_sums
 from hpvade.pp._config import PreprocessConfig
-from hpvade.pp._genes import gene_trust, is_ribosomal_or_mitochondrial
-from hpvade.pp._pool import sums_of_labels
-from hpvade.pp._reference_signature import ReferenceSignature, anchor_genes
+from hpvade.pp._genes import gene_symbols, gene_trust
+from hpvade.pp._pool import label_sums
 from hpvade.pp._spaces import counts_to_log
-from hpvade.pp._split import split_cells
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
-_FEWEST_GENES = 10
+_MIN_GENES = 10
 
 
 def preprocess(
@@ -43,7 +39,7 @@ def preprocess(
     Parameters
     ----------
     reference
-        Cells × genes with raw counts in ``layers["counts"]`` and labels in ``obs``. It is left untouched.
+        Cells × genes with raw counts in ``layers["counts"]`` and labels in ``obs``; not modified.
     labels_key
         Column of ``obs`` with the cell type.
     donor_key
@@ -51,7 +47,7 @@ def preprocess(
     genes
         Genes that may be chosen, for instance those of the bulk samples. Default: all.
     config
-        How many genes, which share is held out.
+        Number of genes, share of cells held out.
     seed
         Seed of the split.
 
@@ -69,7 +65,7 @@ def preprocess(
     config = config or PreprocessConfig()
     if labels_key not in reference.obs:
         raise LabelError(absent_column(labels_key, reference.obs, option="labels_key", place="reference.obs"))
-    # A fixed order of genes: the answer must not depend on the order in a file.
+    # Fix the order of genes: the result must not depend on the order in the file.
     order = np.argsort(reference.var_names.to_numpy().astype(str))
     counts = sp.csr_matrix(reference.layers[_keys.COUNTS])[:, order].astype(np.float32)
     wanted = (labels_key, donor_key, _keys.REFERENCE, _keys.SOURCE)
@@ -93,13 +89,13 @@ def preprocess(
         prepared[in_training, allowed],
         labels_key=labels_key,
         config=config,
-        symbols=_symbols(prepared)[allowed],
+        symbols=gene_symbols(prepared.var)[allowed],
     )
     chosen = trust > 0
-    if chosen.sum() < _FEWEST_GENES:
+    if chosen.sum() < _MIN_GENES:
         msg = (
-            f"Only {chosen.sum()} of {prepared.n_vars} genes could be chosen. "
-            "Raise --n-genes, or check that reference and bulk name genes alike."
+            f"Only {chosen.sum()} of {prepared.n_vars} genes can be used; at least {_MIN_GENES} are needed. "
+            "Increase --n-genes, or check that reference and bulk use the same gene names."
         )
         raise GeneOverlapError(msg)
     prepared.var[_keys.SELECTED] = chosen
@@ -110,11 +106,12 @@ def preprocess(
         "seed": seed,
         "preprocess": config.model_dump(),
     }
-    if (told := sums_of_labels(reference)) is not None:
-        if set(told[0]) != set(obs[labels_key].cat.categories):
+    if (pooled := label_sums(reference)) is not None:
+        if set(pooled.counts) != set(obs[labels_key].cat.categories):
             msg = (
-                f"The reference is a pool: varm['{_keys.SUMS}'] has other labels than obs['{labels_key}']. "
-                "Change labels with --label-map, or delete the sums: S is then that of the pool."
+                f"The reference is a pool whose sums in varm['{_keys.SUMS}'] have other labels than "
+                f"obs['{labels_key}']. Change labels with --label-map, or delete the sums to compute S from "
+                "the pooled cells alone."
             )
             raise LabelError(msg)
         prepared.varm[_keys.SUMS] = reference.varm[_keys.SUMS].iloc[order]
@@ -122,10 +119,66 @@ def preprocess(
     return prepared
 
 
+def split_cells(
+    cell_type: Sequence[str],
+    *,
+    heldout: float,
+    rng: np.random.Generator,
+    donor: Sequence[str] | None = None,
+) -> NDArray[np.str_]:
+    """Hold out a share of the cells of every type.
+
+    With two donors or more, whole donors are held out (at least one, and beyond the first only as many as the
+    share allows), so that validation cells come from donors the model has not seen. A type that would then be
+    missing from either side is split by cells instead.
+
+    Parameters
+    ----------
+    cell_type
+        Cell type of each cell, length n_cells; at least two cells of each type.
+    heldout
+        Share of cells to hold out.
+    rng
+        Source of randomness.
+    donor
+        Donor of each cell, length n_cells.
+
+    Returns
+    -------
+    ``"train"`` or ``"heldout"`` for each cell, shape (n_cells,).
+    """
+    types = np.asarray(cell_type, dtype=str)
+    out = np.zeros(types.size, dtype=bool)
+    if donor is not None:
+        out = np.isin(np.asarray(donor, dtype=str), _heldout_donors(donor, heldout=heldout, rng=rng))
+    for name in np.unique(types):
+        cells = np.flatnonzero(types == name)
+        if out[cells].all() or not out[cells].any():
+            n_out = min(max(1, round(heldout * cells.size)), cells.size - 1)
+            out[cells] = False
+            out[rng.permutation(cells)[:n_out]] = True
+    return np.where(out, _keys.HELDOUT, _keys.TRAIN)
+
+
+def _heldout_donors(donor: Sequence[str], *, heldout: float, rng: np.random.Generator) -> list[str]:
+    """Donors to hold out, in random order while they fit into the share; none if there is only one donor."""
+    n_cells = pd.Series(np.asarray(donor, dtype=str)).value_counts().sort_index()
+    if len(n_cells) < 2:
+        return []
+    budget = heldout * len(donor)
+    chosen: list[str] = []
+    used = 0
+    for name in rng.permutation(n_cells.index.to_numpy()):
+        if used + n_cells[name] <= budget:
+            chosen.append(str(name))
+            used += int(n_cells[name])
+    return chosen or [str(n_cells.idxmin())]
+
+
 def _split(
     obs: pd.DataFrame, *, labels_key: str, donor_key: str | None, config: PreprocessConfig, seed: int
 ) -> NDArray[np.str_]:
-    """Split the cells; of several references each for itself, so that the model learns from all of them."""
+    """Split the cells; several references are split separately, so that the model learns from all of them."""
     reference = obs[_keys.REFERENCE] if _keys.REFERENCE in obs else pd.Series("", index=obs.index)
     split = np.empty(len(obs), dtype=object)
     for name in sorted(reference.unique()):
@@ -138,69 +191,10 @@ def _split(
         )
     for cell_type in obs[labels_key].unique():
         cells = (obs[labels_key] == cell_type).to_numpy()
-        if (split[cells] == _keys.TRAIN).all():  # one cell in each reference: too few to split for itself
+        if (split[cells] == _keys.TRAIN).all():  # one cell in each reference: too few to split there
             split[cells] = split_cells(
                 obs[labels_key][cells].to_numpy(),
                 heldout=config.heldout,
                 rng=child_rng(seed, "split", "rare", cell_type),
             )
     return split.astype(str)
-
-
-def _symbols(prepared: AnnData) -> NDArray[np.str_]:
-    """Gene symbols: a column of ``var`` that holds them, or the names where it holds none."""
-    names = prepared.var_names.to_series().astype(str)
-    for column in (name for name in SYMBOL_COLUMNS if name in prepared.var):
-        symbols = prepared.var[column].astype(object)
-        return np.asarray(symbols.where(symbols.notna() & (symbols != ""), names), dtype=str)
-    return np.asarray(names, dtype=str)
-
-
-def model_genes(prepared: AnnData) -> AnnData:
-    """Restrict a prepared reference to the model's genes, a view cells × selected genes.
-
-    Raises
-    ------
-    LabelError
-        The AnnData did not come from `preprocess`.
-    """
-    if _keys.SELECTED not in prepared.var or _keys.UNS not in prepared.uns:
-        msg = "This reference is not prepared: run hpvade.pp.preprocess (hpvade preprocess) on it first."
-        raise LabelError(msg)
-    return prepared[:, prepared.var[_keys.SELECTED].to_numpy()]
-
-
-def reference_signature(prepared: AnnData) -> ReferenceSignature:
-    """Make S and m of all genes from all cells of a prepared reference, of a pool from the sums of all.
-
-    Of several references each has the same say in each type, however many cells it has.
-    """
-    selected = model_genes(prepared).var_names
-    labels_key = prepared.uns[_keys.UNS]["labels_key"]
-    genes = list(prepared.var_names)
-    weight = _weight(prepared.obs, labels_key=labels_key)
-    labels = prepared.obs[labels_key]
-    if (told := sums_of_labels(prepared)) is None:
-        whole = signature(prepared.layers[_keys.COUNTS], labels, genes=genes, weight=weight)
-    else:
-        sums, n_cells = told
-        cell_types = [str(name) for name in sums]
-        of_type = pd.Series(weight).groupby(labels.astype(str).to_numpy()).first()[cell_types].to_numpy()
-        summed = sums.to_numpy().T * of_type[:, None]
-        whole = signature_of_sums(summed, n_cells.to_numpy(), genes=genes, cell_types=cell_types)
-    chosen = prepared.var_names.isin(selected)
-    candidates = ~chosen & ~is_ribosomal_or_mitochondrial(_symbols(prepared))
-    n_references = prepared.obs[_keys.REFERENCE].nunique() if _keys.REFERENCE in prepared.obs else 1
-    return ReferenceSignature(whole, chosen, anchor_genes(whole, candidates), n_references)
-
-
-def _weight(obs: pd.DataFrame, *, labels_key: str) -> NDArray[np.float64]:
-    """Weight of each cell: to the RNA content of its type, and every reference alike within a type."""
-    weight = obs[_keys.RNA_WEIGHT].to_numpy(np.float64) if _keys.RNA_WEIGHT in obs else np.ones(len(obs))
-    if _keys.REFERENCE in obs:
-        by_type = obs.groupby(labels_key, observed=True)
-        n_of_type = by_type[labels_key].transform("size").astype(float)
-        n_references = by_type[_keys.REFERENCE].transform("nunique").astype(float)
-        within = obs.groupby([labels_key, _keys.REFERENCE], observed=True)[labels_key].transform("size")
-        weight = weight * (n_of_type / (within.astype(float) * n_references)).to_numpy()
-    return weight

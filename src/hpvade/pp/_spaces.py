@@ -1,16 +1,21 @@
-"""The three spaces, and the only bridges between them.
+"""The four spaces of expression, the bridges between them, and the floors of every logarithm and ratio.
 
-======== ============================================ =============== ==================================
-space    definition                                   typical values  who lives there
-======== ============================================ =============== ==================================
-counts   raw integer counts                           0–1e4           reference cells, sums of cells
-CPM      counts / total · 1e6, linear, never logged   0–5e4           bulk samples, signature, mixtures
-log      log1p(counts / total · 1e4)                  0–10            VAE, network input, squared errors
-======== ============================================ =============== ==================================
+=========== ============================================ =============== ===================================
+space       definition                                   typical values  used for
+=========== ============================================ =============== ===================================
+counts      raw integer counts                           0–1e4           reference cells, sums of cells
+CPM         counts / total · 1e6, linear, never logged   0–5e4           bulk samples, signature, mixtures
+log         log1p(counts / total · 1e4)                  0–10            network input and output, losses
+floored log log(CPM + floor)                             2–11            markers, cell states, fit to bulk
+=========== ============================================ =============== ===================================
 
-Mixing cell types is linear in CPM and nowhere else; expression is compared in log space and nowhere else.
-No other module divides by a total or takes a logarithm of expression. "Total" is always the sum over the
-genes of the array that is passed in.
+Cell types mix linearly in CPM and in no other space. "Total" is always the sum over the genes of the array
+that is passed in.
+
+A logarithm of expression is log1p(CPM / 100), `cpm_to_log` or `counts_to_log`, or log(CPM + floor),
+`floored_log`. Code that cannot call these functions, namely compiled loops and operations in place in
+`hpvade.deconvolve`, uses the same formulas with a floor defined here. `hpvade.io` converts logged bulk tables
+to linear values, and `hpvade.datasets` recovers counts from log space, before anything else uses them.
 """
 
 from __future__ import annotations
@@ -26,6 +31,12 @@ if TYPE_CHECKING:
 
 CPM_TOTAL = 1e6
 LOG_TOTAL = 1e4
+
+# Floors, CPM. Below its floor, the ratio of two values says more about sampling noise than about expression.
+MARKER_FLOOR = 20.0  # one type against the others when markers are ranked
+PROFILE_FLOOR = 25.0  # one summed profile against another: a state and its type, the types of a signature
+NOISE_FLOOR = 25.0  # a bulk sample against the model: bulk is noisy at about this level on every platform
+EXPRESSION_FLOOR = 10.0  # a sample against its fit, where expression per type is estimated
 
 
 def counts_to_cpm(counts: Array) -> Array:
@@ -46,7 +57,7 @@ def counts_to_cpm(counts: Array) -> Array:
 def cpm_to_log(cpm: Array) -> Array:
     """Take CPM to log space: log1p(CPM / 100).
 
-    Exact, not approximate: 1e4 / 1e6 = 1 / 100, so this is the log space of the counts behind the CPM.
+    1e4 / 1e6 = 1 / 100, so the result is exactly the log space of the counts behind the CPM.
 
     Parameters
     ----------
@@ -57,14 +68,14 @@ def cpm_to_log(cpm: Array) -> Array:
 
 
 def floored_log(cpm: Array, floor: float) -> Array:
-    """Take the natural logarithm above a floor: log(CPM + floor).
+    """Take CPM to floored log space: log(CPM + floor).
 
     Parameters
     ----------
     cpm
         CPM, any shape. NumPy or torch.
     floor
-        CPM below which differences are noise.
+        CPM below which differences are noise; one of the floors of this module, or of the configuration.
     """
     return array_api_compat.array_namespace(cpm).log(cpm + floor)
 
@@ -75,7 +86,7 @@ def counts_to_log(counts: sp.csr_matrix) -> sp.csr_matrix:
     Parameters
     ----------
     counts
-        Raw counts, shape (n_cells, n_genes). It is left untouched. A cell without counts stays zero.
+        Raw counts, shape (n_cells, n_genes); not modified. A cell without counts stays zero.
 
     Returns
     -------

@@ -2,10 +2,14 @@
 
 from hpvade.simulate._config import SimulateConfig
 from hpvade.simulate._dataset import simulate
-from hpvade.simulate._effects import add_depth_noise, add_effects, add_platform_effect
+from hpvade.simulate._effects import (
+    add_depth_noise,
+    add_effects,
+    add_platform_effect,
+    add_unseen_platform_effects,
+)
 from hpvade.simulate._fractions import draw_fractions
 from hpvade.simulate._mixtures import draw_mixtures
-from hpvade.simulate._unseen_effects import add_unseen_platform_effects
 
 __all__ = [
     "SimulateConfig",

@@ -6,30 +6,30 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFlo
 
 
 class SimulateConfig(BaseModel):
-    """How mixtures are made.
+    """How mixtures are simulated.
 
     Attributes
     ----------
     n_mixtures
-        Mixtures drawn from the training cells.
+        Number of mixtures from training cells.
     n_heldout
-        Mixtures drawn from the held-out cells.
+        Number of mixtures from held-out cells.
     n_cells
         Cells per mixture.
     concentration
         Dirichlet concentration per type.
     prior
-        Cell type → expected fraction. When given, the Dirichlet of half of the mixtures is centred on it.
+        Cell type → expected fraction. When given, half of the mixtures are drawn around it.
     sparse
         Share of mixtures in which some types are absent.
     one_source
-        Draw each type of a mixture from one source (donor or reference), where sources are known.
+        Draw each type of a mixture from one source (donor or reference) where sources are known.
     platform_width
-        A mixture's platform effect is log-normal per gene; its width is uniform between 0 and this.
+        Maximum width of the platform effect, which is log-normal per gene; 0 disables it.
     platform_tail
-        Spread of that width over genes, log scale: a few genes are far off. 0 gives all genes one width.
+        Spread of that width over genes, log scale, so that a few genes differ strongly; 0 gives one width.
     depth
-        Reads per sample, (lowest, highest), drawn log-uniformly; None adds no sequencing noise.
+        Reads per sample, (minimum, maximum), drawn log-uniformly; None adds no sequencing noise.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

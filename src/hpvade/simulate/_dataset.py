@@ -1,4 +1,4 @@
-"""Prepared reference → labelled mixtures."""
+"""Simulated bulk: labelled mixtures of the cells of a prepared reference."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def simulate(
     Parameters
     ----------
     prepared
-        What `hpvade.pp.preprocess` returns.
+        Reference as returned by `hpvade.pp.preprocess`.
     config
-        How many mixtures, of how many cells, with which effects.
+        Number of mixtures, cells per mixture, effects.
     split
         Cells to draw from: ``"train"`` or ``"heldout"``.
     effects
-        False leaves platform effects and sequencing noise out, whatever ``config`` says.
+        Whether to add the platform effects and sequencing noise of ``config``.
     seed
-        Seed; each split has a stream of its own.
+        Seed; each split has its own random stream.
 
     Returns
     -------
@@ -84,6 +84,6 @@ def simulate(
 
 
 def _sources(cells: AnnData, donor_key: str) -> np.ndarray | None:
-    """Code of the source of each cell: its reference and donor, its donor, or None where neither is known."""
+    """Code the source of each cell: its reference and donor, or its donor; None where neither is known."""
     key = _keys.SOURCE if _keys.SOURCE in cells.obs else donor_key
     return np.asarray(pd.Categorical(cells.obs[key]).codes, dtype=np.int64) if key else None

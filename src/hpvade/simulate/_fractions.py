@@ -1,4 +1,4 @@
-"""Which compositions mixtures have."""
+"""Cell fractions of mixtures."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
     from hpvade.simulate._config import SimulateConfig
 
-_PRIOR_STRENGTH = 20.0  # pseudo-cells behind a user's prior: wide enough to be wrong by a factor of two
-_MOST_ABSENT = 0.7  # a sparse mixture lacks each type with a probability drawn between 0 and this
+_PRIOR_STRENGTH = 20.0  # pseudo-cells behind a user's prior: it may be wrong by a factor of two
+_MAX_ABSENT = 0.7  # a sparse mixture lacks each type with a probability drawn between 0 and this
 
 
 def draw_fractions(
     n_mixtures: int, cell_types: Sequence[str], *, rng: np.random.Generator, config: SimulateConfig
 ) -> NDArray[np.float64]:
-    """Draw compositions: Dirichlet, some around the prior, some with types absent.
+    """Draw cell fractions: Dirichlet, some of them around the prior, some with absent types.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def draw_fractions(
         informed = rng.random(n_mixtures) < 0.5
         alpha = _PRIOR_STRENGTH * _prior_vector(config.prior, cell_types)
         fractions[informed] = rng.dirichlet(alpha, int(informed.sum()))
-    absent = rng.random((n_mixtures, n_types)) < rng.uniform(0, _MOST_ABSENT, (n_mixtures, 1))
+    absent = rng.random((n_mixtures, n_types)) < rng.uniform(0, _MAX_ABSENT, (n_mixtures, 1))
     absent[rng.random(n_mixtures) >= config.sparse] = False
     absent[absent.all(1)] = False
     fractions[absent] = 0
@@ -47,7 +47,7 @@ def draw_fractions(
 
 
 def _prior_vector(prior: dict[str, float], cell_types: Sequence[str]) -> NDArray[np.float64]:
-    """Prior in the order of the cell types, normalised; unnamed types get a small share."""
+    """Return the prior in the order of the cell types, normalised; unnamed types get a small share."""
     unknown = [name for name in prior if name not in cell_types]
     if unknown:
         msg = f"The prior names '{unknown[0]}', which is not a cell type.{suggest(unknown[0], cell_types)}"

@@ -1,4 +1,4 @@
-"""Tiny references and bulk tables, for these tests and for those of downstream users."""
+"""Tiny references and bulk tables, for the tests of hpvade and of packages that use it."""
 
 from hpvade.testing._builders import tiny_bulk, tiny_reference
 

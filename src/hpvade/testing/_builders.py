@@ -1,4 +1,4 @@
-"""Builders of data small enough to train on in a second."""
+"""Builders of references and bulk tables small enough to train on in a second."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import scipy.sparse as sp
 from anndata import AnnData
 
 from hpvade import _keys
-from hpvade.pp import preprocess, reference_signature
-from hpvade.pp._config import PreprocessConfig
+from hpvade.pp import PreprocessConfig, preprocess, reference_signature
 
 
 def tiny_reference(
@@ -19,23 +18,23 @@ def tiny_reference(
     cell_types: tuple[str, ...] = ("B", "Monocyte", "T"),
     seed: int = 0,
 ) -> AnnData:
-    """Make a reference of distinct cell types.
+    """Simulate a reference with distinct cell types.
 
     Parameters
     ----------
     n_cells
-        Cells per type.
+        Number of cells per type.
     n_genes
-        Genes; every type has its own markers among them.
+        Number of genes, which include markers of every type.
     cell_types
-        Names of the types.
+        Names of the cell types.
     seed
         Seed.
 
     Returns
     -------
     Cells × genes: ``X`` and ``layers["counts"]`` raw counts (CSR), ``obs["cell_type"]``, ``obs["donor"]``
-    (four donors), ``var["gene_ids"]`` Ensembl-like ids.
+    (four donors), ``var["gene_ids"]`` in the format of Ensembl.
     """
     rng = np.random.default_rng(seed)
     base = rng.gamma(1.0, 1.0, n_genes)

@@ -1,4 +1,4 @@
-"""Training: the only package that imports Lightning, and only when something of it is used."""
+"""Training: the only package that imports Lightning, and only once training is used."""
 
 import lazy_loader
 

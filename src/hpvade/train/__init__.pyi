@@ -8,6 +8,6 @@ from ._fit import fit as fit
 from ._history import HISTORY_COLUMNS as HISTORY_COLUMNS
 from ._history import MONITOR as MONITOR
 from ._history import Row as Row
+from ._history import check_tensorboard as check_tensorboard
 from ._plan import TrainingPlan as TrainingPlan
 from ._plan import check_finite as check_finite
-from ._tensorboard import check_tensorboard as check_tensorboard

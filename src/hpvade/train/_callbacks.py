@@ -1,17 +1,19 @@
-"""What happens at the end of an epoch: the history grows, the best weights are kept."""
+"""Callbacks: collect the history, keep the best weights, stop on request, return results of processes."""
 
 from __future__ import annotations
 
+import logging
+import warnings
 from typing import TYPE_CHECKING
 
 import lightning
+import torch
 
 from hpvade.train._history import HISTORY_COLUMNS, MONITOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import torch
+    from pathlib import Path
 
     from hpvade.nn import HPVADENetwork
     from hpvade.train._history import Row
@@ -19,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class HistoryCallback(lightning.Callback):
-    """Collect one row of all losses per epoch, and tell it to the trainer's loggers.
+    """Collect one row of all losses per epoch, and pass it to the trainer's loggers.
 
     Parameters
     ----------
     first_epoch
-        Number of the first epoch; above 0 when training goes on from a checkpoint.
+        Number of the first epoch; above 0 when training continues from a checkpoint.
     on_epoch
         Called with each new row, for progress display.
     """
@@ -35,13 +37,13 @@ class HistoryCallback(lightning.Callback):
         self.rows: list[Row] = []
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Add the row; Lightning has validated by now."""
+        """Add the row; validation of the epoch is over by now."""
         logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
         epoch = self.first_epoch + trainer.current_epoch
         self.rows.append({"epoch": epoch} | {name: logged[name] for name in HISTORY_COLUMNS[1:]})
         for logger in trainer.loggers:
             logger.log_metrics({name: logged[name] for name in HISTORY_COLUMNS[1:]}, step=epoch)
-            logger.save()  # what writes it lags behind otherwise
+            logger.save()  # otherwise it is written with a delay
         if self.on_epoch is not None:
             self.on_epoch(self.rows[-1])
 
@@ -52,9 +54,9 @@ class BestWeights(lightning.Callback):
     Parameters
     ----------
     network
-        The network; what it holds now is kept until an epoch does better than ``best``.
+        The network; its current weights are kept until an epoch improves on ``best``.
     best
-        The loss to beat.
+        Loss of the current weights.
     """
 
     def __init__(self, network: HPVADENetwork, *, best: float) -> None:
@@ -74,7 +76,7 @@ def _copy_of_weights(network: HPVADENetwork) -> dict[str, torch.Tensor]:
 
 
 class StopOnRequest(lightning.Callback):
-    """Let a signal end training after the current batch, with validation and best weights in order."""
+    """End training after the current batch on request, with validation and the best weights kept."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -83,3 +85,42 @@ class StopOnRequest(lightning.Callback):
         """Pass the request on to Lightning."""
         if self.requested:
             trainer.should_stop = True
+
+
+class HandOver(lightning.Callback):
+    """Pass history and best weights from the first of several processes to the one that started them.
+
+    Parameters
+    ----------
+    history, best
+        The callbacks whose results are passed on.
+    seed
+        Seed of dropout and latent samples, from which each process derives its own.
+    path
+        File to write.
+    """
+
+    def __init__(self, history: HistoryCallback, best: BestWeights, *, seed: int, path: Path) -> None:
+        self.history = history
+        self.best = best
+        self.seed = seed
+        self.path = path
+
+    def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
+        """Silence Lightning's notices in this process as well."""
+        logging.getLogger("lightning").setLevel(logging.ERROR)
+        warnings.filterwarnings("ignore", module="lightning")
+
+    def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Seed this process."""
+        torch.manual_seed(self.seed * trainer.world_size + trainer.global_rank)
+
+    def on_fit_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Write the file: the processes share no memory."""
+        if trainer.is_global_zero:
+            torch.save({"rows": self.history.rows, "state": self.best.state}, self.path)
+
+    def receive(self) -> None:
+        """Read the file in the process that started the others."""
+        result = torch.load(self.path, weights_only=True)
+        self.history.rows, self.best.state = result["rows"], result["state"]

@@ -50,7 +50,7 @@ class SplitData:
 
     @classmethod
     def draw(cls, prepared: AnnData, *, split: Split, config: SimulateConfig, seed: int) -> SplitData:
-        """Take the cells of a split and simulate its mixtures."""
+        """Select the cells of a split and simulate its mixtures."""
         panel = model_genes(prepared)
         panel = panel[(panel.obs[_keys.SPLIT] == split).to_numpy()]
         labels = prepared.obs[prepared.uns[_keys.UNS]["labels_key"]].astype("category").cat.categories
@@ -63,7 +63,7 @@ class SplitData:
         )
 
     def mean_log(self) -> NDArray[np.float32]:
-        """Mean of each gene over the mixtures, log space, shape (n_genes,)."""
+        """Return the mean of each gene over the mixtures, log space, shape (n_genes,)."""
         return cpm_to_log(self.mixtures).mean(0)
 
 
@@ -75,13 +75,13 @@ class Batches:
     data
         Cells and mixtures.
     effects
-        What to add to the mixtures.
+        Effects to add to the mixtures.
     batch_size
         Mixtures per batch, and cells per batch, of all processes together.
     rng
-        Source of the order, the cells and the effects: the same generator gives the same pass.
+        Source of order, cells and effects: the same generator gives the same pass.
     rank, world_size
-        This process and the number of processes; each takes its own share of the mixtures.
+        Number of this process, and of all; each process uses its own part of the mixtures.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class MixtureData(lightning.LightningDataModule):
     train, heldout
         The two splits.
     effects
-        What to add to the mixtures.
+        Effects to add to the mixtures.
     batch_size
         Mixtures per batch.
     seed
@@ -148,10 +148,10 @@ class MixtureData(lightning.LightningDataModule):
         self.effects = effects
         self.batch_size = batch_size
         self.seed = seed
-        self.first_epoch = 0  # above 0 when training goes on, so that effects are not drawn a second time
+        self.first_epoch = 0  # above 0 when training continues, so that it draws other effects
 
     def train_dataloader(self) -> Batches:
-        """Return this epoch's pass; Lightning asks again every epoch."""
+        """Return the pass of this epoch; Lightning calls this every epoch."""
         trainer = self.trainer
         return Batches(
             self.train,

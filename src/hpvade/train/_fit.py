@@ -1,4 +1,4 @@
-"""Run the trainer and return what happened."""
+"""Train a network: run the trainer, handle Ctrl-C, and return the history."""
 
 from __future__ import annotations
 
@@ -20,12 +20,10 @@ from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from hpvade._errors import InputError
-from hpvade.train._callbacks import BestWeights, HistoryCallback, StopOnRequest
+from hpvade.train._callbacks import BestWeights, HandOver, HistoryCallback, StopOnRequest
 from hpvade.train._config import TrainerOptions
-from hpvade.train._history import HISTORY_COLUMNS, MONITOR, Row
+from hpvade.train._history import HISTORY_COLUMNS, MONITOR, Row, tensorboard_logger
 from hpvade.train._plan import TrainingPlan
-from hpvade.train._processes import HandOver, is_alone
-from hpvade.train._tensorboard import tensorboard_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
-    """What a training run leaves behind, beside the trained network.
+    """Result of a training run, in addition to the trained network.
 
     Attributes
     ----------
@@ -62,10 +60,10 @@ def fit(
     earlier: pd.DataFrame | None = None,
     on_epoch: Callable[[Row], None] | None = None,
 ) -> TrainingResult:
-    """Train a network in place and leave it with the best weights seen on held-out mixtures.
+    """Train a network in place and restore the weights that were best on held-out mixtures.
 
-    Ctrl-C ends training after the current batch, but not before one epoch is over, so that there is
-    something to keep; a second Ctrl-C ends it at once.
+    Ctrl-C ends training after the current batch, or at the end of the first epoch if that is later, so that
+    there is a result to keep. A second Ctrl-C ends it at once.
 
     Parameters
     ----------
@@ -76,29 +74,30 @@ def fit(
     config, weights
         Settings.
     seed
-        Seed of dropout and latent samples. The global random state is left as it was.
+        Seed of dropout and latent samples. The global random state does not change.
     options
         Hardware and TensorBoard.
     earlier
-        History of earlier runs, when training goes on: epochs are numbered on from it, and the weights that
-        the network has now stay unless an epoch beats the best of it.
+        History of earlier runs when training continues. Epoch numbers continue from it, and the current
+        weights are kept unless an epoch improves on its best one.
     on_epoch
-        Called with each row of the history; with several devices, when training has ended.
+        Called with each row of the history; with several devices, after training.
 
     Raises
     ------
     NonFiniteLossError
         A loss term became NaN or infinite.
     InputError
-        The machine has no such accelerator or devices, the strategy is another one, or TensorBoard cannot be
-        written.
+        The machine lacks the accelerator or the devices, or TensorBoard is not installed.
+    OutputError
+        The folder for TensorBoard cannot be written.
     """
     options = options or TrainerOptions()
     if earlier is None:
         earlier = pd.DataFrame(columns=list(HISTORY_COLUMNS))
     data.first_epoch = len(earlier)
-    alone = is_alone(options.devices, strategy=options.strategy)
-    history = HistoryCallback(first_epoch=len(earlier), on_epoch=on_epoch if alone else None)
+    single = options.single_process
+    history = HistoryCallback(first_epoch=len(earlier), on_epoch=on_epoch if single else None)
     best = BestWeights(network, best=float(earlier[MONITOR].min()) if len(earlier) else math.inf)
     stop = StopOnRequest()
     early = EarlyStopping(MONITOR, patience=config.patience, mode="min")
@@ -106,24 +105,23 @@ def fit(
         _quiet_lightning(),
         _first_interrupt_sets(stop),
         torch.random.fork_rng(),
-        nullcontext("") if alone else tempfile.TemporaryDirectory() as folder,
+        nullcontext("") if single else tempfile.TemporaryDirectory() as folder,
     ):
         torch.manual_seed(seed)
         hand_over = HandOver(history, best, seed=seed, path=Path(folder) / "trained.pt")
         trainer = _make_trainer(
             options,
-            alone=alone,
             first_epoch=len(earlier),
             max_epochs=config.max_epochs,
-            callbacks=[history, best, early, stop, *([] if alone else [hand_over])],
+            callbacks=[history, best, early, stop, *([] if single else [hand_over])],
         )
         try:
             trainer.fit(TrainingPlan(network, config=config, weights=weights), datamodule=data)
-        except SystemExit as error:  # what Lightning turns a second Ctrl-C into
+        except SystemExit as error:  # Lightning converts a second Ctrl-C to this
             raise KeyboardInterrupt from error
-        if not alone:
+        if not single:
             hand_over.receive()
-    if on_epoch is not None and not alone:
+    if on_epoch is not None and not single:
         for row in history.rows:
             on_epoch(row)
     network.cpu()
@@ -137,7 +135,6 @@ def fit(
 def _make_trainer(
     options: TrainerOptions,
     *,
-    alone: bool,
     first_epoch: int,
     max_epochs: int,
     callbacks: list[lightning.Callback],
@@ -149,8 +146,10 @@ def _make_trainer(
             max_epochs=max_epochs,
             callbacks=callbacks,
             accelerator=options.accelerator,
-            devices=1 if alone else options.devices,
-            strategy="ddp_spawn" if options.strategy == "auto" and not alone else options.strategy,
+            devices=1 if options.single_process else options.devices,
+            strategy="ddp_spawn"
+            if options.strategy == "auto" and not options.single_process
+            else options.strategy,
             logger=logger,
             enable_checkpointing=False,
             enable_progress_bar=False,
@@ -168,7 +167,7 @@ def _make_trainer(
 
 @contextmanager
 def _quiet_lightning() -> Iterator[None]:
-    """Silence Lightning's notices on devices and data loaders: they do not concern a user of hpvade."""
+    """Silence Lightning's notices on devices and data loaders, which do not concern users of hpvade."""
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -182,7 +181,7 @@ def _quiet_lightning() -> Iterator[None]:
 
 @contextmanager
 def _first_interrupt_sets(stop: StopOnRequest) -> Iterator[None]:
-    """Turn the first Ctrl-C into a request; the handler can only be set from the main thread."""
+    """Convert the first Ctrl-C to a request to stop; the handler can only be set in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

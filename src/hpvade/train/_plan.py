@@ -1,4 +1,4 @@
-"""One step for training and validation alike."""
+"""The training plan: one step for training and validation alike, optimiser and schedule."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TrainingPlan(lightning.LightningModule):
     network
         The network to train.
     config
-        Learning rate and the like.
+        Learning rates and weight decay.
     weights
         Weights of the loss.
     """
@@ -41,7 +41,7 @@ class TrainingPlan(lightning.LightningModule):
         self._truths: list[Tensor] = []
 
     def shared_step(self, batch: Batch, batch_index: int, *, phase: Phase) -> tuple[LossTerms, NetworkOutput]:
-        """Run the network, compute the loss, check it, log it: the only step there is."""
+        """Run the network, then compute, check and log the loss."""
         output = self.network(batch)
         terms = loss_terms(
             output,
@@ -70,7 +70,7 @@ class TrainingPlan(lightning.LightningModule):
         self._truths.append(batch.fractions.cpu())
 
     def on_validation_epoch_end(self) -> None:
-        """Log the mean per-type correlation: the number that mean collapse cannot hide from."""
+        """Log the mean per-type correlation, which shows a collapse to the mean fractions."""
         value = r_type(torch.cat(self._estimates).double().numpy(), torch.cat(self._truths).double().numpy())
         self.log("val_r_type", float(value), logger=False)
         self._estimates.clear()
@@ -80,7 +80,7 @@ class TrainingPlan(lightning.LightningModule):
         """AdamW with a one-cycle schedule (Smith & Topin, 2019) over all steps."""
         rate, signature = self.config.learning_rate, self.network.signature
         others = [p for p in self.network.parameters() if p is not signature.log_change]
-        # The signature starts at the data; it is to be adjusted, not to be fitted to the training cells.
+        # The signature starts at that of the reference; it is adjusted, not fitted to the training cells.
         rates = [rate, rate * self.config.signature_rate]
         optimizer = torch.optim.AdamW(
             [{"params": others}, {"params": [signature.log_change]}],
@@ -97,12 +97,12 @@ class TrainingPlan(lightning.LightningModule):
 
 
 def check_finite(terms: LossTerms, batch: Batch, *, output: NetworkOutput, where: str) -> None:
-    """Stop the run at the first NaN or Inf.
+    """Stop training at the first NaN or Inf.
 
     Raises
     ------
     NonFiniteLossError
-        Names the terms, the batch, and the range of every tensor that went into them.
+        A term is not finite; the message names it, the batch, and the range of every tensor behind it.
     """
     bad = [name for name, value in terms._asdict().items() if not torch.isfinite(value)]
     if not bad:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from hpvade._errors import InputError
-from hpvade.pp._content import cell_fractions
+from hpvade.pp import cell_fractions
 from hpvade.pp._spaces import CPM_TOTAL
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What TensorBoard reads is what history.csv says."""
+"""TensorBoard shows the values of the history, and its problems are reported before training."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def expected(history):
     return {name: dict(zip(history["epoch"], history[name], strict=True)) for name in HISTORY_COLUMNS[1:]}
 
 
-def test_scalars_are_those_of_the_history_live_and_after_going_on(reference, tmp_path):
+def test_scalars_are_those_of_the_history_during_and_after_training(reference, tmp_path):
     pytest.importorskip("tensorboard", reason="TensorBoard is not installed")
     model = hpvade.HPVADE(reference, preset="fast", config=QUICK)
     seen = []
     folder = tmp_path / "logs" / "first"
     model.train(tensorboard=folder, on_epoch=lambda row: seen.append((dict(row), scalars(folder))))
     assert scalars(folder) == expected(model.history)
-    for row, told in seen:
-        assert {name: steps[row["epoch"]] for name, steps in told.items()} | {"epoch": row["epoch"]} == row
+    for row, logged in seen:
+        assert {name: steps[row["epoch"]] for name, steps in logged.items()} | {"epoch": row["epoch"]} == row
     model.train(tensorboard=str(folder), max_epochs=2)
     assert len(model.history) == 5
     assert scalars(folder) == expected(model.history)
@@ -44,7 +44,7 @@ def test_scalars_are_those_of_the_history_live_and_after_going_on(reference, tmp
     assert scalars(folder) == expected(again.history)
 
 
-def test_the_history_is_the_same_without(reference, tmp_path):
+def test_the_history_is_the_same_without_tensorboard(reference, tmp_path):
     pytest.importorskip("tensorboard", reason="TensorBoard is not installed")
     models = [hpvade.HPVADE(reference, preset="fast", config=QUICK) for _ in range(2)]
     models[0].train()
@@ -52,8 +52,8 @@ def test_the_history_is_the_same_without(reference, tmp_path):
     assert models[0].history.equals(models[1].history)
 
 
-def test_missing_extra_is_told_when_the_options_are_made(tmp_path, monkeypatch):
-    monkeypatch.setattr("hpvade.train._tensorboard.find_spec", lambda _name: None)
+def test_missing_extra_is_reported_when_the_options_are_created(tmp_path, monkeypatch):
+    monkeypatch.setattr("hpvade.train._history.find_spec", lambda _name: None)
     with pytest.raises(InputError, match=r"pip install 'hp-vade\[tensorboard\]'"):
         TrainOptions(tensorboard=tmp_path)
     with pytest.raises(InputError, match="not installed"):
@@ -61,11 +61,11 @@ def test_missing_extra_is_told_when_the_options_are_made(tmp_path, monkeypatch):
     assert TrainOptions().tensorboard is None
 
 
-def test_a_file_and_a_place_where_nothing_can_be_made(reference, tmp_path):
+def test_a_file_and_a_folder_that_cannot_be_created(reference, tmp_path):
     pytest.importorskip("tensorboard", reason="TensorBoard is not installed")
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="is a file"):
         TrainOptions(tensorboard=tmp_path / "file")
     model = hpvade.HPVADE(reference, preset="fast", config=QUICK)
-    with pytest.raises(OutputError, match="Choose another place for TensorBoard"):
+    with pytest.raises(OutputError, match="Choose another folder for TensorBoard"):
         model.train(tensorboard=tmp_path / "file" / "logs")
