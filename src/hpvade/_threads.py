@@ -48,7 +48,6 @@ def map_in_threads(function: Callable[[Item], Result], items: Iterable[Item]) ->
             yield waiting.popleft().result()
 
 
-def set_threads(threads: int | None) -> None:
-    """Limit the processor threads of this process; None leaves the default."""
-    if threads is not None:
-        torch.set_num_threads(threads)
+def set_threads(threads: int) -> None:
+    """Limit the processor threads of this process."""
+    torch.set_num_threads(threads)

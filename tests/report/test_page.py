@@ -20,8 +20,7 @@ from hpvade.metrics import compare_groups
 from hpvade.report import render
 from hpvade.report._methods import methods_text
 from hpvade.report._sections import groups_section
-from hpvade.results import read_results
-from hpvade.results._results import Table
+from hpvade.results import FractionTable, read_results
 
 
 class Page(HTMLParser):
@@ -189,7 +188,7 @@ def test_figures_of_many_samples_in_groups_stay_small(written):
     groups = pd.Series(["a", "b"] * 1500, index=names)
     many = replace(
         results,
-        tables=(Table("Cell fractions", fractions),),
+        tables=(FractionTable("Cell fractions", fractions),),
         groups=groups,
         group_tests=compare_groups(fractions, groups),
     )

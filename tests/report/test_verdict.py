@@ -7,7 +7,7 @@ import pytest
 
 from hpvade.report._model_accuracy import ModelAccuracy
 from hpvade.report._verdict import verdict
-from hpvade.results._results import Results, Table
+from hpvade.results import FractionTable, Results
 
 
 def make_accuracy(r_type, coverage=0.91) -> ModelAccuracy:
@@ -30,7 +30,7 @@ def results(*, flags=((), (), (), ()), with_unknown=False) -> Results:
     if with_unknown:
         fractions["unknown"] = half["unknown"] = 0.4
     run = {"decisions": {"coverage": 0.8, "with_unknown": with_unknown}}
-    table = Table("Cell fractions", fractions, fractions - half, fractions + half)
+    table = FractionTable("Cell fractions", fractions, fractions - half, fractions + half)
     return Results((table,), qc, run, None, "gone", pd.DataFrame(), None, None)
 
 

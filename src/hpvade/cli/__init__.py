@@ -30,11 +30,20 @@ app = typer.Typer(
     help="Cell-type composition of bulk RNA-seq from a labelled single-cell reference.",
     epilog="Example: hpvade run reference.h5ad bulk.tsv.gz -o results",
 )
-for _module in (
-    _run, _validate, _preprocess, _simulate, _train, _deconvolve, _report, _evaluate, _benchmark,
-    _demo, _app,
-):  # fmt: skip
-    _module.register(app)
+for _module, _command in (
+    (_run, _run.run),
+    (_validate, _validate.validate),
+    (_preprocess, _preprocess.preprocess),
+    (_simulate, _simulate.simulate),
+    (_train, _train.train),
+    (_deconvolve, _deconvolve.deconvolve),
+    (_report, _report.report),
+    (_evaluate, _evaluate.evaluate),
+    (_benchmark, _benchmark.benchmark),
+    (_demo, _demo.demo),
+    (_app, _app.app),
+):
+    app.command(epilog=f"Example: {_module.EXAMPLE}")(_command)
 
 
 def _version(value: bool) -> None:
@@ -60,7 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
 def train_embedded(arguments: list[str] | None = None) -> None:
     """Run the command line of ``train_hp_vade.py``."""
     single = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    _train_embedded.register(single)
+    single.command(epilog=f"Example: {_train_embedded.EXAMPLE}")(_train_embedded.train_embedded)
     _run_app(single, "train_hp_vade.py", arguments)
 
 

@@ -16,12 +16,10 @@ from hpvade.cli._terminal import Terminal
 _MB = 1_000_000
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("app", epilog="Example: hpvade app --data my-project")(local_page)
+EXAMPLE = "hpvade app --data my-project"
 
 
-def local_page(
+def app(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 chooses a free one.")] = 8765,
     host: Annotated[
         str, typer.Option(help="Address to listen on; by default reachable from this machine only.")

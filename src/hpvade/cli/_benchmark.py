@@ -10,10 +10,7 @@ import typer
 from hpvade.cli import _options as o
 from hpvade.cli._terminal import Terminal
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(epilog="Example: hpvade benchmark data -o results --methods hpvade,nnls --seeds 0")(benchmark)
+EXAMPLE = "hpvade benchmark data -o results --methods hpvade,nnls --seeds 0"
 
 
 def benchmark(
@@ -68,11 +65,9 @@ def benchmark(
 ) -> None:
     """Compare methods with every reference on every bulk set of a manifest."""
     given = locals()
-    terminal = Terminal(quiet=quiet)
-    from hpvade._threads import set_threads
+    terminal = Terminal(quiet=quiet, threads=threads)
     from hpvade.jobs import BenchmarkOptions, TrainOptions, benchmark_files
 
-    set_threads(threads)
     changes = o.setting_changes(context, given)
     try:
         with terminal.tasks() as on_task:

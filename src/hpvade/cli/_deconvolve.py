@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from hpvade.jobs import Shard
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(epilog="Example: hpvade deconvolve model bulk.tsv.gz -o results")(deconvolve)
+EXAMPLE = "hpvade deconvolve model bulk.tsv.gz -o results"
 
 
 def deconvolve(
@@ -44,11 +42,9 @@ def deconvolve(
 ) -> None:
     """Estimate the fractions of new bulk samples with a trained model."""
     given = locals()
-    terminal = Terminal(quiet=quiet)
-    from hpvade._threads import set_threads
+    terminal = Terminal(quiet=quiet, threads=threads)
     from hpvade.jobs import OutputOptions, deconvolve_files
 
-    set_threads(threads)
     with terminal.tasks() as on_block:
         summary = deconvolve_files(
             model,

@@ -10,10 +10,7 @@ import typer
 from hpvade.cli import _options as o
 from hpvade.cli._terminal import Terminal
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(epilog="Example: hpvade demo -o demo-results")(demo)
+EXAMPLE = "hpvade demo -o demo-results"
 
 
 def demo(
@@ -30,11 +27,9 @@ def demo(
 ) -> None:
     """Run the main job on embedded data: 700 PBMCs, and bulk simulated from held-out cells."""
     given = locals()
-    terminal = Terminal(quiet=quiet)
-    from hpvade._threads import set_threads
+    terminal = Terminal(quiet=quiet, threads=threads)
     from hpvade.jobs import TrainOptions, demo_files
 
-    set_threads(threads)
     changes = o.setting_changes(context, given)
     with terminal.training() as on_epoch:
         accuracy = demo_files(

@@ -10,10 +10,7 @@ import typer
 from hpvade.cli import _options as o
 from hpvade.cli._terminal import Terminal
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(epilog="Example: hpvade evaluate results/fractions.tsv truth.tsv -o metrics.json")(evaluate)
+EXAMPLE = "hpvade evaluate results/fractions.tsv truth.tsv -o metrics.json"
 
 
 def evaluate(

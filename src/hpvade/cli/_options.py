@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 import typer
 import yaml
@@ -117,12 +117,12 @@ def seeds(value: object) -> Names:
     return parts
 
 
-def _preset(value: str) -> str:
+def _preset(value: str) -> _types.Preset:
     name = _OLD_PRESETS.get(value, value)
     if name not in _PRESETS:
         msg = f"'{value}' is not a preset. Presets: {', '.join(_PRESETS)}.{suggest(value, _PRESETS)}"
         raise typer.BadParameter(msg)
-    return name
+    return cast("_types.Preset", name)
 
 
 def _without_effect(context: typer.Context, parameter: typer.CallbackParam, value: int | None) -> int | None:
@@ -205,7 +205,7 @@ Report = Annotated[
 
 # The model and its training
 Preset = Annotated[
-    str,
+    _types.Preset,
     typer.Option(
         "--preset", parser=_preset, metavar=f"[{'|'.join(_PRESETS)}]", help="Settings to start from."
     ),

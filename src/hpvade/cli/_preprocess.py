@@ -10,12 +10,7 @@ import typer
 from hpvade.cli import _options as o
 from hpvade.cli._terminal import Terminal
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(epilog="Example: hpvade preprocess reference.h5ad -o prepared.h5ad --donor-key donor")(
-        preprocess
-    )
+EXAMPLE = "hpvade preprocess reference.h5ad -o prepared.h5ad --donor-key donor"
 
 
 def preprocess(

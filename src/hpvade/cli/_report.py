@@ -10,10 +10,7 @@ import typer
 from hpvade.cli import _options as o
 from hpvade.cli._terminal import Terminal
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(epilog="Example: hpvade report results --groups groups.tsv")(report)
+EXAMPLE = "hpvade report results --groups groups.tsv"
 
 
 def report(

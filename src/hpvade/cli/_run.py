@@ -11,10 +11,7 @@ from hpvade._errors import InputError
 from hpvade.cli import _options as o
 from hpvade.cli._terminal import Terminal
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(epilog="Example: hpvade run reference.h5ad bulk.tsv.gz -o results")(run)
+EXAMPLE = "hpvade run reference.h5ad bulk.tsv.gz -o results"
 
 
 def run(
@@ -61,11 +58,9 @@ def run(
     if swapped := [path for path in inputs[:-1] if path.suffix in {".tsv", ".csv", ".txt", ".gct", ".gz"}]:
         msg = f"{swapped[0]} is a table, not a single-cell reference. The bulk table comes last."
         raise InputError(msg)
-    terminal = Terminal(quiet=quiet)
-    from hpvade._threads import set_threads
+    terminal = Terminal(quiet=quiet, threads=threads)
     from hpvade.jobs import OutputOptions, ReferenceOptions, TrainOptions, run_files
 
-    set_threads(threads)
     changes = o.setting_changes(context, given)
     with terminal.training() as on_epoch:
         summary = run_files(

@@ -11,10 +11,7 @@ from hpvade._types import Split
 from hpvade.cli import _options as o
 from hpvade.cli._terminal import Terminal
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(epilog="Example: hpvade simulate prepared.h5ad -o mixtures.h5ad --n-mixtures 500")(simulate)
+EXAMPLE = "hpvade simulate prepared.h5ad -o mixtures.h5ad --n-mixtures 500"
 
 
 def simulate(
@@ -36,12 +33,10 @@ def simulate(
 ) -> None:
     """Simulate bulk samples with known fractions (obsm['fractions'])."""
     given = locals()
-    terminal = Terminal(quiet=quiet)
-    from hpvade._threads import set_threads
+    terminal = Terminal(quiet=quiet, threads=threads)
     from hpvade.io import output_file
     from hpvade.jobs import simulate_mixtures
 
-    set_threads(threads)
     changes = o.setting_changes(context, given)
     if n_mixtures is not None:
         number = "n_heldout" if split == "heldout" else "n_mixtures"

@@ -30,9 +30,15 @@ class Terminal:
     ----------
     quiet
         Whether to print no notes and warnings.
+    threads
+        Processor threads of the command; None leaves the default.
     """
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, *, quiet: bool, threads: int | None = None) -> None:
+        if threads is not None:
+            from hpvade._threads import set_threads
+
+            set_threads(threads)
         self.quiet = quiet
         self._shown: set[str] = set()
         self.console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)

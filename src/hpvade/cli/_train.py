@@ -10,10 +10,7 @@ import typer
 from hpvade.cli import _options as o
 from hpvade.cli._terminal import Terminal
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(epilog="Example: hpvade train reference.h5ad -o model --bulk bulk.tsv.gz")(train)
+EXAMPLE = "hpvade train reference.h5ad -o model --bulk bulk.tsv.gz"
 
 
 def train(
@@ -52,11 +49,9 @@ def train(
 ) -> None:
     """Train a model on one or more references."""
     given = locals()
-    terminal = Terminal(quiet=quiet)
-    from hpvade._threads import set_threads
+    terminal = Terminal(quiet=quiet, threads=threads)
     from hpvade.jobs import ReferenceOptions, TrainOptions, train_files
 
-    set_threads(threads)
     changes = o.setting_changes(context, given)
     with terminal.training() as on_epoch:
         finished = train_files(

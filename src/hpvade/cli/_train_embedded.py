@@ -10,10 +10,7 @@ import typer
 from hpvade.cli import _options as o
 from hpvade.cli._terminal import Terminal
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(epilog="Example: python train_hp_vade.py -y")(train_embedded)
+EXAMPLE = "python train_hp_vade.py -y"
 
 
 def train_embedded(
@@ -31,11 +28,9 @@ def train_embedded(
 ) -> None:
     """Train on the embedded reference of 700 PBMCs."""
     given = locals()
-    terminal = Terminal(quiet=quiet)
-    from hpvade._threads import set_threads
+    terminal = Terminal(quiet=quiet, threads=threads)
     from hpvade.jobs import TrainOptions, settings_text, train_embedded
 
-    set_threads(threads)
     changes = o.setting_changes(context, given)
     if not yes:
         typer.echo(settings_text(preset, changes))

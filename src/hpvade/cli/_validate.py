@@ -10,10 +10,7 @@ import typer
 from hpvade.cli import _options as o
 from hpvade.cli._terminal import Terminal, fail
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(epilog="Example: hpvade validate reference.h5ad --bulk bulk.tsv.gz")(validate)
+EXAMPLE = "hpvade validate reference.h5ad --bulk bulk.tsv.gz"
 
 
 def validate(

@@ -23,7 +23,7 @@ def sum_types(
     fractions: pd.DataFrame,
     groups: Mapping[str, Sequence[str]],
     *,
-    covariance: NDArray[np.floating],
+    covariance: NDArray[np.float64],
     calibration: Calibration,
     coverage: float = 0.9,
 ) -> LevelFractions:

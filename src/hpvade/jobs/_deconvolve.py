@@ -254,18 +254,23 @@ def deconvolve_table(
     """
     shard = shard or Shard()
     starts = shard.block_starts(bulk.n_obs)
-    estimated = {"coverage": options.coverage, "with_unknown": options.with_unknown}
+    coverage, with_unknown = options.coverage, options.with_unknown
     settings = trained.config.deconvolve.model_dump(mode="json")
-    record.decisions |= {"bulk": bulk.facts, "model_sha256": model_sha256, "deconvolve": settings} | estimated
+    record.decisions |= {"bulk": bulk.facts, "model_sha256": model_sha256, "deconvolve": settings}
+    record.decisions |= {"coverage": coverage, "with_unknown": with_unknown}
     if shard.n_shards > 1:
         record.decisions["shard"] = list(shard)
-    key = _digest(model_sha256, *record.inputs.values(), bulk.facts, settings, estimated, shard)
+    key = _digest(model_sha256, *record.inputs.values(), bulk.facts, settings, coverage, with_unknown, shard)
     with record.stage("deconvolve"), unfinished(output, key=key) as files:
         n_earlier = record.decisions["blocks_of_an_earlier_run"] = files.done
         blocks = (bulk.block(start, min(start + BLOCK, starts.stop)) for start in starts[n_earlier:])
         answers = []
         results = deconvolve_blocks(
-            trained, blocks, representative=bulk.representative_samples(), **estimated
+            trained,
+            blocks,
+            representative=bulk.representative_samples(),
+            coverage=coverage,
+            with_unknown=with_unknown,
         )
         with closing(results):
             for done in range(n_earlier, len(starts)):
@@ -305,7 +310,11 @@ def finish(
     if options.report:
         add_report(results, output, record=record)
     return RunSummary(
-        results.fractions, results.half_widths, results.qc["flags"], options.coverage, list(results.known)
+        results.fractions,
+        results.half_widths,
+        results.qc["flags"],
+        options.coverage,
+        [str(name) for name in results.known],
     )
 
 

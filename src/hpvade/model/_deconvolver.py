@@ -27,7 +27,7 @@ from hpvade.pp import bulk_expression, counts_to_cpm, rna_fractions
 from hpvade.schema import check_bulk, check_overlap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Sequence
 
     from anndata import AnnData
     from numpy.typing import NDArray
@@ -101,7 +101,7 @@ def deconvolve_blocks(
     representative: AnnData,
     coverage: float = COVERAGE,
     with_unknown: bool = False,
-) -> Iterator[Deconvolution]:
+) -> Generator[Deconvolution, None, None]:
     """Estimate the cell fractions of a table that comes in blocks of samples.
 
     Parameters

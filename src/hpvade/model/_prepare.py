@@ -175,5 +175,4 @@ def _recorded_hierarchy(reference: AnnData) -> Hierarchy:
 
 
 def _same_levels(one: Hierarchy, other: Hierarchy) -> bool:
-    tables = (hierarchy.table.reset_index(drop=True) for hierarchy in (one, other))
-    return one.levels == other.levels and np.array_equal(*tables)
+    return one.levels == other.levels and np.array_equal(one.table.to_numpy(), other.table.to_numpy())

@@ -35,6 +35,13 @@ class FractionTable(NamedTuple):
     lower: pd.DataFrame | None = None
     upper: pd.DataFrame | None = None
 
+    def rounded(self) -> FractionTable:
+        """The same table with the decimals of the files."""
+        lower, upper = (
+            None if side is None else side.round(_FRACTION_DECIMALS) for side in (self.lower, self.upper)
+        )
+        return FractionTable(self.name, self.fractions.round(_FRACTION_DECIMALS), lower, upper)
+
 
 @dataclass(frozen=True)
 class ResultTables:
@@ -70,13 +77,9 @@ class ResultTables:
             *(FractionTable(_level_title(name), *level) for name, level in sorted(answer.levels.items())),
             FractionTable(_RNA_FRACTIONS, answer.rna_fractions),
         ]
-        rounded = (
-            FractionTable(name, *(None if t is None else t.round(_FRACTION_DECIMALS) for t in values))
-            for name, *values in tables
-        )
         qc = answer.qc.copy()
         qc[_QC_NUMBERS] = qc[_QC_NUMBERS].astype(float).round(_QC_DECIMALS)
-        return cls(tuple(rounded), _with_flag_lists(qc))
+        return cls(tuple(table.rounded() for table in tables), _with_flag_lists(qc))
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -185,4 +188,4 @@ def _read_qc(path: Path, *, samples: pd.Index) -> pd.DataFrame:
 
 
 def _with_flag_lists(qc: pd.DataFrame) -> pd.DataFrame:
-    return qc.assign(flags=[[flag for flag in text.split(";") if flag] for text in qc["flags"]])
+    return qc.assign(flags=qc["flags"].map(lambda text: [flag for flag in text.split(";") if flag]))

@@ -59,7 +59,8 @@ def estimate(task: Task) -> Estimate:
     """
     from hpvade.train import SplitData  # noqa: PLC0415 - Lightning takes seconds to import: before the clock
 
-    set_threads(task.threads)
+    if task.threads is not None:
+        set_threads(task.threads)
     record = RunRecord(task.seed)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
