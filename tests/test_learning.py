@@ -45,7 +45,7 @@ def test_both_presets_are_finite_on_pbmc3k_and_the_original_does_not_learn(pbmc3
     # The original: every loss is finite, the total falls, and the estimate is as good as none. The CPM
     # reconstruction outweighs the proportion loss by five orders of magnitude; the softmax saturates.
     # Measured: bulk_recon 1.4e6 → 1.1e6, prop 1.96 throughout, mean correlation per sample −0.03. From one
-    # epoch to the next the total may rise slightly, depending on the processor; over four it falls by 6 %.
+    # epoch to the next the total may rise slightly, depending on the processor; over four it falls by 6%.
     assert original.history["train_loss"].iloc[-1] < 0.98 * original.history["train_loss"].iloc[0]
     assert original.history["val_loss_bulk_recon"].between(1e5, 2e6).all()
     assert (original.history["val_loss_bulk_recon"] / original.history["val_loss_prop"]).min() > 1e5

@@ -34,7 +34,7 @@ def test_lines_are_sorted_and_that_of_all_types_is_bold():
 
 def test_the_largest_deviations_are_given():
     text = text_of(hpvade.pl.calibration(COVERAGE))
-    assert text == ["all types: −2.0 points at 90 %", "T-cell: −9.0 points at 50 %"]
+    assert text == ["all types: −2.0 points at 90%", "T-cell: −9.0 points at 50%"]
 
 
 def test_either_may_be_absent_and_values_may_be_missing():
@@ -44,7 +44,7 @@ def test_either_may_be_absent_and_values_may_be_missing():
     types = hpvade.pl.calibration(COVERAGE[["B"]].assign(C=np.nan))
     assert legend_of(types) == ["B"]
     holes = hpvade.pl.calibration(COVERAGE.where(COVERAGE != 0.41))
-    assert text_of(holes)[1] == "T-cell: +7.0 points at 90 %"
+    assert text_of(holes)[1] == "T-cell: +7.0 points at 90%"
 
 
 @pytest.mark.parametrize(

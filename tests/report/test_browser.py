@@ -166,7 +166,7 @@ def test_hovering_shows_fraction_and_interval(written, open_page):
     text = page.locator("#tip").inner_text()
     values = (fractions.iloc[1, k], lower.iloc[1, k], upper.iloc[1, k])
     assert "sample_2" in text
-    assert "{:.1f}\u00a0% ({:.1f}\u00a0% \u2013 {:.1f}\u00a0%)".format(*(100 * v for v in values)) in text
+    assert "{:.1f}% ({:.1f}% \u2013 {:.1f}%)".format(*(100 * v for v in values)) in text
     page.locator("#t-chart svg").hover()
     assert "%" in page.locator("#tip").inner_text()
 

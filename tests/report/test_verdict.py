@@ -38,15 +38,15 @@ def test_summary_gives_composition_uncertainty_and_reliability():
     summary = verdict(results(), accuracy=GOOD)
     composition, uncertainty, reliability = summary.sentences
     assert plain(composition) == (
-        "The most abundant of 3 cell types are T (70 %), B (20 %) and NK (10 %), averaged over 4 samples."
+        "The most abundant of 3 cell types are T (70%), B (20%) and NK (10%), averaged over 4 samples."
     )
     assert plain(uncertainty) == (
-        "The median 80 % interval is ±5.0 percentage points. Intervals are widest for T (median: ±15 "
+        "The median 80% interval is ±5.0 percentage points. Intervals are widest for T (median: ±15 "
         "percentage points)."
     )
     assert plain(reliability) == (
         "No sample is flagged. On new simulated samples, the mean correlation per cell type is r = 0.93, and "
-        "91 % of true fractions lie within the 90 % intervals."
+        "91% of true fractions lie within the 90% intervals."
     )
     assert summary.grade == "good"
 
@@ -77,7 +77,7 @@ def test_grade_follows_flags_and_accuracy(flags, accuracy, grade):
 def test_unknown_content_is_reported_apart_from_the_cell_types():
     composition, uncertainty, _ = verdict(results(with_unknown=True), accuracy=GOOD).sentences
     assert "most abundant of 3 cell types" in composition
-    assert "An estimated 40 % of cells belong to no cell type of the reference (upper bound: 60 %)." in plain(
+    assert "An estimated 40% of cells belong to no cell type of the reference (upper bound: 60%)." in plain(
         composition
     )
     assert "widest for T" in uncertainty

@@ -56,7 +56,7 @@ def test_unseen_effects_are_four_kinds_in_turn():
     ]
     np.testing.assert_allclose(explained[1], 1, rtol=1e-6)
     assert max(explained[0], explained[2], explained[3]) < 0.5
-    # A lost gene keeps 5 % of its expression: about 3 natural logs below, which log-normal factors of sd 0.4
+    # A lost gene keeps 5% of its expression: about 3 natural logs below, which log-normal factors of sd 0.4
     # do not reach.
     assert (lost < -2.2).mean() > 0.05
     assert (background < -2.2).mean() < 1e-3

@@ -30,7 +30,7 @@ class Evidence(NamedTuple):
     gene_overlap: NDArray[np.float64]  # share of the model's genes that the table has
     reconstruction_r: NDArray[np.float64]  # correlation of S·r with the sample, log space
     residual_sd: NDArray[np.float64]  # of log residuals, natural log
-    top_share: NDArray[np.float64]  # share of a sample's total in the top 1 % of its genes
+    top_share: NDArray[np.float64]  # share of a sample's total in the top 1% of its genes
     largest_fraction: NDArray[np.float64]
     interval_width: NDArray[np.float64]  # of the widest interval of a cell type at `JUDGED_COVERAGE`
     unknown: NDArray[np.float64]  # unknown content, a share of cells; NaN if not available
@@ -197,7 +197,7 @@ def _trusted_level(widest: Mapping[str, NDArray[np.float64]], *, doubtful: NDArr
 
 
 def _top_share(bulk: AnnData) -> NDArray[np.float64]:
-    """Share of each sample's total in the top 1 % of its genes; 1 for a table of selected genes."""
+    """Share of each sample's total in the top 1% of its genes; 1 for a table of selected genes."""
     if bulk.n_vars < WHOLE_TRANSCRIPTOME:
         return np.ones(bulk.n_obs)
     linear = bulk.to_df().to_numpy(np.float64)

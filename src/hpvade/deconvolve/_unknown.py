@@ -45,7 +45,7 @@ _ZERO, _ONE, _TWO, _CPM_TOTAL = (np.float32(x) for x in (0, 1, 2, 1e6))
 class GenericCell(NamedTuple):
     """A cell of a type that the reference lacks, and the genes that distinguish it from the known types.
 
-    It lacks the markers of all known types. In CPM it has the 30 % quantile of each gene over the types; its
+    It lacks the markers of all known types. In CPM it has the 30% quantile of each gene over the types; its
     RNA content is their geometric mean.
 
     Attributes
@@ -222,7 +222,7 @@ class UnknownCalibration:
         unknown cell is entirely generic.
     errors
         True share minus estimate on the calibration mixtures, sorted, shape (n_mixtures,). Half of them have
-        no unknown content, the others up to 80 %.
+        no unknown content, the others up to 80%.
     """
 
     base: NDArray[np.float64]

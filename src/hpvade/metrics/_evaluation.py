@@ -47,7 +47,7 @@ class Evaluation:
     ----------
     per_type
         Index: cell type. Columns ``r``, ``ccc``, ``rmse``, ``mae``, ``bias`` over samples, and for each
-        ``<name>_lower`` and ``<name>_upper``, the 95 % percentile bootstrap over samples.
+        ``<name>_lower`` and ``<name>_upper``, the 95% percentile bootstrap over samples.
     per_sample
         Index: sample. Columns ``r``, ``rmse``, ``mae`` over cell types.
     pooled
@@ -231,7 +231,7 @@ def _agreement(estimate: NDArray[np.float64], truth: NDArray[np.float64]) -> _Ag
 def _bootstrap_bounds(
     estimate: NDArray[np.float64], truth: NDArray[np.float64], *, n_bootstrap: int, seed: int
 ) -> _Agreement:
-    """Return 95 % percentile bounds of `_agreement` over samples drawn with replacement.
+    """Return 95% percentile bounds of `_agreement` over samples drawn with replacement.
 
     A drawn sample keeps all its types together. Resamples in which a metric is undefined are excluded
     from its percentiles; `scipy.stats.bootstrap` would return NaN instead, and is no faster.

@@ -42,7 +42,7 @@ _PANELS = (
 def benchmark_summary(table: pd.DataFrame) -> NDArray[Any]:
     """Draw the accuracy of each method: one row of panels per reference, one column per metric.
 
-    A large mark is the mean over seeds, small marks are single seeds, and a line is the 95 % interval if the
+    A large mark is the mean over seeds, small marks are single seeds, and a line is the 95% interval if the
     table has one. The last row of each reference is the mean over its data sets. Undefined values are not
     drawn.
 

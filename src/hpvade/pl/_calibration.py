@@ -92,4 +92,4 @@ def _largest_deviation(table: pd.DataFrame) -> str:
     row, column = divmod(int(np.nanargmax(np.abs(deviation))), deviation.shape[1])
     points = f"{100 * deviation[row, column]:+.1f}".replace("-", "\N{MINUS SIGN}")
     name = _style.shortened(table.columns[column])
-    return f"{name}: {points} points at {100 * table.index[row]:.3g} %"
+    return f"{name}: {points} points at {100 * table.index[row]:.3g}%"

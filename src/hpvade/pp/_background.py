@@ -16,7 +16,7 @@ WHOLE_TRANSCRIPTOME = 5_000  # a smaller table is a selection of genes, which ma
 
 
 def background(expression: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Estimate the background of each sample: the 10 % quantile over genes, 0 with fewer than 5,000 genes.
+    """Estimate the background of each sample: the 10% quantile over genes, 0 with fewer than 5,000 genes.
 
     The background is near zero for sequencing. Arrays report unspecific binding for genes without expression,
     up to two thirds of the mean intensity, which makes all samples look alike unless it is subtracted.

@@ -42,7 +42,7 @@ class ModelAccuracy(NamedTuple):
 
     @property
     def judged_coverage(self) -> float:
-        """Share of fractions within their 90 % interval; NaN if the model cannot make such intervals."""
+        """Share of fractions within their 90% interval; NaN if the model cannot make such intervals."""
         return float(self.coverage[_keys.ALL_TYPES].get(JUDGED_COVERAGE, float("nan")))
 
 

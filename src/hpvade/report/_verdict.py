@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _N_NAMED = 3  # cell types and flagged samples
 _GOOD_R, _FAIR_R = 0.8, 0.5  # mean correlation per type on new mixtures
-_FAIR_COVERAGE = 0.8  # of 90 % intervals
+_FAIR_COVERAGE = 0.8  # of 90% intervals
 _MANY, _SOME = 0.5, 0.05  # shares of samples
 
 

@@ -36,7 +36,7 @@ class FractionTable(NamedTuple):
     upper: pd.DataFrame | None = None
 
     def rounded(self) -> FractionTable:
-        """The same table with the decimals of the files."""
+        """Return the table with the decimals of the files."""
         lower, upper = (
             None if side is None else side.round(_FRACTION_DECIMALS) for side in (self.lower, self.upper)
         )

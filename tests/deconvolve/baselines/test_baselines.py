@@ -70,7 +70,7 @@ def test_noise_free_mixtures_are_recovered(solve, seed, n_types):
     got = solve(bulk, signature, rna_content=content)
     allowed = np.full(len(rna), 1e-12)  # rounding: 4e-16 at most in 350 examples of NNLS, which is exact
     if solve is mixture_em:
-        # The bound is of first order in the error relative to θ, 1e-3 at most: 1 % covers higher orders.
+        # The bound is of first order in the error relative to θ, 1e-3 at most: 1% covers higher orders.
         allowed += 1.01 * largest_error_of_em(signature, rna, last_update=1e-7)
     assert (np.abs(got.rna_fractions - rna).max(1) <= allowed).all()
     cells = got.rna_fractions / content

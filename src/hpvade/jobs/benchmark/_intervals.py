@@ -26,7 +26,7 @@ _COLUMNS = ["sample", "scope", "fraction", "lower", "upper"]
 def scored_intervals(
     answer: Deconvolution, scored: Mapping[str, Sequence[str]], *, calibration: Calibration
 ) -> pd.DataFrame:
-    """Collect the 90 % intervals of scored types, and of unknown content, in one table.
+    """Collect the 90% intervals of scored types, and of unknown content, in one table.
 
     Returns
     -------

@@ -18,9 +18,9 @@ _HOW_TO_READ = """\
 r: Pearson correlation; CCC: Lin's concordance; RMSE and MAE are in fractions of cells. Values per cell type
 are computed over samples; r_type and ccc_type are their means over types. Pooled values are computed over
 all pairs of sample and type and are higher, because types differ in their mean. With several seeds: mean ±
-standard deviation. In brackets: 95 % bootstrap interval over samples, the widest of all seeds. "undefined":
+standard deviation. In brackets: 95% bootstrap interval over samples, the widest of all seeds. "undefined":
 the estimate or the truth is constant; means skip such values, so means over different numbers of pairs
-cannot be compared. Coverage: the share of 90 % intervals that contain the measured fraction; width: their
+cannot be compared. Coverage: the share of 90% intervals that contain the measured fraction; width: their
 median width. Unknown: the share of cells of no type of the reference, compared with the measured fractions
 of all cells that no coarse type of the reference covers. Seconds are from data in memory to fractions;
 memory is the peak of the whole process. All values are in `results.tsv`."""

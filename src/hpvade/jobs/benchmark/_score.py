@@ -39,8 +39,8 @@ def score(
     -------
     One row for each type, one for the mean of types (no bounds; types without a value are skipped), one for
     all samples and types pooled, and one for unknown content if the method estimates it; columns as `COLUMNS`
-    names them. ``<metric>_lower`` and ``_upper`` are the 95 % percentile bootstrap over samples; ``coverage``
-    and ``width`` the share of 90 % intervals that hold the truth, and their median width.
+    names them. ``<metric>_lower`` and ``_upper`` are the 95% percentile bootstrap over samples; ``coverage``
+    and ``width`` the share of 90% intervals that hold the truth, and their median width.
 
     Raises
     ------

@@ -25,7 +25,7 @@ function svgElement(tag, attributes = {}, text) {
 }
 
 const integer = (value) => value.toLocaleString("en");
-const percent = (value) => `${((100 * value) / SCALE).toFixed(1)}\u00a0%`;
+const percent = (value) => `${((100 * value) / SCALE).toFixed(1)}%`;
 const MISSING = "–";
 // A number in a table: commas between thousands, three decimals; as `table_cell` of the report's Python.
 function number(value, decimals) {

@@ -28,7 +28,7 @@ function showSample(i) {
   const head = make(
     "tr",
     {},
-    ...[table.name, "Fraction", table.lower ? `${Math.round(100 * DATA.coverage)}\u00a0% interval` : ""].map(
+    ...[table.name, "Fraction", table.lower ? `${Math.round(100 * DATA.coverage)}% interval` : ""].map(
       (text, k) => make("th", { scope: "col", class: k ? "number" : null, text }),
     ),
   );

@@ -37,7 +37,7 @@ function drawType() {
       svgElement(
         "text",
         { x: left - 6, y: y(share) + 4, "text-anchor": "end", "font-size": 11, fill: "var(--muted)" },
-        `${Math.round(share * 1000) / 10}\u00a0%`,
+        `${Math.round(share * 1000) / 10}%`,
       ),
     );
   }
