@@ -44,6 +44,7 @@ NOT_A_NAME = "is not a plain file name"
 ZIP_BOMB = {
     "config.json": "{}",
     "genes.tsv": b"0" * 80_000_000,
+    "validation.tsv": "",
     "provenance.json": "{}",
     "weights.safetensors": "",
 }

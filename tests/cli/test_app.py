@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import re
 import signal
 import socket
@@ -12,6 +13,8 @@ import urllib.request
 from http.cookiejar import CookieJar
 
 import pytest
+
+HANG = 600  # seconds: only a process that hangs takes longer, however busy the machine is
 
 
 @pytest.fixture
@@ -40,7 +43,7 @@ def opened(url, body=None, *, jar=None):
     """Open an address as a browser does; returns where it led to, and the page."""
     web = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar() if jar is None else jar))
     headers = {"origin": "/".join(url.split("/")[:3]), "content-type": "multipart/form-data; boundary=b"}
-    with web.open(urllib.request.Request(url, body, headers), timeout=10) as answer:
+    with web.open(urllib.request.Request(url, body, headers), timeout=HANG) as answer:
         return answer.url, answer.read().decode()
 
 
@@ -57,7 +60,7 @@ def workers_of(process):
 
 
 def are_gone(pids):
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + HANG
     while any(os.path.exists(f"/proc/{pid}") for pid in pids):  # noqa: PTH110 - a process, not a file
         if time.monotonic() > deadline:
             return False
@@ -80,9 +83,9 @@ def test_from_start_to_end(page, tmp_path, number, code):
     workers = workers_of(process)
     assert workers
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=HANG)
     assert (process.returncode, out) == (code, "")
-    assert "Ctrl-C ends the page" in err
+    assert "Press Ctrl-C to stop" in err
     assert "Traceback" not in err
     assert list((tmp_path / "temporary").iterdir()) == []
     assert are_gone(workers)
@@ -127,21 +130,19 @@ def test_a_host_that_others_can_reach_is_warned_about(hpv, monkeypatch, tmp_path
     assert hpv("app", "--host", "0.0.0.0", "--max-upload", "5", "--data", tmp_path).code == 0
     assert (given["host"], given["max_upload_bytes"], given["data"]) == ("0.0.0.0", 5_000_000, tmp_path)
     result = hpv("app", "--host", "0.0.0.0")
-    assert "others on the network can reach this page" in result.err
+    assert "other machines on the network can reach this page" in result.err
     assert "Warning" not in hpv("app").err
 
 
 def test_the_browser_is_opened_only_if_wanted(hpv, monkeypatch):
-    opened_urls = []
-    monkeypatch.setattr("webbrowser.open", opened_urls.append)
+    opened_urls = queue.Queue()
+    monkeypatch.setattr("webbrowser.open", opened_urls.put)
     monkeypatch.setattr("hpvade.app.serve", lambda _data, on_ready, **_settings: on_ready("http://x"))
     assert hpv("app", "--no-browser").out == "http://x\n"
-    assert opened_urls == []
+    assert opened_urls.empty()
     hpv("app")
-    deadline = time.monotonic() + 5
-    while not opened_urls and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert opened_urls == ["http://x"]
+    assert opened_urls.get(timeout=HANG) == "http://x"
+    assert opened_urls.empty()
 
 
 def test_without_the_extra(hpv, monkeypatch):
@@ -151,11 +152,3 @@ def test_without_the_extra(hpv, monkeypatch):
     result = hpv("app", "--data", "nowhere")
     assert result.code == 2
     assert "needs 'starlette', which is not installed: pip install 'hp-vade[app]'" in result.err
-
-
-def test_help_does_not_import_it():
-    code = (
-        "import sys, hpvade.cli; print(sorted({'starlette', 'uvicorn', 'h5py', 'torch'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout == "[]\n"

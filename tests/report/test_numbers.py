@@ -29,9 +29,9 @@ def test_table_cells(value, text):
     assert table_cell(value) == text
 
 
-def test_percentages_have_a_no_break_space():
-    assert percent(0.9) == "90\N{NO-BREAK SPACE}%"
-    assert percent(0.1234, decimals=1) == "12.3\N{NO-BREAK SPACE}%"
+def test_percentages_have_the_decimals_that_are_asked_for():
+    assert percent(0.9) == "90%"
+    assert percent(0.1234, decimals=1) == "12.3%"
 
 
 def test_percentage_points_have_a_decimal_below_10():

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from hpvade._warnings import DegenerateMetricWarning
+from hpvade.deconvolve import FLAGS
 from hpvade.jobs import TrainOptions, run_files
 from hpvade.metrics import compare_groups
 from hpvade.report import render
@@ -108,7 +109,7 @@ def test_figures_follow_the_theme_and_have_text_alternatives(text):
 
 
 def test_figures_have_tables_to_download(data, written):
-    heldout = pd.read_csv(written / "model" / "heldout.tsv", sep="\t")
+    heldout = pd.read_csv(written / "model" / "validation.tsv", sep="\t")
     lines = data["tsv"]["predicted_versus_true"].splitlines()
     assert len(lines) == 1 + len(heldout)
     history = pd.read_csv(written / "history.csv")
@@ -177,7 +178,7 @@ def test_levels_and_missing_values_are_shown(results_folder):
     data = json.loads(next(s for s in Page(text).scripts if s.lstrip().startswith("{")))
     assert [table["name"] for table in data["tables"]][1] == "Cell fractions, lineage"
     assert next(c for c in data["qc"] if c["name"] == "unknown")["values"] == [None] * 30
-    assert "a bad array or a broken table" in text
+    assert FLAGS["poor_fit"].remedy in text
 
 
 def test_figures_of_many_samples_in_groups_stay_small(written):

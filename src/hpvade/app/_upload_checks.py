@@ -293,7 +293,8 @@ def _members(entries: list[zipfile.ZipInfo], *, name: str) -> dict[str, zipfile.
     }
     if missing := [file for file in MODEL_FILES if file not in members]:
         msg = (
-            f"'{name}' is not a complete model. Missing: {', '.join(missing)}. Zip the model's folder again."
+            f"'{name}' is not a complete model of this version of hpvade. Missing: {', '.join(missing)}. Zip "
+            "the whole folder that hpvade train wrote; if an earlier version wrote it, train the model again."
         )
         raise _unusable(msg)
     return members

@@ -7,12 +7,11 @@ import math
 NOT_AVAILABLE = "\N{EN DASH}"
 _MINUS = "\N{MINUS SIGN}"
 _SMALLEST = 0.001  # the last of three decimals
-_SPACE = "\N{NO-BREAK SPACE}"
 
 
 def percent(share: float, *, decimals: int = 0) -> str:
     """Return a share as a percentage."""
-    return f"{100 * share:.{decimals}f}{_SPACE}%"
+    return f"{100 * share:.{decimals}f}%"
 
 
 def percentage_points(share: float) -> str:
