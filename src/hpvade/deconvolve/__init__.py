@@ -7,7 +7,7 @@ from hpvade.deconvolve._estimate import Estimate, Estimator
 from hpvade.deconvolve._expression import expression_table, split_by_cell_type
 from hpvade.deconvolve._fit import FractionFit
 from hpvade.deconvolve._intervals import Calibration, calibrate, interval_coverage
-from hpvade.deconvolve._quality import FLAGS, JUDGED_COVERAGE, quality
+from hpvade.deconvolve._quality import FLAGS, JUDGED_COVERAGE, QC_COLUMNS, QCColumn, quality
 from hpvade.deconvolve._result import UNKNOWN_NOT_AVAILABLE, Deconvolution, LevelFractions
 from hpvade.deconvolve._sum_types import sum_types
 from hpvade.deconvolve._unknown import UnknownCalibration, UnknownContent
@@ -17,6 +17,7 @@ from hpvade.deconvolve._validation import Validation, ValidationTables, validate
 __all__ = [
     "FLAGS",
     "JUDGED_COVERAGE",
+    "QC_COLUMNS",
     "UNKNOWN_NOT_AVAILABLE",
     "Calibration",
     "Deconvolution",
@@ -26,6 +27,7 @@ __all__ = [
     "FractionFit",
     "LabelledCells",
     "LevelFractions",
+    "QCColumn",
     "UnknownCalibration",
     "UnknownContent",
     "Validation",

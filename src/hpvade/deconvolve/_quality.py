@@ -1,4 +1,4 @@
-"""Quality of each sample's result, and the flags that warn of it."""
+"""Quality of each sample's result: the columns of ``qc.tsv``, and the flags that warn of it."""
 
 from __future__ import annotations
 
@@ -115,6 +115,48 @@ FLAGS = {
             condition=lambda found: found.unknown > 0.3,
         ),
     )
+}
+
+
+class QCColumn(NamedTuple):
+    """A column of ``qc.tsv``: its label and meaning in the report, and its decimals there; None for text."""
+
+    label: str
+    meaning: str
+    decimals: int | None = None
+
+
+QC_COLUMNS = {
+    "genes_used": QCColumn("genes used", "number of model genes found in the bulk table", 0),
+    "gene_overlap": QCColumn("gene overlap", "fraction of model genes found in the bulk table", 3),
+    "unit_detected": QCColumn("unit detected", "unit of the expression values"),
+    "reconstruction_r": QCColumn(
+        "reconstruction r",
+        "correlation between the measured expression and its reconstruction from the fractions (maximum: 1)",
+        3,
+    ),
+    "residual_sd": QCColumn(
+        "residual SD",
+        "typical deviation of a gene from its reconstruction, on a natural log scale (0.7 is a factor of "
+        "two, 1.1 a factor of three)",
+        3,
+    ),
+    "unknown": QCColumn(
+        "unknown fraction", "estimated fraction of cells that belong to no cell type of the reference", 3
+    ),
+    "unknown_lower": QCColumn(
+        "lower bound of unknown", "lower bound of the interval of the unknown fraction", 3
+    ),
+    "unknown_upper": QCColumn(
+        "upper bound of unknown", "upper bound of the interval of the unknown fraction", 3
+    ),
+    "unknown_genes": QCColumn(
+        "unexplained genes", "genes expressed far more strongly than the fractions explain"
+    ),
+    "trusted_level": QCColumn(
+        "finest reliable level", "most detailed level of the cell-type hierarchy whose intervals are narrow"
+    ),
+    "flags": QCColumn("flags", "possible problems with the sample, explained above"),
 }
 
 

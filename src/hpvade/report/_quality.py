@@ -3,48 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from hpvade.deconvolve import FLAGS
+from hpvade.deconvolve import FLAGS, QC_COLUMNS, QCColumn
 
 if TYPE_CHECKING:
     from hpvade.results import Results
-
-
-class _Column(NamedTuple):
-    label: str
-    meaning: str
-    decimals: int = 3
-
-
-_COLUMNS = {
-    "flags": _Column("flags", "possible problems with the sample, explained above"),
-    "genes_used": _Column("genes used", "number of model genes found in the bulk table", 0),
-    "gene_overlap": _Column("gene overlap", "fraction of model genes found in the bulk table"),
-    "unit_detected": _Column("unit detected", "unit of the expression values"),
-    "reconstruction_r": _Column(
-        "reconstruction r",
-        "correlation between the measured expression and its reconstruction from the fractions (maximum: 1)",
-    ),
-    "residual_sd": _Column(
-        "residual SD",
-        "typical deviation of a gene from its reconstruction, on a natural log scale (0.7 is a factor of "
-        "two, 1.1 a factor of three)",
-    ),
-    "unknown": _Column(
-        "unknown fraction", "estimated fraction of cells that belong to no cell type of the reference"
-    ),
-    "unknown_lower": _Column("lower bound of unknown", "lower bound of the interval of the unknown fraction"),
-    "unknown_upper": _Column("upper bound of unknown", "upper bound of the interval of the unknown fraction"),
-    "unknown_genes": _Column(
-        "unexplained genes", "genes expressed far more strongly than the fractions explain"
-    ),
-    "trusted_level": _Column(
-        "finest reliable level", "most detailed level of the cell-type hierarchy whose intervals are narrow"
-    ),
-}
 
 
 def flag_list(results: Results) -> list[dict[str, Any]]:
@@ -88,5 +54,5 @@ def column_data(name: str, values: pd.Series) -> dict[str, Any]:
     return data | {"kind": "number", "decimals": column.decimals, "values": numbers}
 
 
-def _described(name: str) -> _Column:
-    return _COLUMNS.get(name, _Column(name.replace("_", " "), ""))
+def _described(name: str) -> QCColumn:
+    return QC_COLUMNS.get(name, QCColumn(name.replace("_", " "), ""))

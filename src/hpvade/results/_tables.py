@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from hpvade._errors import FileFormatError
+from hpvade.deconvolve import QC_COLUMNS
 from hpvade.results._files import FRACTIONS, LOWER, QC, RNA_FRACTIONS, UPPER, level_file
 
 if TYPE_CHECKING:
@@ -21,10 +22,7 @@ if TYPE_CHECKING:
 
 _CELL_FRACTIONS, _RNA_FRACTIONS = "Cell fractions", "RNA fractions"
 _FRACTION_DECIMALS, _QC_DECIMALS = 9, 4  # nine, so that rows sum to 1 within 1e-8
-_QC_NUMBERS = [
-    *("genes_used", "gene_overlap", "reconstruction_r", "residual_sd"),
-    *("unknown", "unknown_lower", "unknown_upper"),
-]
+_QC_NUMBERS = [name for name, column in QC_COLUMNS.items() if column.decimals is not None]
 
 
 class FractionTable(NamedTuple):
