@@ -75,7 +75,7 @@ def test_from_upload_to_download(tab, site, tiny, tmp_path):
     expect(tab.locator(".chips")).to_contain_text(TYPES[0])
     button(tab, "Run").click()
     heading(tab, "Run in progress")
-    expect(tab.locator(".stages .current")).to_contain_text("Train the model")
+    expect(tab.locator(".stages .current")).to_contain_text("Training the model")
     button(tab, "Cancel the run").click()
     heading(tab, "The run was cancelled")
 

@@ -117,7 +117,7 @@ def test_there_is_one_run_at_a_time(checked):
     checked.until(lambda: job.progress.stages)
     part = checked.get("/progress/run")
     assert part.headers["x-job-state"] == "running"
-    assert "Train the model" in part.plain
+    assert "Training the model" in part.plain
     checked.post("/cancel")
 
 

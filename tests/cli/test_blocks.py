@@ -136,7 +136,7 @@ def test_a_bad_sample_in_the_last_block_is_told_before_training(hpv, files, bulk
     )
     assert result.code == 2
     assert "is negative" in result.err
-    assert "train …" not in result.err
+    assert "Training the model …" not in result.err
 
 
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "2", "1/2/3"])

@@ -36,7 +36,7 @@ def test_shown_as_text_and_as_plain_values():
     report = LABELS + COUNTS + DOUBT
     lines = report.to_text().splitlines()
     assert lines == [
-        "n cells: 3",
+        "Cells: 3",
         "types: B (2)",
         "Warning: odd",
         "Error: no labels",

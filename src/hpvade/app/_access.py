@@ -188,7 +188,7 @@ class AccessMiddleware:
     def _too_large(self) -> RequestError:
         msg = (
             f"The files are larger than {format_size(self.max_upload_bytes)} in total. Start hpvade app with "
-            "a larger --max-upload, or move the files to the folder of --data and select them there."
+            "a larger --max-upload, or move the files to the --data folder and select them there."
         )
         return RequestError(msg, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 

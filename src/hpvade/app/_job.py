@@ -138,6 +138,6 @@ def _exit_message(code: int) -> str:
             "written. Try a smaller reference or a machine with more memory."
         )
     return (
-        f"The job failed (exit code {code}) because of a fault in hpvade. Nothing was written. The terminal "
-        "of hpvade app shows the details; please report them."
+        f"The job failed (exit code {code}) because of a bug in hpvade. Nothing was written. The terminal "
+        "in which hpvade app runs shows the details; please report them."
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
 
+from hpvade._titles import STAGE_TITLES, UNIT_TITLES, described_facts
 from hpvade.app._formatting import format_duration
 from hpvade.app._selection import PRESETS, UNITS
 from hpvade.app._uploads import ENDINGS
@@ -18,47 +19,10 @@ if TYPE_CHECKING:
 
 _N_EPOCHS = 5  # that are shown
 
-_STAGES: Final = {
-    "read": "Read the files",
-    "checksums": "Compute checksums",
-    "prepare": "Prepare the reference",
-    "train": "Train the model",
-    "deconvolve": "Estimate the fractions",
-    "report": "Write the report",
-}
 _JOB_STAGES: Final = {
     "reference": ("read", "checksums", "prepare", "train", "deconvolve", "report"),
     "model": ("read", "checksums", "deconvolve", "report"),
     "demo": ("read", "prepare", "train", "deconvolve", "report"),
-}
-_FACTS: Final = {
-    "n_cells": "Cells",
-    "n_cells_kept": "Cells kept in memory",
-    "n_genes": "Genes in the reference",
-    "counts_found_in": "Counts found in",
-    "median_counts_per_cell": "Median counts per cell",
-    "cell_types": "Cell types",
-    "donors": "Donors",
-    "model_cell_types": "Cell types in the model",
-    "model_genes": "Genes in the model",
-    "shared_genes": "Shared genes",
-    "shared_genes_share": "Reference genes in the bulk",
-    "n_samples": "Bulk samples",
-    "n_bulk_genes": "Genes in the bulk",
-    "unit": "Bulk unit",
-    "unit_given_or_detected": "Unit source",
-    "orientation": "Table orientation",
-    "format": "Table format",
-}
-_UNIT_NAMES: Final = {
-    "auto": "detect automatically",
-    "counts": "counts",
-    "tpm": "TPM",
-    "tpm/cpm": "TPM or CPM",
-    "cpm": "CPM",
-    "fpkm": "FPKM",
-    "log2": "log2-transformed",
-    "microarray": "microarray intensity",
 }
 _PRESET_NAMES: Final = {"default": "Default (most accurate)", "fast": "Fast (for a first look)"}
 _METRICS: Final = {
@@ -96,7 +60,7 @@ class Pages:
             "session": session,
             "endings": {what: ",".join(endings) for what, endings in ENDINGS.items()},
             "max_upload_bytes": max_upload_bytes,
-            "units": {unit: _UNIT_NAMES[unit] for unit in UNITS},
+            "units": {unit: UNIT_TITLES[unit] for unit in UNITS},
             "presets": {preset: _PRESET_NAMES[preset] for preset in PRESETS},
             "metrics": _METRICS,
         }
@@ -124,30 +88,12 @@ class Pages:
 
 def report_values(report: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of the page of a check."""
-    facts = {name: fact for name, fact in report["facts"].items() if fact is not None and fact != "unknown"}
     return {
         "ok": report["ok"],
         "errors": [problem["message"] for problem in report["errors"]],
         "warnings": [problem["message"] for problem in report["warnings"]],
-        "facts": [
-            (_FACTS.get(name, name.replace("_", " ")), _fact(name, fact)) for name, fact in facts.items()
-        ],
+        "facts": described_facts(report["facts"]),
     }
-
-
-def _fact(name: str, fact: Any) -> Any:  # noqa: ANN401 - what a report holds
-    """Return a fact as text; a mapping of names to numbers stays a mapping."""
-    if name == "unit":
-        return _UNIT_NAMES.get(fact, fact)
-    if name == "orientation":
-        return fact.replace(" x ", " \N{MULTIPLICATION SIGN} ")
-    if name.endswith("_share"):
-        return f"{fact:.1%}"
-    if isinstance(fact, int | float):
-        return f"{fact:,.0f}"
-    if isinstance(fact, dict):
-        return {key: f"{n:,}" for key, n in fact.items()}
-    return fact
 
 
 def progress_values(job: Job, now: float) -> dict[str, Any]:
@@ -171,4 +117,4 @@ def progress_values(job: Job, now: float) -> dict[str, Any]:
 def _stage(name: str, stage: Stage | None) -> dict[str, Any]:
     seconds = stage and stage.seconds
     state = "waiting" if stage is None else "current" if seconds is None else "done"
-    return {"title": _STAGES.get(name, name), "state": state, "seconds": seconds}
+    return {"title": STAGE_TITLES.get(name, name), "state": state, "seconds": seconds}

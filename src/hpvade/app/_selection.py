@@ -119,7 +119,7 @@ class Selection:
         return [source for source in (self.reference, self.bulk, self.label_map) if source is not None]
 
 
-DEMO: Final = Source("demo", "Embedded demo data")
+DEMO: Final = Source("demo", "Built-in demo data")
 
 
 def list_sources(folder: Path) -> list[Source]:

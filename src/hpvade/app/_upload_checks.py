@@ -115,7 +115,7 @@ def _check_start(path: Path, expected: bytes, *, name: str, kind: str) -> None:
 
 def _wrong_kind(name: str, start: bytes, *, kind: str) -> RequestError:
     """Report what a file is instead, as far as its first bytes show."""
-    found = "its content is of another kind"
+    found = "its content has another format"
     for beginning, description in {
         b"\x80": "it looks like a Python pickle, which can contain a program; hpvade never opens these",
         b"\x89HDF": "it is an HDF5 file; if it is an AnnData file, give it the ending .h5ad",
@@ -133,7 +133,7 @@ def _refuse_bomb(name: str, *, packed: int, unpacked: int, max_bytes: int) -> No
     if unpacked > max_bytes or unpacked > max(_ALWAYS_ALLOWED, _MAX_RATIO * packed):
         msg = (
             f"'{name}' ({format_size(packed)}) would unpack to {format_size(unpacked)} or more. If that is "
-            "correct, move the file to the folder of --data and select it there."
+            "correct, move the file to the --data folder and select it there."
         )
         raise RequestError(msg, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 

@@ -106,7 +106,7 @@ async def receive_form(request: Request, *, folder: Path, max_bytes: int) -> For
                     dense=name == "bulk",
                 )
         except HTTPException as error:  # of Starlette's form parser
-            msg = f"The form cannot be used: {error.detail} Use the page of hpvade app itself."
+            msg = f"The form is not valid: {error.detail} Use the hpvade app page."
             raise RequestError(msg) from error
         except ClientDisconnect as error:
             msg = "The upload was interrupted."
@@ -117,7 +117,7 @@ async def receive_form(request: Request, *, folder: Path, max_bytes: int) -> For
             msg = "The disk of temporary files is full. Free some space, or set TMPDIR to another folder."
             raise RequestError(msg, status=HTTPStatus.INSUFFICIENT_STORAGE) from error
         if not (form.texts or form.uploads):
-            msg = "The form is empty. Use the page of hpvade app itself."
+            msg = "The form is empty. Use the hpvade app page."
             raise RequestError(msg)
         on_error.pop_all()
     return form
@@ -126,7 +126,7 @@ async def receive_form(request: Request, *, folder: Path, max_bytes: int) -> For
 def _new_upload(form: Form, field_name: str, name: str, *, folder: Path) -> Upload:
     """Add an upload to a form, in a new folder."""
     if field_name not in ENDINGS or field_name in form.uploads:
-        msg = f"The field '{field_name}' takes no file. Use the page of hpvade app itself."
+        msg = f"The field '{field_name}' does not accept a file. Use the hpvade app page."
         raise RequestError(msg)
     ending = _ending(name, ENDINGS[field_name])
     safe_name = f"{_safe_stem(name, ending) or field_name}{ending}"

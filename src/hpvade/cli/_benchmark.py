@@ -16,7 +16,7 @@ EXAMPLE = "hpvade benchmark data -o results --methods hpvade,nnls --seeds 0"
 def benchmark(
     context: typer.Context,
     data: Annotated[
-        Path, typer.Argument(metavar="DATA_DIR", help="A folder with manifest.json, or the manifest.")
+        Path, typer.Argument(metavar="DATA_DIR", help="Manifest (JSON), or a folder with manifest.json.")
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for the results; the same command continues in it.")
@@ -32,7 +32,7 @@ def benchmark(
         typer.Option(
             parser=o.names,
             metavar="NAME,...",
-            help="Names in the manifest; all: all together. Default: each.",
+            help="Names in the manifest; 'all' combines all of them. Default: each and 'all'.",
         ),
     ] = "",  # type: ignore[assignment]
     datasets: Annotated[
@@ -57,13 +57,13 @@ def benchmark(
     as_json: o.Json = False,
     seed: Annotated[
         int,
-        typer.Option("--seed", min=0, help="Seed of the bootstrap intervals; --seeds are those of training."),
+        typer.Option("--seed", min=0, help="Random seed for bootstrap intervals; --seeds is for training."),
     ] = 0,
     threads: o.Threads = None,
     quiet: o.Quiet = False,
     force: o.Force = False,
 ) -> None:
-    """Compare methods with every reference on every bulk set of a manifest."""
+    """Compare methods, with every reference and bulk data set of a manifest."""
     given = locals()
     terminal = Terminal(quiet=quiet, threads=threads)
     from hpvade.jobs import BenchmarkOptions, TrainOptions, benchmark_files
@@ -90,5 +90,5 @@ def benchmark(
         raise typer.Exit(130) from None
     for note in result.notes:
         terminal.note(note)
-    text = f"Mean over all pairs of reference and set:\n\n{result.summary_text()}\n\nResults: {output}"
+    text = f"Mean over all pairs of reference and data set:\n\n{result.summary_text()}\n\nResults: {output}"
     terminal.result(text, result.to_records(), as_json=as_json)

@@ -20,7 +20,7 @@ EXAMPLE = "hpvade deconvolve model bulk.tsv.gz -o results"
 
 def deconvolve(
     context: typer.Context,
-    model: Annotated[Path, typer.Argument(help="Folder that hpvade train or run wrote.")],
+    model: Annotated[Path, typer.Argument(help="Folder written by hpvade train or run.")],
     bulk: Annotated[Path, typer.Argument(help="Table of bulk samples.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")],
     config: o.Config = None,
@@ -30,7 +30,7 @@ def deconvolve(
     expression: o.Expression = None,
     shard: Annotated[
         str | None,
-        typer.Option("--shard", metavar="I/N", help="Only part I of N of the samples, for a cluster."),
+        typer.Option("--shard", metavar="I/N", help="Process part I of N of the samples, e.g. on a cluster."),
     ] = None,
     groups: o.Groups = None,
     report: o.Report = True,
@@ -66,6 +66,6 @@ def _shard(text: str) -> Shard:
 
     found = re.fullmatch(r"(\d+)/(\d+)", text)
     if found is None or not 1 <= int(found[1]) <= int(found[2]):
-        msg = f"'{text}' is not a part. Give, for example, 3/10 for the third of ten."
+        msg = f"'{text}' is not a valid shard. Pass, for example, 3/10 for the third of ten."
         raise typer.BadParameter(msg, param_hint="--shard")
     return Shard(int(found[1]), int(found[2]))

@@ -25,7 +25,7 @@ def demo(
     quiet: o.Quiet = False,
     force: o.Force = False,
 ) -> None:
-    """Run the main job on embedded data: 700 PBMCs, and bulk simulated from held-out cells."""
+    """Run the whole analysis on built-in data: 700 PBMCs, and bulk samples simulated from held-out cells."""
     given = locals()
     terminal = Terminal(quiet=quiet, threads=threads)
     from hpvade.jobs import TrainOptions, demo_files

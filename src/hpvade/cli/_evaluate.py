@@ -18,7 +18,7 @@ def evaluate(
     truth: Annotated[Path, typer.Argument(help="Measured fractions, TSV.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file for the metrics.")] = None,
     mapping: Annotated[
-        Path | None, typer.Option("--map", help='JSON: {"coarse type": ["column", …]} to sum columns.')
+        Path | None, typer.Option("--map", help='JSON of columns to sum: {"coarse type": ["column", …]}.')
     ] = None,
     config: o.Config = None,
     as_json: o.Json = False,

@@ -62,7 +62,7 @@ def read_config(context: typer.Context, path: Path | None) -> Path | None:
         msg = f"The settings file {path} cannot be read: {error}."
         raise FileFormatError(msg) from error
     if not isinstance(content, dict):
-        msg = f"The settings file {path} must hold 'name: value' lines."
+        msg = f"The settings file {path} must contain 'name: value' lines."
         raise FileFormatError(msg)
     parameters = {
         option.lstrip("-"): parameter.name
@@ -76,14 +76,14 @@ def read_config(context: typer.Context, path: Path | None) -> Path | None:
         name = str(key).replace("_", "-")
         if name in SECTIONS:
             if not isinstance(value, dict):
-                msg = f"Section '{name}' of {path} must hold 'setting: value' lines, but it is {value!r}."
+                msg = f"Section '{name}' of {path} must contain 'setting: value' lines, but is {value!r}."
                 raise InputError(msg)
             sections[name] = value
         elif name in parameters:
             defaults[parameters[name]] = value
         else:
             near = suggest(name, [*parameters, *SECTIONS])
-            msg = f"The settings file {path} has an unknown name: '{key}'.{near}"
+            msg = f"The settings file {path} contains an unknown option or section: '{key}'.{near}"
             raise InputError(msg)
     context.obj, context.default_map = sections, defaults
     return path
@@ -112,7 +112,7 @@ def seeds(value: object) -> Names:
     parts = names(value)
     for part in parts:
         if not part.isdecimal():
-            msg = f"'{part}' is not a seed. Give whole numbers, separated by commas: 0,1,2."
+            msg = f"'{part}' is not a valid seed. Use whole numbers separated by commas, e.g. 0,1,2."
             raise typer.BadParameter(msg)
     return parts
 
@@ -135,7 +135,7 @@ def _without_effect(context: typer.Context, parameter: typer.CallbackParam, valu
 Config = Annotated[
     Path | None,
     typer.Option(
-        "--config", callback=read_config, is_eager=True, help="YAML file; any option can be set there."
+        "--config", callback=read_config, is_eager=True, help="YAML file in which any option can be set."
     ),
 ]
 
@@ -167,7 +167,7 @@ MaxCells = Annotated[
     typer.Option(
         "--max-cells",
         min=100,
-        help="Maximum number of cells kept in memory from an h5ad or zarr reference; S is still made of all.",
+        help="Maximum number of cells kept in memory from an h5ad or zarr reference; the signature uses all.",
     ),
 ]
 Dask = Annotated[
@@ -217,23 +217,23 @@ NGenes = Annotated[
 MinCells = Annotated[
     int | None, _setting("preprocess", "--min-cells", min=4, help="Minimum number of cells per type.")
 ]
-Members = Annotated[int | None, _setting("network", "--members", min=1, help="Networks in the ensemble.")]
+Members = Annotated[int | None, _setting("network", "--members", min=1, help="Number of networks to train.")]
 MaxEpochs = Annotated[int | None, _setting("train", "--max-epochs", min=1, help="Maximum number of epochs.")]
 NCells = Annotated[int | None, _setting("simulate", "--n-cells", min=1, help="Cells per mixture.")]
 Accelerator = Annotated[str, typer.Option("--accelerator", help="auto, cpu or gpu.")]
 Devices = Annotated[str, typer.Option("--devices", help="Number of devices; auto uses one.")]
 Strategy = Annotated[
     str,
-    typer.Option("--strategy", help="How to start the processes of several devices: ddp_spawn, ddp_fork."),
+    typer.Option("--strategy", help="How to start one process per device: ddp_spawn or ddp_fork."),
 ]
 TensorBoard = Annotated[
     Path | None,
-    typer.Option("--tensorboard", metavar="LOGDIR", help="Also write the losses there for TensorBoard."),
+    typer.Option("--tensorboard", metavar="LOGDIR", help="Also log the losses to this TensorBoard folder."),
 ]
 
 # Every command
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Random seed; the same seed gives the same result.")]
-Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Processor threads. Default: all.")]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Number of CPU threads. Default: all.")]
 # Accepted by every command, so that scripts can pass them, but offered only where they have an effect.
 UnusedSeed = Annotated[int | None, typer.Option("--seed", min=0, hidden=True, callback=_without_effect)]
 UnusedThreads = Annotated[int | None, typer.Option("--threads", min=1, hidden=True, callback=_without_effect)]

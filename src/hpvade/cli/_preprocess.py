@@ -16,7 +16,7 @@ EXAMPLE = "hpvade preprocess reference.h5ad -o prepared.h5ad --donor-key donor"
 def preprocess(
     context: typer.Context,
     reference: Annotated[list[Path], typer.Argument(help="h5ad, zarr, or 10x mtx folder; one or more.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The prepared reference, h5ad.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="h5ad file for the prepared reference.")],
     config: o.Config = None,
     labels_key: o.LabelsKey = "cell_type",
     donor_key: o.DonorKey = None,
@@ -32,7 +32,7 @@ def preprocess(
     quiet: o.Quiet = False,
     force: o.Force = False,
 ) -> None:
-    """Find and check the counts, choose the genes, split the cells."""
+    """Find and check the counts, select the genes, and hold out some of the cells."""
     given = locals()
     terminal = Terminal(quiet=quiet)
     from hpvade.io import output_file
@@ -49,6 +49,6 @@ def preprocess(
         prepared.write_h5ad(partial)
     heldout = int((prepared.obs["split"] == "heldout").sum())
     terminal.note(
-        f"{prepared.n_obs} cells ({heldout} held out), {int(prepared.var['selected'].sum())} of "
+        f"{prepared.n_obs:,} cells ({heldout:,} held out), {int(prepared.var['selected'].sum())} of "
         f"{prepared.n_vars} genes selected → {output}"
     )

@@ -50,10 +50,10 @@ def run(
     quiet: o.Quiet = False,
     force: o.Force = False,
 ) -> None:
-    """Validate, train, deconvolve and report in one go."""
+    """Validate, train, deconvolve and report in a single command."""
     given = locals()
     if len(inputs) < 2:
-        msg = "Give at least one reference and, last, the bulk table."
+        msg = "Pass at least one reference, followed by the bulk table."
         raise typer.BadParameter(msg)
     if swapped := [path for path in inputs[:-1] if path.suffix in {".tsv", ".csv", ".txt", ".gct", ".gz"}]:
         msg = f"{swapped[0]} is a table, not a single-cell reference. The bulk table comes last."

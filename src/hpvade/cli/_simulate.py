@@ -17,9 +17,9 @@ EXAMPLE = "hpvade simulate prepared.h5ad -o mixtures.h5ad --n-mixtures 500"
 def simulate(
     context: typer.Context,
     prepared: Annotated[Path, typer.Argument(help="Prepared reference, as hpvade preprocess writes it.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The mixtures, h5ad.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="h5ad file for the mixtures.")],
     config: o.Config = None,
-    n_mixtures: Annotated[int | None, typer.Option("--n-mixtures", min=1, help="Mixtures to draw.")] = None,
+    n_mixtures: Annotated[int | None, typer.Option("--n-mixtures", min=1, help="Number of mixtures.")] = None,
     n_cells: o.NCells = None,
     split: Annotated[Split, typer.Option("--split", help="Cells to draw from.")] = "heldout",
     effects: Annotated[
@@ -46,4 +46,4 @@ def simulate(
             prepared, preset=preset, changes=changes, split=split, effects=effects, seed=seed
         )
         mixtures.write_h5ad(partial)
-    terminal.note(f"{mixtures.n_obs} mixtures of {mixtures.n_vars} genes → {output}")
+    terminal.note(f"{mixtures.n_obs:,} mixtures of {mixtures.n_vars:,} genes → {output}")

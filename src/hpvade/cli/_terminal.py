@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from hpvade._titles import STAGE_TITLES
 from hpvade._warnings import HPVADEWarning
 from hpvade.cli._summary import summary
 
@@ -58,7 +59,7 @@ class Terminal:
 
     def stage(self, name: str) -> None:
         """Print which stage begins."""
-        self.note(f"{name} …")
+        self.note(f"{STAGE_TITLES[name]} …")
 
     def fractions(self, run: RunSummary, output: Path, *, as_json: bool) -> None:
         """Print a summary of the run, or all fractions as JSON."""

@@ -15,7 +15,7 @@ EXAMPLE = "python train_hp_vade.py -y"
 
 def train_embedded(
     context: typer.Context,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for model and history.")] = Path(
         "hp_vade_training"
     ),
@@ -26,7 +26,7 @@ def train_embedded(
     quiet: o.Quiet = False,
     force: o.Force = False,
 ) -> None:
-    """Train on the embedded reference of 700 PBMCs."""
+    """Train on the built-in reference of 700 PBMCs."""
     given = locals()
     terminal = Terminal(quiet=quiet, threads=threads)
     from hpvade.jobs import TrainOptions, settings_text, train_embedded
@@ -34,7 +34,7 @@ def train_embedded(
     changes = o.setting_changes(context, given)
     if not yes:
         typer.echo(settings_text(preset, changes))
-        if not typer.confirm(f"Train on the embedded data and write {output}?"):
+        if not typer.confirm(f"Train on the built-in data and write the model to {output}?"):
             raise typer.Exit
     finished = train_embedded(
         output,

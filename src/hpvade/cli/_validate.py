@@ -31,7 +31,7 @@ def validate(
     threads: o.UnusedThreads = None,
     seed: o.UnusedSeed = None,
 ) -> None:
-    """Describe what the files hold, and list all problems at once."""
+    """Describe the contents of the files and list all problems at once."""
     given = locals()
     terminal = Terminal(quiet=quiet)
     from hpvade.jobs import ReferenceOptions, validate_files

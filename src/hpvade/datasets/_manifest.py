@@ -130,7 +130,7 @@ def read_manifest(path: str | Path) -> Manifest:
     if problems := _contradictions(manifest):
         raise FileFormatError(_invalid(path, problems))
     if unknown := _unknown_names(manifest):
-        msg = f"The manifest {path} has names that hpvade does not know and ignores: {', '.join(unknown)}."
+        msg = f"The manifest {path} has unknown entries, which are ignored: {', '.join(unknown)}."
         warn(msg, DataWarning)
     return manifest
 

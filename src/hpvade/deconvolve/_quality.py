@@ -76,7 +76,7 @@ FLAGS = {
         ),
         Flag(
             name="out_of_distribution",
-            meaning="residuals are larger than platform differences explain: another tissue, or noise",
+            meaning="residuals are larger than platform differences explain: other tissue, or noisy data",
             remedy="Check that tissue and species match the reference and that the sample is not degraded. "
             "Do not use its fractions.",
             # A typical gene is threefold off. With four references of blood, the 52 samples of blood on which

@@ -115,7 +115,7 @@ def open_bulk(
         notes = [*found.notes, *gene_notes]
         if orientation_by == "longer axis":
             notes.append(
-                "The names do not show which axis holds the genes; "
+                "The names do not show whether the genes are in rows or columns; "
                 f"{orientation} was assumed from the lengths of the axes."
             )
         for note in notes:
@@ -249,7 +249,7 @@ def bulk_problems(
         ),
         *_bad_samples(repeated, what="named more than once", remedy="Rename them."),
         *_bad_samples(samples[zero], what="zero for every gene", remedy="Remove them."),
-        *_bad_samples(samples[constant], what="the same for every gene", remedy="Remove them."),
+        *_bad_samples(samples[constant], what="constant over all genes", remedy="Remove them."),
     ]
 
 

@@ -85,7 +85,7 @@ def find_counts(adata: AnnData, *, layer: str | None, path: Path) -> Candidate:
             return candidate
     found = "\n".join(f"  {name}: {values}" for name, values in checked.items()) or "  (no matrix)"
     msg = (
-        f"No raw counts in {path}. Checked:\n{found}\n"
+        f"No raw counts were found in {path}. Checked:\n{found}\n"
         "Counts are finite, non-negative whole numbers. Store them in layers['counts'], "
         "or pass --layer if they are elsewhere."
     )
@@ -109,7 +109,7 @@ def require_counts(block: Candidate, *, cells: pd.Index, path: Path) -> None:
     values = _summarise(block, cells=cells)
     if values.first_bad or not values.integers:
         msg = (
-            f"{path}: {block.name} holds counts in its first cells but not in later ones ({values}). "
+            f"{path}: {block.name} contains counts in its first cells but not in later ones ({values}). "
             "Fix the file, or pass --layer if the counts are elsewhere."
         )
         raise CountsError(msg)
@@ -205,5 +205,5 @@ def _position(matrix: Matrix, where: tuple[int, ...]) -> tuple[int, int]:
 def _warn_of_unusable_layer(checked: dict[str, ValueSummary], *, found: str) -> None:
     expected = f"layers['{keys.COUNTS}']"
     if found != expected and expected in checked:
-        msg = f"{expected} does not hold counts ({checked[expected]}); {found} was used instead."
+        msg = f"{expected} does not contain counts ({checked[expected]}); {found} was used instead."
         warn(msg, DataWarning, stacklevel=4)

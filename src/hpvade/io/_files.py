@@ -64,7 +64,7 @@ def reader_errors(path: Path, *, expected: str) -> Iterator[None]:
             raise FileFormatError(msg) from error
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         msg = (
-            f"{path} cannot be read as {expected} ({reason}): it is truncated or in another format. "
+            f"{path} cannot be read as {expected} ({reason}). It may be truncated or in another format. "
             "Download or export it again."
         )
         raise FileFormatError(msg) from error

@@ -138,7 +138,7 @@ def open_table(source: BulkSource) -> tuple[Table, BulkFormat]:
             for known in FORMATS
         )
         msg = (
-            f"{source.path} is in no known format. hpvade reads:\n{known}\n"
+            f"The format of {source.path} is not recognised. Supported formats:\n{known}\n"
             "Export it as a tab-separated table."
         )
         raise FileFormatError(msg)
@@ -365,7 +365,7 @@ FORMATS: Final = (
         name="rsem",
         suffixes=(".genes.results", ".genes.results.gz"),
         made_by="RSEM",
-        content="one file or a folder of files; TPM, or counts or FPKM if that unit is stated",
+        content="one file or a folder of files; TPM, unless --bulk-unit is counts or fpkm",
         recognise=_is_rsem,
         read=_read_rsem,
     ),

@@ -164,7 +164,7 @@ def _workspace(final: Path) -> Iterator[Path]:
     except OSError as error:
         if error.errno not in _REASONS or not _is_about(error, above):
             raise
-        msg = f"{final} cannot be written: {_REASONS[error.errno]}. No partial files were left."
+        msg = f"{final} cannot be written: {_REASONS[error.errno]}. Nothing was written."
         raise OutputError(msg) from error
     finally:
         if workspace is not None:
@@ -180,7 +180,7 @@ def _make_workspace(final: Path) -> Path:
         return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=final.parent))
     except OSError as error:
         reason = _REASONS.get(error.errno or 0, f"{error.strerror}; choose another output")
-        msg = f"{final} cannot be written: {reason}. No files were left there."
+        msg = f"{final} cannot be written: {reason}. Nothing was written."
         raise OutputError(msg) from error
 
 

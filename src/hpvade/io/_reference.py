@@ -242,7 +242,7 @@ def open_reference(
         matrix = _stored_matrix(file, found.name)
         if getattr(matrix, "format", "csr") != "csr":
             msg = (
-                f"{path} stores its counts by genes (CSC) and cannot be read by blocks. Store them by cells "
+                f"{path} stores its counts by gene (CSC) and cannot be read in blocks. Store them by cell "
                 f"(CSR), or read the file as a whole with --max-cells {len(obs)}."
             )
             raise FileFormatError(msg)

@@ -101,7 +101,7 @@ def _locked(workspace: Path, *, output: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout as error:
-        msg = f"Another run is writing {output}. Wait until it ends, or choose another output."
+        msg = f"Another run is writing to {output}. Wait until it ends, or choose another output."
         raise OutputError(msg) from error
     except (OSError, NotImplementedError) as error:
         msg = f"{workspace} cannot be locked ({error}). Choose an output on another file system."

@@ -53,7 +53,7 @@ def read_tenx(path: Path, *, labels_key: str) -> AnnData:
     if counts.shape != (len(barcodes), len(genes)):
         msg = (
             f"{path}: matrix.mtx has {counts.shape[1]} genes and {counts.shape[0]} cells, but the tables "
-            f"beside it list {len(genes)} genes and {len(barcodes)} cells. Download the folder again."
+            f"next to it list {len(genes)} genes and {len(barcodes)} cells. Download the folder again."
         )
         raise FileFormatError(msg)
     expressed = (genes["feature_type"] == "Gene Expression").to_numpy()
@@ -71,7 +71,7 @@ def _find(path: Path, *names: str) -> Path | None:
 def _require(path: Path, *names: str) -> Path:
     found = _find(path, *names)
     if found is None:
-        msg = f"{path} has no {' or '.join(names)} (.gz). Put it beside matrix.mtx, as in every 10x folder."
+        msg = f"{path} has no {' or '.join(names)} (.gz). Put it next to matrix.mtx, as in every 10x folder."
         raise FileFormatError(msg)
     return found
 
@@ -95,8 +95,8 @@ def _read_labels(path: Path, barcodes: pd.Index, *, labels_key: str) -> pd.DataF
     file = _find(path, *_LABEL_TABLES)
     if file is None:
         msg = (
-            f"{path} has no cell labels, which 10x folders do not include. Put a table labels.tsv in the "
-            f"folder: the barcodes in its first column, and a column '{labels_key}'."
+            f"{path} has no cell labels; 10x folders do not include them. Add a table labels.tsv to the "
+            f"folder, with the barcodes in the first column and the cell types in a column '{labels_key}'."
         )
         raise LabelError(msg)
     separator = "," if ".csv" in file.name else "\t"

@@ -113,7 +113,7 @@ def _log_unit(values: NDArray[np.float64], *, how: str) -> Unit:
     largest = float(np.median(values.max(axis=1)))
     if largest > _LARGEST_STATED_LOG:
         msg = (
-            f"The unit 'log2' was given, but the maximum of the median sample is {largest:g}: the values are "
+            f"The unit 'log2' was given, but the median of the sample maxima is {largest:g}: the values are "
             "not logarithms. Pass --bulk-unit auto or the correct unit."
         )
         raise CountsError(msg)
@@ -121,9 +121,9 @@ def _log_unit(values: NDArray[np.float64], *, how: str) -> Unit:
     notes: tuple[str, ...] = ()
     if how == "detected":
         notes = (
-            f"The values look log-transformed (not whole numbers; the maximum of the median sample is "
-            f"{largest:g}) and were converted by {inverse}; base 2 was assumed, as a natural logarithm looks "
-            "the same. If they are linear, pass --bulk-unit tpm, cpm, fpkm or microarray.",
+            "The values appear to be log-transformed (not whole numbers; the median of the sample maxima is "
+            f"{largest:g}) and were converted with {inverse}. Base 2 was assumed, because the values do not "
+            "show the base. If they are linear, pass --bulk-unit tpm, cpm, fpkm or microarray.",
         )
     return Unit("log2", how, inverse, notes)
 

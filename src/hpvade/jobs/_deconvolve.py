@@ -83,14 +83,14 @@ class OutputOptions:
             or lies in the output folder or in an input.
         """
         if not 0 < self.coverage < 1:
-            msg = f"--coverage {self.coverage:g} is out of range: it must be between 0 and 1, as 0.9."
+            msg = f"--coverage {self.coverage:g} is out of range: it must be between 0 and 1, e.g. 0.9."
             raise InputError(msg)
         if self.expression is None:
             return
         check_output_file(self.expression, force=force)
         for place in (output, *inputs):
             if self.expression.resolve().is_relative_to(place.resolve()):
-                msg = f"The expression file {self.expression} lies in {place}. Choose another place."
+                msg = f"The expression file {self.expression} is inside {place}. Choose another folder."
                 raise OutputError(msg)
 
 
@@ -134,7 +134,7 @@ class Shard(NamedTuple):
         """
         n_blocks = -(-n_samples // BLOCK)
         if self.n_shards > n_blocks:
-            msg = f"{n_samples} samples allow {n_blocks} shards at most: a shard holds {BLOCK} or more."
+            msg = f"{n_samples:,} samples, in blocks of {BLOCK}, allow at most {n_blocks} shards. Reduce N."
             raise InputError(msg)
         first, end = (n_blocks * number // self.n_shards for number in (self.number - 1, self.number))
         return range(first * BLOCK, min(end * BLOCK, n_samples), BLOCK)
@@ -175,7 +175,7 @@ def deconvolve_files(
     options = options or OutputOptions()
     options.check(output=output, inputs=[model_path, bulk], force=force)
     if options.groups is not None and shard is not None:
-        msg = "--groups compares all samples, and a shard has only some. Leave out --groups or --shard."
+        msg = "--groups compares all samples, but a shard has only some of them. Omit --groups or --shard."
         raise InputError(msg)
     trained = load(model_path)
     if other := sorted(set(changes or {}) - {"deconvolve"}):

@@ -133,7 +133,7 @@ def _check_donors(references: dict[str, AnnData], *, donor_key: str | None) -> N
         columns = sorted({str(c) for reference in references.values() for c in reference.obs})
         raise LabelError(absent_column(donor_key, columns, option="donor_key", place="reference.obs"))
     if lacking:
-        msg = f"No donor column '{donor_key}' in {', '.join(lacking)}: all cells there count as one donor."
+        msg = f"No donor column '{donor_key}' in {', '.join(lacking)}: each of them counts as one donor."
         warn(msg, DataWarning)
 
 
@@ -161,7 +161,7 @@ def _dask_client(scheduler: str | None) -> Iterator[Client | None]:
         raise InputError(msg) from error
     is_file = scheduler.endswith(".json")
     if is_file and not Path(scheduler).exists():  # Dask would wait for it
-        msg = f"{scheduler} does not exist. Give the file that dask scheduler --scheduler-file writes."
+        msg = f"{scheduler} does not exist. Pass the file written by dask scheduler --scheduler-file."
         raise InputError(msg)
     try:
         client = Client(
@@ -171,7 +171,7 @@ def _dask_client(scheduler: str | None) -> Iterator[Client | None]:
             set_as_default=False,
         )
     except (OSError, ValueError) as error:
-        msg = f"No Dask scheduler answers at {scheduler} ({error}). Give its address, as tcp://host:8786."
+        msg = f"No Dask scheduler responds at {scheduler} ({error}). Pass its address, e.g. tcp://host:8786."
         raise InputError(msg) from error
     with client:
         yield client

@@ -62,7 +62,7 @@ def add_report(results: Results, folder: Path, *, record: RunRecord) -> None:
             write_report(results, folder)
     except KeyboardInterrupt:
         warn(
-            f"All results but the report are in {folder}. hpvade report {folder} writes the report.",
+            f"All results except the report are in {folder}. Run hpvade report {folder} to write it.",
             DataWarning,
         )
         raise

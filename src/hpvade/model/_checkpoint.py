@@ -88,7 +88,7 @@ def load(folder: str | Path) -> TrainedModel:
         return _read(folder, stored)
     except FileNotFoundError as error:
         missing = error.filename or WEIGHTS  # safetensors does not say which file it missed
-        msg = f"{folder} is not a model: {missing} is missing. Give the folder that hpvade train wrote."
+        msg = f"{folder} is not a model: {missing} is missing. Pass a folder written by hpvade train."
         raise FileFormatError(msg) from error
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, ValidationError) as error:
         if isinstance(error, FileFormatError):

@@ -47,7 +47,7 @@ class HPVADEConfig(BaseModel):
         merged = self.model_dump()
         for section, values in changes.items():
             if not isinstance(values, dict):
-                msg = f"Section '{section}' must hold 'setting: value' pairs. Got {values!r}."
+                msg = f"Section '{section}' must contain 'setting: value' pairs. Got {values!r}."
                 raise InputError(msg)
             merged[section] = {**merged.get(section, {}), **values}
         try:

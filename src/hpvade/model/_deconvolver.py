@@ -82,7 +82,7 @@ def deconvolve(
     ['B', 'Monocyte', 'T']
     """
     if bulk.n_obs == 0:
-        msg = "The bulk holds 0 samples. Provide at least one."
+        msg = "The bulk table contains no samples. Provide at least one."
         raise InputError(msg)
     blocks = deconvolve_blocks(
         trained,

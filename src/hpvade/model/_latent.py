@@ -70,7 +70,7 @@ def latent(trained: TrainedModel, cells: AnnData) -> Latent:
 def _log_space(cells: AnnData, genes: tuple[str, ...]) -> sp.csr_matrix:
     """Return what the VAE reads: cells × the model's genes, log space over these genes."""
     if _keys.COUNTS not in cells.layers:
-        msg = f"The reference has no layer '{_keys.COUNTS}' with raw counts; read_reference makes it."
+        msg = f"The reference has no layer '{_keys.COUNTS}' with raw counts. Use hpvade.io.read_reference."
         raise InputError(msg)
     if missing := [gene for gene in genes if gene not in cells.var_names]:
         msg = (

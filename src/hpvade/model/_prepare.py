@@ -156,13 +156,13 @@ def prepare_again(reference: AnnData, trained: TrainedModel) -> PreparedReferenc
     signature, hierarchy = reference_signature(cells), _recorded_hierarchy(reference)
     found, expected = signature.all_genes, trained.reference_signature.all_genes
     if (found.genes, found.cell_types) != (expected.genes, expected.cell_types):
-        msg = "The model was trained on another reference: genes or cell types differ."
+        msg = "The model was trained on another reference: genes or cell types differ. Use that reference."
         raise InputError(msg)
     if not _same_levels(hierarchy, trained.hierarchy):
-        msg = "The model was trained with other levels of cell types."
+        msg = "The model was trained with other levels of cell types. Set up the reference with the same."
         raise InputError(msg)
     if not np.allclose(found.rna_content, expected.rna_content, rtol=1e-4):
-        msg = "The model was trained with another RNA content, or on other cells."
+        msg = "The model was trained with another RNA content or on other cells. Use the same ones."
         raise InputError(msg)
     return PreparedReference(cells, trained.reference_signature, trained.states, trained.hierarchy)
 

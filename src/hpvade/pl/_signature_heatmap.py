@@ -99,7 +99,7 @@ def _markers(table: pd.DataFrame, *, n_markers: int) -> list[NDArray[np.intp]]:
     is_marker = (ranked[:, -1] >= _MIN_EXPRESSION) & (ranked[:, -1] > ranked[:, -2])
     if not is_marker.any():
         msg = (
-            f"signature has no markers: no gene with at least {_MIN_EXPRESSION:.0f} CPM has a single highest "
+            f"signature has no markers: no gene with at least {_MIN_EXPRESSION:.0f} CPM peaks in a single "
             "cell type."
         )
         raise InputError(msg)

@@ -195,6 +195,6 @@ def _check_labels(label_sets: Mapping[str, set[str]], *, allow_missing_types: bo
     if partly:
         msg = (
             f"Not every reference has {', '.join(map(repr, partly))}. The profiles of these cell types come "
-            "from the references that do."
+            "from the references that have them."
         )
         warn(msg, DataWarning)

@@ -53,7 +53,7 @@ def model_genes(prepared: AnnData) -> AnnData:
         The AnnData did not come from `preprocess`.
     """
     if _keys.SELECTED not in prepared.var or _keys.UNS not in prepared.uns:
-        msg = "This reference is not prepared: run hpvade.pp.preprocess (hpvade preprocess) on it first."
+        msg = "The reference has not been prepared. Run hpvade.pp.preprocess (hpvade preprocess) first."
         raise LabelError(msg)
     return prepared[:, prepared.var[_keys.SELECTED].to_numpy()]
 

@@ -40,7 +40,7 @@ def methods_text(results: Results) -> str:
         use = robust_fit if settings["fit"] else "were used as they are"
         text += f"{_training_text(trained)}{estimates} {use}. "
         if trained.config.network.use_rna_content:
-            text += "Fractions refer to cells and are corrected for the RNA content of each cell type. "
+            text += "Fractions refer to cells and were corrected for the RNA content of each cell type. "
     coverage = percent(results.coverage)
     return f"{text}{coverage} intervals were calibrated on simulated mixtures of held-out cells."
 

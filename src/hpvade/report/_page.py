@@ -117,7 +117,7 @@ def _json(value: object) -> Markup:
 
 def _title(results: Results) -> str:
     names = [PurePath(name).name for name in results.run["inputs_sha256"]]
-    return names[-1] if names else "Embedded data"
+    return names[-1] if names else "Built-in demo data"
 
 
 def _subtitle(results: Results) -> str:

@@ -41,8 +41,8 @@ OUTPUT_FILES: Final[Mapping[str, str]] = {
     MODEL: "Trained model, for hpvade deconvolve",
     HISTORY: "Losses of each training epoch",
     RUN: "Versions, seed, checksums and decisions of the run",
-    TRUTH: "True cell fractions of the simulated samples of the demo",
-    ACCURACY: "Accuracy on the samples of the demo, beside that of other methods",
+    TRUTH: "True cell fractions of the simulated demo samples",
+    ACCURACY: "Accuracy on the demo samples, compared with other methods",
 }
 
 

@@ -58,9 +58,9 @@ def find_model(folder: Path, run: Mapping[str, Any], *, given: Path | None) -> F
         expected = sha256(folder / MODEL) if inside else run["decisions"].get("model_sha256")
         if sha256(model_folder(place)) != expected:
             if given is None:
-                return _none(f"The model at {recorded} is not the one of these results. {_REMEDY}")
+                return _none(f"The model at {recorded} did not produce these results. {_REMEDY}")
             load(given)  # reports what is wrong with a folder that is not a model
-            msg = f"{given} is not the model of these results: its files differ. Give that model."
+            msg = f"{given} is not the model that produced these results: its files differ. Pass that model."
             raise InputError(msg)
     try:
         trained = load(place)

@@ -132,7 +132,7 @@ def read_results(folder: Path, *, model: Path | None = None) -> Results:
         ``model`` is not the model that gave the results.
     """
     if not (folder / FRACTIONS).is_file():
-        msg = f"{folder} holds no {FRACTIONS}. Give the output folder of hpvade run or hpvade deconvolve."
+        msg = f"{folder} contains no {FRACTIONS}. Pass the output folder of hpvade run or hpvade deconvolve."
         raise FileFormatError(msg)
     run = _read_run(folder / RUN)
     tables = ResultTables.read(folder)

@@ -49,7 +49,7 @@ def read_groups(path: Path, *, samples: Collection[str]) -> pd.Series:
     if _GROUP not in columns and len(columns) != 1:
         found = ", ".join(map(str, table.columns))
         msg = (
-            f"The groups file {path} must hold samples in its first column and their groups in the second; "
+            f"The groups file {path} must have samples in its first column and their groups in the second; "
             f"if it has more columns, name the one with the groups '{_GROUP}'. Columns: {found}."
         )
         raise InputError(msg)

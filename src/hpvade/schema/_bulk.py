@@ -33,7 +33,7 @@ def check_bulk(bulk: AnnData) -> ValidationReport:
     }
     warnings = [str(note) for note in recorded.get("notes", [])]
     if bulk.X is None or 0 in bulk.shape:
-        msg = f"The bulk has {bulk.n_obs} samples and {bulk.n_vars} genes. Give samples by genes in X."
+        msg = f"The bulk has {bulk.n_obs} samples and {bulk.n_vars} genes. Store samples by genes in X."
         errors = [InputError(msg)]
     else:
         values = bulk.to_df()

@@ -43,7 +43,7 @@ def check_overlap(
     if shared >= min_shared and share >= _MIN_SHARE:
         return ValidationReport(facts=facts)
     msg = (
-        f"The bulk has {shared} of the {len(required)} genes of {owner} ({share:.1%}); at least "
+        f"The bulk table has {shared:,} of the {len(required):,} genes of {owner} ({share:.1%}); at least "
         f"{min_shared} and {_MIN_SHARE:.0%} are needed. The bulk has gene names like "
         f"{_examples(present, required)}, {owner} like {_examples(required, present)}."
         f"{_hint(present, required)}"
@@ -61,13 +61,13 @@ def _hint(bulk: pd.Index, required: pd.Index) -> str:
     if _are_ensembl(bulk) != _are_ensembl(required):
         ensembl, symbols = ("bulk", "reference") if _are_ensembl(bulk) else ("reference", "bulk")
         return (
-            f" The {ensembl} seems to have Ensembl ids and the {symbols} symbols. Add the other names to the "
+            f" The {ensembl} seems to have Ensembl IDs and the {symbols} symbols. Add the other names to the "
             "reference as a column of var (gene_ids or gene_name), or to the bulk as a column gene_name."
         )
     if _shared_ignoring_case(bulk, required) > 2 * required.isin(bulk).sum():
         return (
             " The names agree if case is ignored, as for human (CD3E) and mouse (Cd3e) genes. Check that "
-            "both are of the same species. If human genes lost their capitals, restore them."
+            "both are of the same species. If human symbols were changed to lower case, restore them."
         )
     return " Check that both use the same gene names and are of the same species."
 

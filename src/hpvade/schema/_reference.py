@@ -59,7 +59,7 @@ def _check_counts(adata: AnnData) -> ValidationReport:
     found = describe_non_counts(adata.layers[keys.COUNTS], cells=adata.obs_names, var=adata.var)
     if found:
         msg = (
-            f"The reference's layers['{keys.COUNTS}'] does not hold raw counts: {found}. Counts are finite, "
+            f"The reference's layers['{keys.COUNTS}'] contains no raw counts: {found}. Counts are finite, "
             "non-negative whole numbers."
         )
         return ValidationReport(errors=(Problem(CountsError, msg),))

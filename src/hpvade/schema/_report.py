@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hpvade._errors import numbered_list
+from hpvade._titles import described_facts
 from hpvade._warnings import DataWarning, warn
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class ValidationReport:
         verdict = f"{n} {'problem' if n == 1 else 'problems'} to fix." if n else "No problems found."
         return "\n".join(
             [
-                *(f"{name.replace('_', ' ')}: {_fact_as_text(fact)}" for name, fact in self.facts.items()),
+                *(f"{title}: {_on_one_line(fact)}" for title, fact in described_facts(self.facts)),
                 *(f"Warning: {problem.message}" for problem in self.warnings),
                 *(f"Error: {problem.message}" for problem in self.errors),
                 verdict,
@@ -82,7 +83,5 @@ class ValidationReport:
         }
 
 
-def _fact_as_text(fact: object) -> str:
-    if isinstance(fact, dict):
-        return ", ".join(f"{name} ({value})" for name, value in fact.items())
-    return "none" if fact is None else str(fact)
+def _on_one_line(fact: str | dict[str, str]) -> str:
+    return ", ".join(f"{name} ({n})" for name, n in fact.items()) if isinstance(fact, dict) else fact

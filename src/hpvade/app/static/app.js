@@ -23,7 +23,7 @@ function sendWithProgress(form) {
     if (size > maxBytes) {
       show(
         `The files are ${megabytes(size)} in total; the maximum is ${megabytes(maxBytes)}. Start hpvade app with ` +
-          "a larger --max-upload, or move the files to the folder of --data and select them there.",
+          "a larger --max-upload, or move the files to the --data folder and select them there.",
       );
       return;
     }
@@ -78,7 +78,7 @@ function follow(section) {
         live.textContent = stage;
       }
     } catch {
-      live.textContent = "hpvade app does not respond. Is it still running?";
+      live.textContent = "hpvade app is not responding. Is it still running?";
       live.classList.remove("hidden-text");
     }
     window.setTimeout(update, 500);

@@ -126,7 +126,7 @@ def load_reference(reference: BenchmarkReference) -> AnnData:
         for label in [*named, *entry.drop_labels]:
             if label not in present:
                 msg = (
-                    f"The manifest names the label '{label}', which is not in obs['{entry.labels_key}'] of "
+                    f"The manifest lists the label '{label}', which is not in obs['{entry.labels_key}'] of "
                     f"{entry.path}. Labels: {', '.join(present)}.{suggest(label, present)}"
                 )
                 raise LabelError(msg)

@@ -82,7 +82,7 @@ def read_facts(path: Path) -> dict[str, Any]:
         raise FileFormatError(msg) from error
     numbers = [facts.get(key) for key in ("seconds", "peak_memory_mb")] if isinstance(facts, dict) else [""]
     if not all(n is None or (isinstance(n, int | float) and not isinstance(n, bool)) for n in numbers):
-        msg = f'{path} must hold {{"seconds": number, "peak_memory_mb": number}}. Fix or remove it.'
+        msg = f'{path} must contain {{"seconds": number, "peak_memory_mb": number}}. Fix or remove it.'
         raise FileFormatError(msg)
     return dict(facts)
 
@@ -144,7 +144,7 @@ def open_folder(output: Path, settings: dict[str, Any], *, force: bool) -> Bench
         The folder holds other files, or was made with other settings.
     """
     if output.exists() and not output.is_dir():
-        msg = f"{output} is a file; name a folder to write."
+        msg = f"{output} is a file. Choose a folder for the output."
         raise OutputError(msg)
     present = {entry.name for entry in output.iterdir()} if output.exists() else set()
     present = {name for name in present if not name.startswith(_LEFT_BY_A_KILL)}
@@ -169,14 +169,14 @@ def _merged(path: Path, settings: dict[str, Any]) -> dict[str, Any]:
         earlier = json.loads(path.read_bytes())
         merged = {**settings, **{key: {**earlier[key], **settings[key]} for key in _EXTENSIBLE}}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        msg = f"{path} cannot be read ({error!r}). Pass --force to start again."
+        msg = f"{path} cannot be read ({error!r}). Pass --force to start over."
         raise OutputError(msg) from error
     differing = _differences(earlier, settings)
     if differing:
         more = f"; and {len(differing) - _SHOWN} more" if len(differing) > _SHOWN else ""
         msg = (
-            f"{path.parent} was made with other settings: {'; '.join(differing[:_SHOWN])}{more}. Give the "
-            "same settings to continue, another folder, or --force to start again."
+            f"{path.parent} was made with other settings: {'; '.join(differing[:_SHOWN])}{more}. Use the "
+            "same settings to continue, choose another folder, or pass --force to start over."
         )
         raise OutputError(msg)
     return merged

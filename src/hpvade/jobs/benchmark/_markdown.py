@@ -18,12 +18,12 @@ _HOW_TO_READ = """\
 r: Pearson correlation; CCC: Lin's concordance; RMSE and MAE are in fractions of cells. Values per cell type
 are computed over samples; r_type and ccc_type are their means over types. Pooled values are computed over
 all pairs of sample and type and are higher, because types differ in their mean. With several seeds: mean ±
-standard deviation. In brackets: 95% bootstrap interval over samples, the widest of all seeds. "undefined":
+standard deviation. In parentheses: 95% bootstrap interval over samples, the widest of all seeds. "undefined":
 the estimate or the truth is constant; means skip such values, so means over different numbers of pairs
 cannot be compared. Coverage: the share of 90% intervals that contain the measured fraction; width: their
 median width. Unknown: the share of cells of no type of the reference, compared with the measured fractions
-of all cells that no coarse type of the reference covers. Seconds are from data in memory to fractions;
-memory is the peak of the whole process. All values are in `results.tsv`."""
+of all cells that no coarse type of the reference covers. Run time is measured from data in memory to
+fractions; memory is the peak of the whole process. All values are in `results.tsv`."""
 
 
 def markdown(table: pd.DataFrame, summary: pd.DataFrame, *, heading: str, notes: Sequence[str]) -> str:
@@ -43,7 +43,7 @@ def markdown(table: pd.DataFrame, summary: pd.DataFrame, *, heading: str, notes:
     pairs = over_seeds(table)
     parts = ["# Benchmark", heading, _HOW_TO_READ]
     parts += ["\n".join(f"- {note}" for note in notes)] if notes else []
-    parts.append("## By cell type, mean over all pairs of reference and set")
+    parts.append("## By cell type, mean over all pairs of reference and data set")
     for metric, title in (("r", "Pearson r"), ("ccc", "CCC")):
         means = by_type(table, metric)
         rows = ([scope, *map(_number, row)] for scope, row in zip(means.index, means.to_numpy(), strict=True))

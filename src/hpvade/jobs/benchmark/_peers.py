@@ -54,7 +54,7 @@ def find_peers(folder: Path, *, references: Iterable[str], datasets: Iterable[st
     form = re.compile(rf"({_any(references)})\.(.+?)\.({_any(datasets)})(?:\.(\d+))?")
     paths = sorted(folder.glob("*.tsv"))
     if not paths:
-        msg = f"{folder} holds no estimates: it has no file named {_FORM}."
+        msg = f"{folder} contains no estimates: no file is named {_FORM}."
         raise FileFormatError(msg)
     peers, problems = [], []
     for path in paths:
@@ -65,12 +65,12 @@ def find_peers(folder: Path, *, references: Iterable[str], datasets: Iterable[st
             near += "" if parts[2:] and parts[2] in datasets else suggest("".join(parts[2:3]), datasets)
             problems.append(f"{path.name} is not named {_FORM}.{near}")
         elif match[2] in METHOD_NAMES:
-            problems.append(f"{path.name} names a method of hpvade; rename it.")
+            problems.append(f"{path.name} has the name of an hpvade method. Rename it.")
         else:
             seed = None if match[4] is None else int(match[4])
             peers.append(PeerFile(path, match[1], match[2], match[3], seed))
     if problems:
-        known = f"References: {', '.join(references)}. Sets: {', '.join(datasets)}."
+        known = f"References: {', '.join(references)}. Data sets: {', '.join(datasets)}."
         msg = f"{folder} has tables with invalid names: {' '.join(problems)} {known}"
         raise FileFormatError(msg)
     return peers

@@ -78,7 +78,7 @@ def make_plan(manifest: Manifest, *, references: Sequence[str] = (), datasets: S
     """
     known = benchmark_references(manifest)
     check_names(references, known, what="reference with coarse types")
-    check_names(datasets, manifest.bulk, what="bulk set")
+    check_names(datasets, manifest.bulk, what="bulk data set")
     chosen = {name: known[name] for name in references or known}
     sets = {name: manifest.bulk[name] for name in datasets or manifest.bulk}
     for dataset, entry in sets.items():
@@ -101,10 +101,10 @@ def make_plan(manifest: Manifest, *, references: Sequence[str] = (), datasets: S
             notes += [f"Skipped {dataset} with one reference: {text}." for text in reasons]
     plan = Plan(chosen, sets, pairs, notes)
     if not pairs:
-        msg = f"Nothing to compare: no set has all its headline types in a reference. {' '.join(notes)}"
+        msg = f"Nothing to compare: no reference has all headline types of any set. {' '.join(notes)}"
         raise InputError(msg)
     if absent := [str(path) for path in plan.files() if not path.exists()]:
-        msg = f"The manifest names files that do not exist: {', '.join(absent)}."
+        msg = f"The manifest lists files that do not exist: {', '.join(absent)}."
         raise FileFormatError(msg)
     return plan
 
