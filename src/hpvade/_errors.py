@@ -42,12 +42,15 @@ class NonFiniteLossError(HPVADEError):
 
 
 def absent_column(key: str, columns: Iterable[object], *, option: str, place: str) -> str:
-    """Describe a missing column: which columns exist, and which has a similar name."""
+    """Describe a missing column: which columns exist, which has a similar name, and how to select one.
+
+    All options but ``levels`` are options of the command line too.
+    """
     known = [str(column) for column in columns]
     present = ", ".join(known) or "none"
-    flag = f"--{option.replace('_', '-')}"
+    remedy = "Pass other levels." if option == "levels" else f"Select one with --{option.replace('_', '-')}."
     near = suggest(key, known)
-    return f"{option}='{key}' is not in {place}. Columns: {present}.{near} Choose one with {flag}."
+    return f"{option}='{key}' is not in {place}. Columns: {present}.{near} {remedy}"
 
 
 def numbered_list(messages: Sequence[str]) -> str:

@@ -119,8 +119,7 @@ def _new_labels(label_map: pd.DataFrame, *, name: str) -> dict[str, str]:
         pairs = part[["label", "cell_type"]].drop_duplicates()
         twice = pairs["label"][pairs["label"].duplicated()]
         if len(twice):
-            msg = f"The label map assigns '{twice.iloc[0]}' to two cell types for reference '{name}'. Keep "
-                "one row."
+            msg = f"The label map assigns '{twice.iloc[0]}' to two cell types for '{name}'. Keep one row."
             raise LabelError(msg)
         new_labels = dict(zip(pairs["label"], pairs["cell_type"], strict=True)) | new_labels
     return new_labels
