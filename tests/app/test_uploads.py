@@ -14,6 +14,9 @@ import zlib
 import h5py
 import pytest
 
+from hpvade.app import _uploads
+from hpvade.io._formats import FORMATS
+
 TABLE = b"gene\ts1\ts2\nCD3E\t1\t2\n"
 
 
@@ -94,6 +97,11 @@ def test_hostile_files(site, case):
     assert site.upload({field: (name, content)}, {"accept": "application/json"}).message in answer.plain
     assert site.left() == []
     assert site.session.selection == before
+
+
+def test_every_format_of_a_bulk_file_can_be_uploaded():
+    endings = {ending for known in FORMATS for ending in known.suffixes}
+    assert endings - {".zarr"} == set(_uploads.BULK_ENDINGS)  # zarr is a folder
 
 
 def test_html_in_the_name_of_a_file(site):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from hpvade._errors import FileFormatError
-from hpvade.model import HPVADE
+from hpvade.model import HPVADE, MODEL_FILES
 
 
 @pytest.fixture
@@ -24,14 +24,14 @@ def test_folder_that_is_no_model(tmp_path):
         HPVADE.load(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["weights.safetensors", "config.json", "genes.tsv", "provenance.json"])
+@pytest.mark.parametrize("name", MODEL_FILES)
 def test_missing_file(folder, name):
     (folder / name).unlink()
     with pytest.raises(FileFormatError, match=name):
         HPVADE.load(folder)
 
 
-@pytest.mark.parametrize("name", ["weights.safetensors", "config.json", "genes.tsv", "provenance.json"])
+@pytest.mark.parametrize("name", MODEL_FILES)
 def test_truncated_file(folder, name):
     content = (folder / name).read_bytes()
     (folder / name).write_bytes(content[: len(content) // 2])

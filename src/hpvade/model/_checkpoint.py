@@ -137,15 +137,17 @@ def _read(folder: Path, stored: dict[str, Any]) -> TrainedModel:
     if len(calibration.levels) != len(hierarchy.levels):
         msg = f"{CONFIG} has {len(hierarchy.levels)} levels, the weights have {len(calibration.levels)}"
         raise ValueError(msg)
+    validation = pd.read_csv(folder / VALIDATION, sep="\t", dtype={"cell_type": str}, keep_default_na=False)
+    if len(validation) != validation["mixture"].nunique() * len(all_genes.cell_types):
+        msg = f"{VALIDATION} lacks cell types of some mixtures"
+        raise ValueError(msg)
     return TrainedModel(
         network=network,
         reference_signature=signature,
         states=CellStates(**state_arrays),
         hierarchy=hierarchy,
         calibration=calibration,
-        validation=pd.read_csv(
-            folder / VALIDATION, sep="\t", dtype={"cell_type": str}, keep_default_na=False
-        ),
+        validation=validation,
         gene_names=genes,
         config=config,
         settings=stored["settings"],
