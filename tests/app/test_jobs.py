@@ -56,7 +56,7 @@ def test_problems_are_shown_and_nothing_can_be_run(site, files):
 def test_a_bulk_with_other_genes_is_a_problem(site, files):
     other = "gene\ts1\n" + "".join(f"OTHER{i}\t{i}\n" for i in range(1, 300))
     site.upload(files | {"bulk": ("other.tsv", other.encode())})
-    assert "The bulk has 0 of the 200 genes of the reference" in site.wait("check").plain
+    assert "The bulk table has 0 of the 200 genes of the reference" in site.wait("check").plain
 
 
 def test_the_page_of_the_check(checked):
@@ -204,7 +204,7 @@ def test_the_demo(site):
     site.upload(demo=1, preset="fast")
     page = site.wait("check").plain
     assert "Ready to run" in page
-    assert "Embedded demo data" in page
+    assert "Built-in demo data" in page
     answer = site.upload(bulk_choice="bulk:bulk.tsv")
     assert answer.status == 400
     assert "The demo data include bulk samples" in answer.plain

@@ -287,15 +287,15 @@ def test_pickles(check_content, protocol):
         ("gene\ts1\n".encode("utf-16"), "UTF-16"),
         (b"PK\x03\x04" + b"\0" * 100, "zip file or an Excel workbook"),
         (b"\x89HDF\r\n\x1a\n" + b"\0" * 100, "HDF5"),
-        (TABLE + b"a\0b", "of another kind"),
-        (TABLE * 5 + b"\x1b[2J", "of another kind"),
+        (TABLE + b"a\0b", "has another format"),
+        (TABLE * 5 + b"\x1b[2J", "has another format"),
         (b"", "one column"),
         (b"hello\nworld\n", "one column"),
         (gzip.compress(TABLE)[:-20], "ended before the end"),
         (gzip.compress(TABLE)[:50] + b"x" * 50, "cannot be unpacked"),
         (gzip.compress(TABLE)[:-8] + b"x" * 8, "cannot be unpacked"),
         (gzip.compress(TABLE) + b"more", "cannot be unpacked"),
-        (gzip.compress(gzip.compress(TABLE)), "of another kind"),
+        (gzip.compress(gzip.compress(TABLE)), "has another format"),
     ],
 )
 def test_files_that_are_not_tables(check_content, content, message):

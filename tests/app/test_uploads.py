@@ -82,7 +82,7 @@ HOSTILE = {
     "a Windows path": ("bulk", "..\\..\\a.tsv", TABLE, 400, NOT_A_NAME),
     "a name with a hidden character": ("bulk", "a\u202etsv.exe.tsv", TABLE, 400, NOT_A_NAME),
     "an endless name": ("bulk", "a" * 300 + ".tsv", TABLE, 400, NOT_A_NAME),
-    "a field without files": ("seed", "a.tsv", TABLE, 400, "The field 'seed' takes no file"),
+    "a field without files": ("seed", "a.tsv", TABLE, 400, "The field 'seed' does not accept a file"),
 }
 
 

@@ -272,7 +272,7 @@ class TestUsage:
     def test_simulate_from_an_unprepared_reference(self, hpv, files, tmp_path):
         result = hpv("simulate", files.reference, "-o", tmp_path / "m.h5ad")
         assert result.code == 2
-        assert "not prepared" in result.err
+        assert "has not been prepared" in result.err
 
     @pytest.mark.parametrize(
         "content",

@@ -76,7 +76,7 @@ def test_lists_in_the_settings_file_and_json(data, hpv, tmp_path, here):
         (["--seeds", "0,x"], "'x' is not a seed"),
         (["--seeds", "-1"], "'-1' is not a seed"),
         (["--methods", "nnls,cibersort"], "no method 'cibersort'. Known: hpvade, mean, nnls, em, svr."),
-        (["--estimates", "nowhere"], "nowhere holds no estimates"),
+        (["--estimates", "nowhere"], "nowhere contains no estimates"),
         (["--max-epochs", "0"], "max-epochs"),
     ],
 )  # fmt: skip

@@ -149,4 +149,4 @@ def test_a_shard_that_is_none(hpv, model, bulk, tmp_path, shard):
 def test_more_shards_than_blocks(hpv, model, bulk, tmp_path):
     result = hpv("deconvolve", model, bulk, "-o", tmp_path / "out", "--shard", "1/4")
     assert result.code == 2
-    assert "allow 3 shards at most" in result.err
+    assert "allow at most 3 shards" in result.err

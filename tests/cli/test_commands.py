@@ -419,7 +419,7 @@ class TestReport:
     def test_of_no_results(self, hpv, tmp_path):
         result = hpv("report", tmp_path)
         assert result.code == 2
-        assert "holds no fractions.tsv" in result.err
+        assert "contains no fractions.tsv" in result.err
 
     def test_interrupted_leaves_the_results_and_names_the_command_that_completes_them(
         self, hpv, files, tmp_path, monkeypatch
@@ -430,7 +430,7 @@ class TestReport:
         monkeypatch.setattr("hpvade.jobs._report.write_report", stop)
         result = hpv("run", files.reference, files.bulk, "-o", tmp_path / "out", "--config", files.quick)
         assert result.code == 130
-        assert f"hpvade report {tmp_path / 'out'} writes the report" in result.err
+        assert f"Run hpvade report {tmp_path / 'out'} to write it" in result.err
         assert (tmp_path / "out" / "fractions.tsv").exists()
 
     def test_groups_of_a_shard_are_refused(self, hpv, files, results, tmp_path):

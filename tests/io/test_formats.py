@@ -118,10 +118,12 @@ def test_binary_and_unsupported_files(tmp_path):
     with pytest.raises(FileFormatError, match=r"bulk\.tsv"):
         read_bulk(tmp_path / "bulk.tsv")
     (tmp_path / "bulk.xlsx").write_bytes(b"PK")
-    with pytest.raises(FileFormatError, match=r"(?s)no known format.*Export it as a tab-separated table"):
+    with pytest.raises(
+        FileFormatError, match=r"(?s)format of .* is not recognised.*Export it as a tab-separated table"
+    ):
         read_bulk(tmp_path / "bulk.xlsx")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(FileFormatError, match="no known format"):
+    with pytest.raises(FileFormatError, match="is not recognised"):
         read_bulk(tmp_path / "empty")
 
 

@@ -134,7 +134,8 @@ def test_an_unusable_counts_layer_is_reported(saved):
     damaged = COUNTS.copy()
     damaged[0, 1] = np.nan
     with pytest.warns(
-        DataWarning, match=r"layers\['counts'\] does not hold counts .*'c0', gene 'CD19'.*X was used instead"
+        DataWarning,
+        match=r"layers\['counts'\] does not contain counts .*'c0', gene 'CD19'.*X was used instead",
     ):
         reference = read_reference(saved(make(layers={"counts": sparse.csr_matrix(damaged)})))
     np.testing.assert_array_equal(counts_of(reference), COUNTS)
@@ -317,7 +318,7 @@ def test_a_value_in_a_later_block_that_is_not_a_count(reference, tmp_path, monke
     with open_reference(tmp_path / "cells.h5ad") as file:
         file.block(0, 100)
         with pytest.raises(
-            CountsError, match=r"layers\['counts'\] holds counts in its first cells but not in later ones"
+            CountsError, match=r"layers\['counts'\] contains counts in its first cells but not in later ones"
         ):
             file.block(100, 120)
 
@@ -332,7 +333,7 @@ def test_counts_by_genes_and_files_that_are_not_references(reference, tmp_path):
         pass
     reference.layers["counts"] = sparse.csc_matrix(reference.layers["counts"])
     with (
-        pytest.raises(FileFormatError, match=r"by genes \(CSC\).* --max-cells 120"),
+        pytest.raises(FileFormatError, match=r"by gene \(CSC\).* --max-cells 120"),
         _opened(reference, tmp_path),
     ):
         pass

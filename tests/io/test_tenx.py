@@ -83,7 +83,7 @@ def test_tenx_of_the_older_kind(tenx):
 
 
 def test_tenx_without_labels_states_the_remedy(tenx):
-    with pytest.raises(LabelError, match=r"Put a table labels\.tsv in the folder.*'kind'"):
+    with pytest.raises(LabelError, match=r"Add a table labels\.tsv to the folder.*'kind'"):
         read_reference(tenx(labels=None), labels_key="kind")
 
 

@@ -68,5 +68,5 @@ def test_ribosomal_genes_are_recognised_by_symbol_when_names_are_ids(reference):
 
 
 def test_unprepared_reference_is_refused():
-    with pytest.raises(LabelError, match="not prepared"):
+    with pytest.raises(LabelError, match="has not been prepared"):
         model_genes(hpvade.testing.tiny_reference())

@@ -91,7 +91,7 @@ def test_the_scheduler_file_does_not_exist(tmp_path):
 def test_no_scheduler_answers(monkeypatch):
     monkeypatch.setattr("hpvade.jobs._references._PATIENCE", "1s")
     with (
-        pytest.raises(InputError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"),
+        pytest.raises(InputError, match=r"No Dask scheduler responds at tcp://127\.0\.0\.1:9"),
         dask_client("tcp://127.0.0.1:9"),
     ):
         pass

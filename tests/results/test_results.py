@@ -100,8 +100,8 @@ class TestModel:
         config = answered.parent / "trained" / "model" / "config.json"
         config.write_text(config.read_text() + "\n")
         assert read_results(answered).trained is None
-        assert "not the one of these results" in read_results(answered).no_model
-        with pytest.raises(InputError, match="not the model of these results"):
+        assert "did not produce these results" in read_results(answered).no_model
+        with pytest.raises(InputError, match="not the model that produced these results"):
             read_results(answered, model=answered.parent / "trained")
 
     def test_given_beside_one_that_is_there_must_be_the_same(self, written, answered, tmp_path):

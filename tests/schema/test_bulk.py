@@ -43,7 +43,7 @@ GOOD = [[1.5, 300.0, 7.0], [2.5, 40.0, 0.0]]
         ([1, np.inf, 7], "s2", CountsError, "or infinite, the first in sample 's2', gene 'B' (inf)"),
         ([1, -3, 7], "s2", CountsError, "negative, the first in sample 's2', gene 'B' (-3)"),
         ([0, 0, 0], "s2", InputError, "zero for every gene: 's2'. Remove them."),
-        ([5, 5, 5], "s2", InputError, "the same for every gene: 's2'. Remove them."),
+        ([5, 5, 5], "s2", InputError, "constant over all genes: 's2'. Remove them."),
         ([2, 30, 7], "s0", InputError, "named more than once: 's0'. Rename them."),
     ],
 )  # fmt: skip

@@ -41,9 +41,9 @@ def test_overlap_error_shows_examples_of_both_sides():
 def test_overlap_hints_at_ensembl_against_symbols():
     ids = genes(150, prefix="ENSG0000")
     (problem,) = check_overlap(bulk_with(ids), genes(150)).errors
-    assert "The bulk seems to have Ensembl ids and the reference symbols" in problem.message
+    assert "The bulk seems to have Ensembl IDs and the reference symbols" in problem.message
     (problem,) = check_overlap(bulk_with(genes(150)), ids).errors
-    assert "The reference seems to have Ensembl ids and the bulk symbols" in problem.message
+    assert "The reference seems to have Ensembl IDs and the bulk symbols" in problem.message
 
 
 def test_overlap_after_mapping_by_the_references_own_column():

@@ -31,7 +31,7 @@ def test_facts_are_read_if_there_are_any(peer):
 @pytest.mark.parametrize("facts", [[1], {"seconds": "long"}, {"peak_memory_mb": True}])
 def test_bad_facts(peer, facts):
     folder = peer(facts=facts)
-    with pytest.raises(FileFormatError, match=r"fine.tool.flow.json must hold"):
+    with pytest.raises(FileFormatError, match=r"fine.tool.flow.json must contain"):
         find_peers(folder, **NAMES)[0].read()
 
 
@@ -43,7 +43,7 @@ def test_every_wrong_name_is_told(peer):
     said = str(error.value)
     assert "fine.tool.flwo.tsv is not named REFERENCE.METHOD.DATASET[.SEED].tsv. Did you mean 'flow'?" in said
     assert "Did you mean 'fine'?" in said
-    assert "fine.nnls.flow.tsv names a method of hpvade" in said
+    assert "fine.nnls.flow.tsv has the name of an hpvade method" in said
     assert "notes.tsv is not named" in said
 
 

@@ -48,7 +48,7 @@ def test_a_set_for_one_reference_only(manifest, data, tmp_path):
     [
         ({"references": ["fin"]}, "no reference with coarse types 'fin'.* Did you mean 'fine'"),
         ({"references": ["other"]}, "no reference with coarse types 'other'.* fine, named, all"),
-        ({"datasets": ["flwo"]}, "no bulk set 'flwo'.* Did you mean 'flow'"),
+        ({"datasets": ["flwo"]}, "no bulk data set 'flwo'.* Did you mean 'flow'"),
         ({"datasets": ["organs"]}, "Nothing to compare.* fine lacks Liver"),
     ],
 )

@@ -191,7 +191,7 @@ class TestGoingOn:
 
     def test_other_settings_are_refused_unless_forced(self, run, calls, tmp_path):
         run(datasets=["flow"], methods=["nnls"])
-        with pytest.raises(OutputError, match=r"config.train.max_epochs: 1 → 2\. Give the same"):
+        with pytest.raises(OutputError, match=r"config.train.max_epochs: 1 → 2\. Use the same"):
             run(datasets=["flow"], methods=["nnls"], train=quick(2))
         settings = json.loads((tmp_path / "out" / "settings.json").read_text())
         assert settings["config"]["train"]["max_epochs"] == 1
