@@ -135,7 +135,7 @@ def test_an_unusable_counts_layer_is_reported(saved):
     damaged[0, 1] = np.nan
     with pytest.warns(
         DataWarning,
-        match=r"layers\['counts'\] does not contain counts .*'c0', gene 'CD19'.*X was used instead",
+        match=r"layers\['counts'\] does not contain counts .*'c0', gene 'CD19'.*X was used",
     ):
         reference = read_reference(saved(make(layers={"counts": sparse.csr_matrix(damaged)})))
     np.testing.assert_array_equal(counts_of(reference), COUNTS)

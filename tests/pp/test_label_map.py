@@ -52,7 +52,7 @@ def test_label_map_file(tmp_path):
 
 def test_label_that_has_two_types_in_the_map(two):
     table = pd.DataFrame({"label": ["B", "B", "T", "Monocyte"], "cell_type": ["B", "T", "T", "M"]})
-    with pytest.raises(LabelError, match="gives 'B' two cell types"):
+    with pytest.raises(LabelError, match="assigns 'B' to two cell types"):
         apply_label_map(two["one"], table, labels_key="cell_type", name="one")
 
 

@@ -37,7 +37,7 @@ def stored(tmp_path):
 
 
 def load(path, **options):
-    return load_references([path], options=ReferenceOptions(donor_key="donor", most_cells=60, **options))
+    return load_references([path], options=ReferenceOptions(donor_key="donor", max_cells=60, **options))
 
 
 @pytest.mark.parametrize("how", ["by its address", "the active one"])
@@ -79,7 +79,7 @@ def test_a_bad_count_gives_the_same_error_as_without_a_cluster(stored, cluster, 
     with distributed.Client(cluster) as client, open_reference(path) as file:
         bad = {"labels_key": "cell_type", "max_cells": 60}
         for options in ({}, {"client": client}):
-            with pytest.raises(CountsError, match=r"then 0 … \d+, not integers. Mend the file."):
+            with pytest.raises(CountsError, match=r"then 0 … \d+, not whole numbers. Fix the file"):
                 pool_reference(file, **bad, **options)
 
 
