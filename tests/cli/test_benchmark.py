@@ -73,8 +73,8 @@ def test_lists_in_the_settings_file_and_json(data, hpv, tmp_path, here):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--seeds", "0,x"], "'x' is not a seed"),
-        (["--seeds", "-1"], "'-1' is not a seed"),
+        (["--seeds", "0,x"], "'x' is not a valid seed"),
+        (["--seeds", "-1"], "'-1' is not a valid seed"),
         (["--methods", "nnls,cibersort"], "no method 'cibersort'. Known: hpvade, mean, nnls, em, svr."),
         (["--estimates", "nowhere"], "nowhere contains no estimates"),
         (["--max-epochs", "0"], "max-epochs"),

@@ -260,7 +260,7 @@ class TestSteps:
         for other in (("--members", 4), ("--seed", 7), ("--preset", "default")):
             refused = hpv(*arguments, "--resume", *other)
             assert refused.code == 2
-            assert "only settings of training can change" in refused.err
+            assert "only training settings can change" in refused.err
 
     def test_options_of_the_settings_file_can_be_overridden(self, files, hpv, tmp_path):
         result = hpv(
@@ -362,8 +362,8 @@ class TestLargeReferences:
             result = hpv("run", files.reference, files.bulk, "-o", out, *again, "--max-cells", most)
             assert result.code == 0, result.err
         pool, whole = (hpvade.HPVADE.load(tmp_path / name) for name in ("pool", "whole"))
-        found, expected = (dict(zip(m.profiles.all_genes.genes, m.profiles.all_genes.cpm, strict=True))
-                           for m in (pool, whole))  # fmt: skip
+        signatures = (model.reference_signature.all_genes for model in (pool, whole))
+        found, expected = (dict(zip(all_genes.genes, all_genes.cpm, strict=True)) for all_genes in signatures)
         np.testing.assert_allclose(*(list(map(d.get, expected)) for d in (found, expected)), rtol=1e-6)
         decisions = json.loads((tmp_path / "pool" / "run.json").read_text())["decisions"]
         assert decisions["cells"] == 120

@@ -79,7 +79,9 @@ def test_a_bad_count_gives_the_same_error_as_without_a_cluster(stored, cluster, 
     with distributed.Client(cluster) as client, open_reference(path) as file:
         bad = {"labels_key": "cell_type", "max_cells": 60}
         for options in ({}, {"client": client}):
-            with pytest.raises(CountsError, match=r"later ones \(0 … \d+, not whole numbers\)\. Fix the file"):
+            with pytest.raises(
+                CountsError, match=r"later ones \(0 … \d+, not whole numbers\)\. Fix the file"
+            ):
                 pool_reference(file, **bad, **options)
 
 
