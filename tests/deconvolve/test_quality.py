@@ -11,6 +11,7 @@ import pytest
 
 import hpvade
 from hpvade.deconvolve import FLAGS, quality
+from hpvade.io import all_gene_names, read_bulk
 from hpvade.pp import counts_to_cpm
 
 N_GENES = 6_000
@@ -84,7 +85,7 @@ def test_every_flag_is_documented():
 def test_real_blood_is_not_flagged_and_noise_is(shared_data, blood_model, dataset):
     manifest = hpvade.datasets.read_manifest(shared_data)
     entry = manifest.bulk[dataset]
-    bulk = hpvade.io.read_bulk(entry.path, unit=entry.unit, genes=blood_model.gene_names())
+    bulk = read_bulk(entry.path, unit=entry.unit, genes=all_gene_names(blood_model.trained.gene_names))
     assert (blood_model.deconvolve(bulk.copy()).qc["flags"] == "").all()
     rng = np.random.default_rng(0)
     shuffled = anndata.AnnData(rng.permuted(bulk.to_df().to_numpy(), axis=1), obs=bulk.obs, var=bulk.var)
