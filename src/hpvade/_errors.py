@@ -16,6 +16,8 @@ class HPVADEError(Exception):
 class InputError(HPVADEError, ValueError):
     """The input cannot be used as it is; the message states the remedy. The command exits with 2."""
 
+    n_problems = 1  # more if the message lists several
+
 
 class FileFormatError(InputError):
     """A file is missing, truncated, or not in the format that was expected."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 BulkUnit = Literal["auto", "counts", "tpm", "cpm", "fpkm", "log2", "microarray"]
 Preset = Literal["default", "fast", "original"]
 PRESETS: tuple[str, ...] = get_args(Preset)
+OLD_PRESETS = {"seed": "original"}  # earlier names
 Space = Literal["log", "cpm"]
 Split = Literal["train", "heldout"]
 

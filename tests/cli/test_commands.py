@@ -108,7 +108,7 @@ class TestRun:
         assert read(tmp_path / "old", "fractions_lower").equals(read(tmp_path / "half", "fractions_lower"))
         result = hpv(*arguments, tmp_path / "all", "--coverage", "1")
         assert result.code == 2
-        assert "--coverage 1 is out of range" in result.err
+        assert "The coverage 1 is out of range" in result.err
 
     def test_single_sample(self, ran, files, hpv):
         pd.read_csv(files.bulk, sep="\t", index_col=0).iloc[:, [2]].to_csv(files.folder / "one.tsv", sep="\t")

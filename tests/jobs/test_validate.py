@@ -33,6 +33,16 @@ def test_errors_of_both_are_reported_at_once(saved, tmp_path):
     assert [problem.kind for problem in report.errors] == [FileFormatError] * 2
 
 
+def test_every_problem_of_a_table_counts(saved, tmp_path):
+    (tmp_path / "bad.tsv").write_text(
+        "gene\ts1\ts2\n" + "".join(f"G{i}\t-1\t\n" for i in range(50)) + "G50\t3\tnan\n"
+    )
+    report = validate_for_model(saved[0], tmp_path / "bad.tsv")
+    (problem,) = report.errors
+    assert problem.message.count("\n") == problem.n
+    assert report.to_text().endswith(f"{problem.n} problems to fix.")
+
+
 def test_the_demo_data_can_be_used():
     report = validate_demo(seed=0)
     assert report.ok

@@ -40,6 +40,21 @@ def test_truncated_file(folder, name):
 
 
 @pytest.mark.parametrize(
+    ("name", "content"),
+    [("genes.tsv", '{"a": ['), ("config.json", "[1]"), ("validation.tsv", "a\tb\n1\t2\n")],
+)
+def test_files_with_other_content(folder, name, content):
+    (folder / name).write_text(content)
+    with pytest.raises(FileFormatError, match="is damaged"):
+        HPVADE.load(folder)
+
+
+def test_a_file_is_no_model(folder):
+    with pytest.raises(FileFormatError, match="is a file, not the folder of a model"):
+        HPVADE.load(folder / "genes.tsv")
+
+
+@pytest.mark.parametrize(
     ("version", "message"),
     [(99, "later version of hpvade.*Upgrade"), (1, "earlier version of hpvade.*again")],
 )

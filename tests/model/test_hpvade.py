@@ -260,12 +260,16 @@ class TestReference:
 
 class TestConfig:
     def test_changes_are_checked(self):
-        with pytest.raises(InputError, match=r"Setting 'train.max_epoch'"):
+        with pytest.raises(
+            InputError, match=r"no setting 'train.max_epoch'. Did you mean 'train.max_epochs'"
+        ):
             HPVADEConfig().updated({"train": {"max_epoch": 3}})
         with pytest.raises(InputError, match=r"Setting 'network.members'.*Got 0"):
             HPVADEConfig().updated({"network": {"members": 0}})
-        with pytest.raises(InputError, match="Setting 'nonsense'"):
+        with pytest.raises(InputError, match="no setting 'nonsense'"):
             HPVADEConfig().updated({"nonsense": {"members": 0}})
+        with pytest.raises(InputError, match=r"no longer a setting of the model\. Use --coverage"):
+            HPVADEConfig().updated({"deconvolve": {"level": 0.8}})
 
     def test_unknown_preset(self, reference):
         with pytest.raises(InputError, match=r"no preset 'best'\. Presets: default, original, fast"):
@@ -291,7 +295,7 @@ class TestBulkOfTheUser:
 
     def test_no_samples(self, trained):
         model, bulk = trained
-        with pytest.raises(InputError, match="0 samples"):
+        with pytest.raises(InputError, match="contains no samples"):
             model.deconvolve(bulk[:0].copy())
 
     def test_logged_is_told(self, trained):
@@ -323,7 +327,7 @@ def test_a_column_named_selected_is_no_preparation(reference):
 
 def test_no_sample_at_all(trained):
     model, bulk = trained
-    with pytest.raises(InputError, match="0 samples"):
+    with pytest.raises(InputError, match="contains no samples"):
         model.deconvolve(bulk[:0].copy())
 
 

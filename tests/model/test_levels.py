@@ -105,7 +105,7 @@ def test_expression_follows_the_names_of_the_fractions(model_and_bulk):
     np.testing.assert_array_equal(first.layers["counts"], turned.layers["counts"])
     assert np.isfinite(first.layers["cpm"]).all()
     np.testing.assert_allclose(first.layers["cpm"].sum(1)[:4], 1e6, rtol=0.5)
-    with pytest.raises(InputError, match="lack 'D'"):
+    with pytest.raises(InputError, match="'D' is missing from the fractions"):
         model.expression(bulk, fractions.drop(columns="D"))
 
 

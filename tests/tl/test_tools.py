@@ -65,6 +65,14 @@ def test_sums_need_fractions(trained, bulk):
         hpvade.tl.sum_types(bulk, trained[0], {"all": ["B"]}, key_added="other")
 
 
+def test_sums_with_another_model_are_refused(trained, bulk):
+    model, _ = trained
+    hpvade.tl.deconvolve(bulk, model)
+    bulk.obsm["hpvade_fractions"] = bulk.obsm["hpvade_fractions"].set_axis(["B", "NK", "T"], axis=1)
+    with pytest.raises(InputError, match="has other cell types than the model"):
+        hpvade.tl.sum_types(bulk, model, {"all": ["B"]})
+
+
 def test_expression_uses_the_fractions_that_are_there(trained, bulk):
     model, _ = trained
     estimated = hpvade.tl.expression(bulk, model)

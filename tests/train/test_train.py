@@ -11,7 +11,9 @@ import hpvade
 from hpvade._errors import NonFiniteLossError
 from hpvade._random import child_rng
 from hpvade.model import HPVADE
+from hpvade.model._train import build_network
 from hpvade.nn import LossTerms, LossWeights
+from hpvade.pp import Hierarchy
 from hpvade.simulate import SimulateConfig
 from hpvade.train import HISTORY_COLUMNS, Batches, MixtureData, SplitData, TrainConfig, TrainingPlan, fit
 
@@ -33,13 +35,20 @@ def make_batch(data):
     return next(iter(Batches(data.train, effects=SIMULATE, batch_size=32, rng=child_rng(0, "test"))))
 
 
-def make_plan(model):
-    return TrainingPlan(model.trained.network, config=TrainConfig(), weights=LossWeights())
+@pytest.fixture
+def network(model):
+    """An untrained network for the model's genes."""
+    hierarchy = Hierarchy.from_obs(model.prepared.obs, labels_key="cell_type", levels=[])
+    return build_network(model.reference_signature.model_genes, model.config, hierarchy=hierarchy)
+
+
+def make_plan(network):
+    return TrainingPlan(network, config=TrainConfig(), weights=LossWeights())
 
 
 class TestSharedStep:
-    def test_training_and_validation_give_the_same_terms(self, model, data, monkeypatch):
-        plan, batch = make_plan(model), make_batch(data)
+    def test_training_and_validation_give_the_same_terms(self, network, data, monkeypatch):
+        plan, batch = make_plan(network), make_batch(data)
         plan.network.eval()
         logged = {}
         monkeypatch.setattr(plan, "log_dict", lambda values, **_: logged.update(values))
@@ -48,8 +57,8 @@ class TestSharedStep:
         for name in LossTerms._fields:
             assert torch.equal(logged[f"train_{name}"], logged[f"val_{name}"])
 
-    def test_both_paths_go_through_one_loss_function(self, model, data, monkeypatch):
-        plan, batch = make_plan(model), make_batch(data)
+    def test_both_paths_go_through_one_loss_function(self, network, data, monkeypatch):
+        plan, batch = make_plan(network), make_batch(data)
         monkeypatch.setattr(plan, "log_dict", lambda *_a, **_k: None)
         calls = []
         original = hpvade.train._plan.loss_terms
@@ -60,8 +69,8 @@ class TestSharedStep:
         plan.validation_step(batch, 0)
         assert len(calls) == 2
 
-    def test_softmax_with_exact_zeros_is_finite_in_both(self, model, data, monkeypatch):
-        plan, batch = make_plan(model), make_batch(data)
+    def test_softmax_with_exact_zeros_is_finite_in_both(self, network, data, monkeypatch):
+        plan, batch = make_plan(network), make_batch(data)
         with torch.no_grad():
             for member in plan.network.deconvolution.members:
                 member[-1].bias.copy_(torch.tensor([1e5, 0.0, -1e5]))
@@ -79,9 +88,9 @@ class TestSharedStep:
     )
     @pytest.mark.parametrize("phase", ["train", "val"])
     def test_planted_value_stops_with_term_batch_and_ranges(
-        self, model, data, monkeypatch, value, where, term, phase
+        self, network, data, monkeypatch, value, where, term, phase
     ):
-        plan, batch = make_plan(model), make_batch(data)
+        plan, batch = make_plan(network), make_batch(data)
         monkeypatch.setattr(plan, "log_dict", lambda *_a, **_k: None)
         planted = getattr(batch, where).clone()
         planted[0, 0] = value
@@ -96,17 +105,17 @@ class TestSharedStep:
         assert "1 of" in message
 
 
-def test_planted_nan_stops_the_whole_run(model, data):
+def test_planted_nan_stops_the_whole_run(network, data):
     data.train.mixtures[3, 5] = np.nan
     with pytest.raises(NonFiniteLossError, match="train batch"):
-        fit(model.trained.network, data, config=TrainConfig(max_epochs=2), weights=LossWeights(), seed=0)
+        fit(network, data, config=TrainConfig(max_epochs=2), weights=LossWeights(), seed=0)
 
 
 class TestFit:
-    def test_history_has_the_contract_columns_and_losses_fall(self, model, data):
+    def test_history_has_the_contract_columns_and_losses_fall(self, network, data):
         seen = []
         result = fit(
-            model.trained.network,
+            network,
             data,
             config=TrainConfig(max_epochs=5, batch_size=32),
             weights=LossWeights(),
@@ -121,10 +130,10 @@ class TestFit:
         assert seen == result.history.to_dict("records")
         assert not result.interrupted
 
-    def test_best_weights_are_kept(self, model, data):
+    def test_best_weights_are_kept(self, network, data):
         """The weights at the end give the best validation loss of the history."""
         result = fit(
-            model.trained.network,
+            network,
             data,
             config=TrainConfig(max_epochs=6, batch_size=32, learning_rate=0.05),
             weights=LossWeights(),
@@ -134,20 +143,20 @@ class TestFit:
         rng = child_rng(0, "heldout")
         for batch in Batches(data.heldout, effects=SIMULATE, batch_size=32, rng=rng):
             with torch.inference_mode():
-                p = model.trained.network.deconvolution(batch.bulk)
+                p = network.deconvolution(batch.bulk)
             losses += [hpvade.nn.proportion_loss(p, batch.fractions).item()] * len(batch.fractions)
         assert np.mean(losses) == pytest.approx(
             result.history["val_loss_prop"].min(), rel=1e-3
         )  # single precision
 
-    def test_global_random_state_does_not_change(self, model, data):
+    def test_global_random_state_does_not_change(self, network, data):
         torch.manual_seed(5)
         expected = torch.rand(3)
         torch.manual_seed(5)
-        fit(model.trained.network, data, config=TrainConfig(max_epochs=1), weights=LossWeights(), seed=0)
+        fit(network, data, config=TrainConfig(max_epochs=1), weights=LossWeights(), seed=0)
         assert torch.equal(torch.rand(3), expected)
 
-    def test_interrupt_ends_cleanly_with_a_history(self, model, data):
+    def test_interrupt_ends_cleanly_with_a_history(self, network, data):
         before = signal.getsignal(signal.SIGINT)
 
         def interrupt(row):
@@ -155,7 +164,7 @@ class TestFit:
                 os.kill(os.getpid(), signal.SIGINT)
 
         result = fit(
-            model.trained.network,
+            network,
             data,
             config=TrainConfig(max_epochs=50),
             weights=LossWeights(),
@@ -166,7 +175,7 @@ class TestFit:
         assert 2 <= len(result.history) <= 3
         assert signal.getsignal(signal.SIGINT) is before
 
-    def test_interrupt_in_the_first_epoch_leaves_one_whole_epoch(self, model, data, monkeypatch):
+    def test_interrupt_in_the_first_epoch_leaves_one_whole_epoch(self, network, data, monkeypatch):
         plan_step = TrainingPlan.training_step
 
         def interrupted(plan, batch, batch_idx):
@@ -175,15 +184,13 @@ class TestFit:
             return plan_step(plan, batch, batch_idx)
 
         monkeypatch.setattr(TrainingPlan, "training_step", interrupted)
-        result = fit(
-            model.trained.network, data, config=TrainConfig(max_epochs=5), weights=LossWeights(), seed=0
-        )
+        result = fit(network, data, config=TrainConfig(max_epochs=5), weights=LossWeights(), seed=0)
         assert result.interrupted
         assert len(result.history) == 1
 
-    def test_early_stopping_watches_the_proportion_loss(self, model, data):
+    def test_early_stopping_watches_the_proportion_loss(self, network, data):
         config = TrainConfig(max_epochs=60, patience=1, learning_rate=0.3)
-        result = fit(model.trained.network, data, config=config, weights=LossWeights(), seed=0)
+        result = fit(network, data, config=config, weights=LossWeights(), seed=0)
         assert len(result.history) < 60
 
 
@@ -217,14 +224,14 @@ class TestBatches:
         torch.testing.assert_close(totals, torch.full_like(totals, 1e4), rtol=1e-4, atol=0)
 
 
-def test_signature_has_its_own_learning_rate(model, data):
+def test_signature_has_its_own_learning_rate(network, data):
     """It starts at that of the reference and is adjusted, not fitted to the training cells."""
     moved = []
     for rate in (0.0, 0.01, 1.0):
         with torch.no_grad():
-            model.trained.network.signature.log_change.zero_()
+            network.signature.log_change.zero_()
         config = TrainConfig(max_epochs=2, signature_rate=rate)
-        fit(model.trained.network, data, config=config, weights=LossWeights(), seed=0)
-        moved.append(model.trained.network.signature.log_change.abs().mean().item())
+        fit(network, data, config=config, weights=LossWeights(), seed=0)
+        moved.append(network.signature.log_change.abs().mean().item())
     assert moved[0] == 0
     assert 0 < moved[1] < moved[2] / 10

@@ -36,7 +36,7 @@ def app(
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")] = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Open a local web page: select and check files, run, read the report, download the results."""
+    """Open a local web page for the whole analysis."""
     terminal = Terminal(quiet=quiet)
     try:
         from hpvade.app import is_loopback, serve

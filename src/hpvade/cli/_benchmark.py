@@ -63,7 +63,7 @@ def benchmark(
     quiet: o.Quiet = False,
     force: o.Force = False,
 ) -> None:
-    """Compare methods, with every reference and bulk data set of a manifest."""
+    """Compare methods on bulk data with known fractions."""
     given = locals()
     terminal = Terminal(quiet=quiet, threads=threads)
     from hpvade.jobs import BenchmarkOptions, TrainOptions, benchmark_files

@@ -40,7 +40,7 @@ def deconvolve(
     quiet: o.Quiet = False,
     force: o.Force = False,
 ) -> None:
-    """Estimate the fractions of new bulk samples with a trained model."""
+    """Deconvolve bulk samples with a trained model."""
     given = locals()
     terminal = Terminal(quiet=quiet, threads=threads)
     from hpvade.jobs import OutputOptions, deconvolve_files

@@ -25,7 +25,10 @@ def demo(
     quiet: o.Quiet = False,
     force: o.Force = False,
 ) -> None:
-    """Run the whole analysis on built-in data: 700 PBMCs, and bulk samples simulated from held-out cells."""
+    """Run the whole analysis on built-in data.
+
+    The reference has 700 PBMCs; the bulk samples are simulated from held-out cells.
+    """
     given = locals()
     terminal = Terminal(quiet=quiet, threads=threads)
     from hpvade.jobs import TrainOptions, demo_files

@@ -14,7 +14,6 @@ from hpvade._errors import FileFormatError, InputError, suggest
 
 SECTIONS = ("preprocess", "simulate", "network", "loss", "train", "deconvolve")
 _SECTION_OF: dict[str, str] = {}  # option that is a setting of the model → section of the setting
-_OLD_PRESETS = {"seed": "original"}
 _PRESETS = _types.PRESETS
 
 Record = TypeVar("Record")
@@ -118,7 +117,7 @@ def seeds(value: object) -> Names:
 
 
 def _preset(value: str) -> _types.Preset:
-    name = _OLD_PRESETS.get(value, value)
+    name = _types.OLD_PRESETS.get(value, value)
     if name not in _PRESETS:
         msg = f"'{value}' is not a preset. Presets: {', '.join(_PRESETS)}.{suggest(value, _PRESETS)}"
         raise typer.BadParameter(msg)
@@ -127,7 +126,7 @@ def _preset(value: str) -> _types.Preset:
 
 def _without_effect(context: typer.Context, parameter: typer.CallbackParam, value: int | None) -> int | None:
     """Report an option that every command accepts and this one does not need."""
-    if value is not None:
+    if value is not None and not context.params.get("quiet"):
         typer.echo(f"Note: {parameter.opts[0]} has no effect on hpvade {context.info_name}.", err=True)
     return value
 
@@ -237,6 +236,6 @@ Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Number of
 # Accepted by every command, so that scripts can pass them, but offered only where they have an effect.
 UnusedSeed = Annotated[int | None, typer.Option("--seed", min=0, hidden=True, callback=_without_effect)]
 UnusedThreads = Annotated[int | None, typer.Option("--threads", min=1, hidden=True, callback=_without_effect)]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", is_eager=True, help="Print errors only.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]

@@ -32,7 +32,7 @@ def preprocess(
     quiet: o.Quiet = False,
     force: o.Force = False,
 ) -> None:
-    """Find and check the counts, select the genes, and hold out some of the cells."""
+    """Prepare a reference: counts, genes, held-out cells."""
     given = locals()
     terminal = Terminal(quiet=quiet)
     from hpvade.io import output_file
@@ -50,5 +50,5 @@ def preprocess(
     heldout = int((prepared.obs["split"] == "heldout").sum())
     terminal.note(
         f"{prepared.n_obs:,} cells ({heldout:,} held out), {int(prepared.var['selected'].sum())} of "
-        f"{prepared.n_vars} genes selected → {output}"
+        f"{prepared.n_vars} genes selected: {output}"
     )

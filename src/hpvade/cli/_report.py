@@ -28,9 +28,9 @@ def report(
     threads: o.UnusedThreads = None,
     quiet: o.Quiet = False,
 ) -> None:
-    """Recreate report.html from results, optionally with groups of samples."""
+    """Recreate the report, optionally with groups."""
     terminal = Terminal(quiet=quiet)
     from hpvade.jobs import report_folder
 
     page = report_folder(folder, model=model, groups=groups)
-    terminal.result(f"Report → {page}", {"report": str(page)}, as_json=as_json)
+    terminal.result(f"Report: {page}", {"report": str(page)}, as_json=as_json)

@@ -31,7 +31,7 @@ def simulate(
     quiet: o.Quiet = False,
     force: o.Force = False,
 ) -> None:
-    """Simulate bulk samples with known fractions (obsm['fractions'])."""
+    """Simulate bulk samples with known fractions."""
     given = locals()
     terminal = Terminal(quiet=quiet, threads=threads)
     from hpvade.io import output_file
@@ -46,4 +46,4 @@ def simulate(
             prepared, preset=preset, changes=changes, split=split, effects=effects, seed=seed
         )
         mixtures.write_h5ad(partial)
-    terminal.note(f"{mixtures.n_obs:,} mixtures of {mixtures.n_vars:,} genes → {output}")
+    terminal.note(f"{mixtures.n_obs:,} mixtures of {mixtures.n_vars:,} genes: {output}")

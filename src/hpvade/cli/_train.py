@@ -71,4 +71,4 @@ def train(
             f"Interrupted. The best model so far is in {output}. Continue with the same command and --resume."
         )
         raise typer.Exit(130)
-    terminal.note(f"Model → {output}")
+    terminal.note(f"Model: {output}")

@@ -46,4 +46,4 @@ def train_embedded(
     if not finished:
         terminal.note(f"Interrupted. The best model so far is in {output}.")
         raise typer.Exit(130)
-    terminal.note(f"Model → {output}")
+    terminal.note(f"Model: {output}")

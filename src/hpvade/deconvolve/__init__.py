@@ -6,7 +6,7 @@ from hpvade.deconvolve._covariance import fraction_covariance
 from hpvade.deconvolve._estimate import Estimate, Estimator
 from hpvade.deconvolve._expression import expression_table, split_by_cell_type
 from hpvade.deconvolve._fit import FractionFit
-from hpvade.deconvolve._intervals import Calibration, calibrate, interval_coverage
+from hpvade.deconvolve._intervals import Calibration, calibrate, check_coverage, interval_coverage
 from hpvade.deconvolve._quality import FLAGS, JUDGED_COVERAGE, QC_COLUMNS, QCColumn, quality
 from hpvade.deconvolve._result import UNKNOWN_NOT_AVAILABLE, Deconvolution, LevelFractions
 from hpvade.deconvolve._sum_types import sum_types
@@ -35,6 +35,7 @@ __all__ = [
     "baselines",
     "calibrate",
     "calibrate_unknown",
+    "check_coverage",
     "expression_table",
     "fraction_covariance",
     "interval_coverage",

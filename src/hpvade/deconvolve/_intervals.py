@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from hpvade._errors import InputError
 from hpvade._keys import ALL_TYPES
 from hpvade._warnings import DataWarning, warn
 from hpvade.deconvolve._unknown import UnknownCalibration
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
 _COVERAGES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 # Names of the arrays that a model file stores.
 _SCORES, _LEVEL, _UNKNOWN = "scores", "scores_of_level_", "unknown_"
+
+
+def check_coverage(coverage: float) -> None:
+    """Refuse a coverage that is not between 0 and 1, with an `InputError`."""
+    if not 0 < coverage < 1:
+        msg = f"The coverage {coverage:g} is out of range: it must be between 0 and 1, e.g. 0.9."
+        raise InputError(msg)
 
 
 @dataclass(frozen=True, slots=True)

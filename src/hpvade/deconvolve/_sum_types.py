@@ -10,7 +10,7 @@ import pandas as pd
 
 from hpvade._errors import InputError, suggest
 from hpvade.deconvolve._estimate import Estimate
-from hpvade.deconvolve._intervals import Calibration
+from hpvade.deconvolve._intervals import Calibration, check_coverage
 from hpvade.deconvolve._result import LevelFractions
 
 if TYPE_CHECKING:
@@ -62,9 +62,7 @@ def sum_types(
             "with_unknown=False."
         )
         raise InputError(msg)
-    if not 0 < coverage < 1:
-        msg = f"coverage={coverage} must be between 0 and 1."
-        raise InputError(msg)
+    check_coverage(coverage)
     for group, names in groups.items():
         if isinstance(names, str) or not isinstance(names, Sequence) or not names:
             msg = f"The group '{group}' must be a list of cell types, not {names!r}."

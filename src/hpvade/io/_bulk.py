@@ -177,7 +177,9 @@ class BulkFile:
         )
         if problems:
             msg = f"{self.path}: {numbered_list([str(problem) for problem in problems])}"
-            raise type(problems[0])(msg)
+            error = type(problems[0])(msg)
+            error.n_problems = len(problems)
+            raise error
         block = AnnData(x, obs=pd.DataFrame(index=samples), var=self.var.copy())
         block.uns[keys.UNS] = dict(self.facts)
         return block

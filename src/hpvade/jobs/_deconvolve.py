@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hpvade._errors import InputError, OutputError
-from hpvade.deconvolve import Deconvolution
+from hpvade.deconvolve import Deconvolution, check_coverage
 from hpvade.io import (
     all_gene_names,
     check_output_file,
@@ -82,9 +82,7 @@ class OutputOptions:
             The coverage is out of range, or the file for expression exists without ``force``, is a folder,
             or lies in the output folder or in an input.
         """
-        if not 0 < self.coverage < 1:
-            msg = f"--coverage {self.coverage:g} is out of range: it must be between 0 and 1, e.g. 0.9."
-            raise InputError(msg)
+        check_coverage(self.coverage)
         if self.expression is None:
             return
         check_output_file(self.expression, force=force)

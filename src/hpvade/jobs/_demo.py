@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hpvade import _keys
 from hpvade.datasets import pbmc68k_reduced
-from hpvade.io import output_dir
+from hpvade.io import output_dir, sha256
 from hpvade.jobs._compare import compare_with_baselines
 from hpvade.jobs._report import add_report
 from hpvade.jobs._train import TrainOptions, train_model, write_model
@@ -22,7 +22,7 @@ from hpvade.results import (
     write_deconvolution,
     write_fractions,
 )
-from hpvade.results._files import ACCURACY, RUN, TRUTH
+from hpvade.results._files import ACCURACY, MODEL, RUN, TRUTH
 from hpvade.simulate import SimulateConfig, simulate
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ def demo_files(
             answer = deconvolve(model.trained, data.bulk)
         record.decisions |= {
             "bulk": dict(data.bulk.uns[_keys.UNS]),
+            "model_sha256": sha256(folder / MODEL),
             "deconvolve": model.trained.config.deconvolve.model_dump(mode="json"),
             "coverage": COVERAGE,
             "with_unknown": False,

@@ -87,4 +87,4 @@ def _read(read: Callable[[], Any]) -> tuple[Any, ValidationReport]:
             warnings.simplefilter("ignore", DataWarning)  # the report lists them
             return read(), ValidationReport()
     except InputError as error:
-        return None, ValidationReport(errors=(Problem(type(error), str(error)),))
+        return None, ValidationReport(errors=(Problem(type(error), str(error), error.n_problems),))

@@ -82,6 +82,9 @@ def load(folder: str | Path) -> TrainedModel:
         A file is missing or damaged, or the folder was written in another format.
     """
     folder = model_folder(Path(folder))
+    if folder.is_file():
+        msg = f"{folder} is a file, not the folder of a model. Pass a folder written by hpvade train."
+        raise FileFormatError(msg)
     try:
         stored = json.loads((folder / CONFIG).read_text())
         _check_version(int(stored["format_version"]), folder)
@@ -90,7 +93,15 @@ def load(folder: str | Path) -> TrainedModel:
         missing = error.filename or WEIGHTS  # safetensors does not say which file it missed
         msg = f"{folder} is not a model: {missing} is missing. Pass a folder written by hpvade train."
         raise FileFormatError(msg) from error
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, ValidationError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        RuntimeError,
+        SafetensorError,
+        ValidationError,
+    ) as error:
         if isinstance(error, FileFormatError):
             raise
         reason = str(error).splitlines()[0]
@@ -138,8 +149,11 @@ def _read(folder: Path, stored: dict[str, Any]) -> TrainedModel:
         msg = f"{CONFIG} has {len(hierarchy.levels)} levels, the weights have {len(calibration.levels)}"
         raise ValueError(msg)
     validation = pd.read_csv(folder / VALIDATION, sep="\t", dtype={"cell_type": str}, keep_default_na=False)
-    if len(validation) != validation["mixture"].nunique() * len(all_genes.cell_types):
-        msg = f"{VALIDATION} lacks cell types of some mixtures"
+    columns = validation[["mixture", "cell_type", "truth", "fraction", "sd"]]
+    if len(columns) != columns["mixture"].nunique() * len(all_genes.cell_types) or columns.isna().any(
+        axis=None
+    ):
+        msg = f"{VALIDATION} is incomplete"
         raise ValueError(msg)
     return TrainedModel(
         network=network,

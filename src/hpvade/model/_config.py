@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hpvade._errors import InputError, suggest
+from hpvade._types import OLD_PRESETS
 from hpvade.deconvolve import DeconvolveConfig
 from hpvade.nn import LossWeights, NetworkConfig
 from hpvade.pp import PreprocessConfig
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hpvade._types import Preset
+
+
+_MOVED = {
+    "deconvolve.level": "Use --coverage, 'coverage: 0.9' outside of the sections of --config, or "
+    "deconvolve(bulk, coverage=0.9).",
+    "deconvolve.with_unknown": "Use --with-unknown, 'with_unknown: true' outside of the sections of "
+    "--config, or deconvolve(bulk, with_unknown=True).",
+}
 
 
 class HPVADEConfig(BaseModel):
@@ -45,6 +54,7 @@ class HPVADEConfig(BaseModel):
             A section or setting does not exist, or a value is out of range; it is named.
         """
         merged = self.model_dump()
+        known = [*merged, *(f"{section}.{name}" for section, settings in merged.items() for name in settings)]
         for section, values in changes.items():
             if not isinstance(values, dict):
                 msg = f"Section '{section}' must contain 'setting: value' pairs. Got {values!r}."
@@ -55,7 +65,12 @@ class HPVADEConfig(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"])
-            msg = f"Setting '{place}': {first['msg']}. Got {first['input']!r}."
+            if place in _MOVED:
+                msg = f"'{place}' is no longer a setting of the model. {_MOVED[place]}"
+            elif first["type"] == "extra_forbidden":
+                msg = f"There is no setting '{place}'.{suggest(place, known)}"
+            else:
+                msg = f"Setting '{place}': {first['msg']}. Got {first['input']!r}."
             raise InputError(msg) from error
 
 
@@ -88,9 +103,6 @@ PRESETS: dict[str, HPVADEConfig] = {
 }
 
 
-_OLD_PRESET_NAMES = {"seed": "original"}
-
-
 def preset_name(preset: str) -> Preset:
     """Return the name of a preset, also for a name that it had earlier.
 
@@ -99,7 +111,7 @@ def preset_name(preset: str) -> Preset:
     InputError
         No such preset; the known ones are listed.
     """
-    name = _OLD_PRESET_NAMES.get(preset, preset)
+    name = OLD_PRESETS.get(preset, preset)
     if name not in PRESETS:
         msg = f"There is no preset '{preset}'. Presets: {', '.join(PRESETS)}.{suggest(preset, PRESETS)}"
         raise InputError(msg)

@@ -19,6 +19,7 @@ from hpvade.deconvolve import (
     Estimator,
     LevelFractions,
     UnknownContent,
+    check_coverage,
     expression_table,
     quality,
 )
@@ -161,9 +162,7 @@ class Deconvolver:
     def __init__(
         self, trained: TrainedModel, representative: AnnData, *, coverage: float, with_unknown: bool
     ) -> None:
-        if not 0 < coverage < 1:
-            msg = f"coverage={coverage} is out of range. It must be between 0 and 1, for instance 0.9."
-            raise InputError(msg)
+        check_coverage(coverage)
         if with_unknown and trained.calibration.unknown is None:
             raise InputError(UNKNOWN_NOT_AVAILABLE)
         self.trained = trained
@@ -175,6 +174,7 @@ class Deconvolver:
         self.names = pd.Index(signature.all_genes.genes)
         self.known = self.names.isin(matched.var_names)
         self.measured: NDArray[np.bool_] = self.known[signature.selected]  # of the model's genes
+        self.signature = copy.deepcopy(trained.network.signature).double()
         self.estimator = Estimator(
             trained.network,
             measured=self.measured,
@@ -202,7 +202,7 @@ class Deconvolver:
         estimate = self.estimator(cpm)
         p = estimate.fractions
         with torch.inference_mode():
-            expected = copy.deepcopy(self.trained.network.signature).double().mix(torch.from_numpy(p)).numpy()
+            expected = self.signature.mix(torch.from_numpy(p)).numpy()
 
         def table(values: NDArray[np.floating], columns: Sequence[str]) -> pd.DataFrame:
             return pd.DataFrame(values, index=matched.obs_names, columns=list(columns))

@@ -65,7 +65,7 @@ def calibration(coverage: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.set(xlim=(0, 1.005), ylim=(0, 1.005), aspect="equal")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MultipleLocator(0.25))
-        axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+        axis.set_major_formatter(PercentFormatter(1, decimals=0))
     _style.legend_inside(ax, "lower right", reverse=True)
     return ax
 

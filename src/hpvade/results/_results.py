@@ -132,7 +132,8 @@ def read_results(folder: Path, *, model: Path | None = None) -> Results:
         ``model`` is not the model that gave the results.
     """
     if not (folder / FRACTIONS).is_file():
-        msg = f"{folder} contains no {FRACTIONS}. Pass the output folder of hpvade run or hpvade deconvolve."
+        found = f"contains no {FRACTIONS}" if folder.is_dir() else "is not a folder"
+        msg = f"{folder} {found}. Pass the output folder of hpvade run or hpvade deconvolve."
         raise FileFormatError(msg)
     run = _read_run(folder / RUN)
     tables = ResultTables.read(folder)

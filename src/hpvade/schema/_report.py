@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 class Problem:
     """An error or a warning.
 
-    ``kind`` is the class to raise, or `DataWarning`; ``message`` states what is wrong, where, and the remedy.
+    ``kind`` is the class to raise, or `DataWarning`; ``message`` states what is wrong, where, and the remedy;
+    ``n`` is larger than 1 if it lists several problems.
     """
 
     kind: type[InputError | DataWarning]
     message: str
+    n: int = 1
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class ValidationReport:
 
     def to_text(self) -> str:
         """Return the report as lines of plain text: facts, warnings, errors, verdict."""
-        n = len(self.errors)
+        n = sum(problem.n for problem in self.errors)
         verdict = f"{n} {'problem' if n == 1 else 'problems'} to fix." if n else "No problems found."
         return "\n".join(
             [

@@ -115,11 +115,18 @@ def sum_types(
             msg = f"bulk.obsm has no '{slot}'. Call hpvade.tl.deconvolve with key_added='{key_added}' first."
             raise InputError(msg)
     trained = trained_model(model)
+    fractions = bulk.obsm[f"{prefix}{_keys.FRACTIONS}"]
+    if list(fractions)[: len(trained.cell_types)] != trained.cell_types:
+        msg = (
+            f"bulk.obsm['{prefix}{_keys.FRACTIONS}'] has other cell types than the model. Pass the model "
+            "that was used."
+        )
+        raise InputError(msg)
     n_types = len(trained.cell_types)
     covariance = np.asarray(bulk.obsm[f"{prefix}{_COVARIANCE}"]).reshape(bulk.n_obs, n_types, n_types)
     table = bulk.copy() if copy else bulk
     sums = sum_fractions(
-        bulk.obsm[f"{prefix}{_keys.FRACTIONS}"],
+        fractions,
         groups,
         covariance=covariance,
         calibration=trained.calibration,
