@@ -209,7 +209,7 @@ def deconvolve_files(
             output,
             bulk=samples,
             shard=shard,
-            model=FoundModel(trained, "", history_beside(place)),
+            model=FoundModel(trained, history_beside(place)),
             groups=groups,
             record=record,
             options=options,

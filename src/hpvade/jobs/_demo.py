@@ -111,7 +111,7 @@ def demo_files(
     results = Results.combine(
         ResultTables.from_deconvolution(answer),
         run=record.to_dict(),
-        model=FoundModel(model.trained, "", model.history),
+        model=FoundModel(model.trained, model.history),
         groups=None,
     )
     add_report(results, output, record=record)

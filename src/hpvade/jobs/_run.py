@@ -84,7 +84,7 @@ def run_files(
             tables,
             output,
             bulk=samples,
-            model=FoundModel(model.trained, "", model.history),
+            model=FoundModel(model.trained, model.history),
             groups=groups,
             record=record,
             options=options,

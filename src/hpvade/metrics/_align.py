@@ -127,8 +127,8 @@ def _numbers(table: pd.DataFrame, side: str) -> pd.DataFrame:
     return numbers
 
 
-def _listed(names: Iterable[object], *, maximum: int = 10) -> str:
-    """List names in quotes, at most ``maximum`` of them."""
+def _listed(names: Iterable[object]) -> str:
+    """List names in quotes, at most ten of them."""
     listed = [f"'{name}'" for name in names]
-    more = f" and {len(listed) - maximum} more" if len(listed) > maximum else ""
-    return ", ".join(listed[:maximum]) + more
+    more = f" and {len(listed) - 10} more" if len(listed) > 10 else ""
+    return ", ".join(listed[:10]) + more

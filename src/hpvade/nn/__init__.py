@@ -15,14 +15,11 @@ from hpvade.nn._losses import (
 )
 from hpvade.nn._network import Batch, HPVADENetwork, NetworkOutput
 from hpvade.nn._signature import LearnableSignature
-from hpvade.nn._vae import Decoder, Encoder
 
 __all__ = [
     "LOSS_LABELS",
     "Batch",
-    "Decoder",
     "DeconvolutionNetwork",
-    "Encoder",
     "HPVADENetwork",
     "LearnableSignature",
     "LossTerms",

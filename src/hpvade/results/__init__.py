@@ -2,7 +2,7 @@
 
 from hpvade.results._files import OUTPUT_FILES, own_files
 from hpvade.results._history import append_epoch, history_beside, read_history, write_history
-from hpvade.results._model import FoundModel, find_model
+from hpvade.results._model import FoundModel
 from hpvade.results._results import Results, read_results
 from hpvade.results._run_record import RunRecord, peak_memory_mb
 from hpvade.results._sample_groups import keep_groups, read_groups
@@ -23,7 +23,6 @@ __all__ = [
     "Results",
     "RunRecord",
     "append_epoch",
-    "find_model",
     "history_beside",
     "keep_groups",
     "own_files",

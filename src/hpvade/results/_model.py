@@ -22,11 +22,11 @@ _REMEDY = "Recreate the report with hpvade report FOLDER --model MODEL_FOLDER."
 
 
 class FoundModel(NamedTuple):
-    """A model, or why there is none; and its losses per epoch, empty where they are not available."""
+    """A model and its losses per epoch, empty where they are not available; or why there is no model."""
 
     trained: TrainedModel | None
-    no_model: str
     history: pd.DataFrame
+    no_model: str = ""
 
 
 def find_model(folder: Path, run: Mapping[str, Any], *, given: Path | None) -> FoundModel:
@@ -68,8 +68,8 @@ def find_model(folder: Path, run: Mapping[str, Any], *, given: Path | None) -> F
         if given is not None:
             raise
         return _none(str(error))
-    return FoundModel(trained, "", history_beside(model_folder(place)))
+    return FoundModel(trained, history_beside(model_folder(place)))
 
 
 def _none(reason: str) -> FoundModel:
-    return FoundModel(None, reason, pd.DataFrame())
+    return FoundModel(None, pd.DataFrame(), reason)

@@ -2,7 +2,6 @@
 
 from hpvade.deconvolve.baselines._em import METHOD as _EM
 from hpvade.deconvolve.baselines._em import mixture_em
-from hpvade.deconvolve.baselines._input import BaselineFractions
 from hpvade.deconvolve.baselines._mean import METHOD as _MEAN
 from hpvade.deconvolve.baselines._mean import mean_fractions
 from hpvade.deconvolve.baselines._method import BaselineData, Method
@@ -16,8 +15,6 @@ METHODS: dict[str, Method] = {method.key: method for method in (_MEAN, _NNLS, _E
 __all__ = [
     "METHODS",
     "BaselineData",
-    "BaselineFractions",
-    "Method",
     "mean_fractions",
     "mixture_em",
     "nu_svr",
