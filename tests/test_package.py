@@ -36,7 +36,7 @@ def test_docstring_and_signature(name, thing):
     positional = [p for p in parameters if p.kind == p.POSITIONAL_OR_KEYWORD]
     assert not any(isinstance(p.default, bool) for p in positional), f"{name} has a positional boolean"
     # A pipeline job names its inputs and its output; all else has two positional parameters at most.
-    most = 3 if name.startswith(("jobs.", "deconvolve.", "model.")) else 2
+    most = 3 if name.startswith(("jobs.", "deconvolve.", "model.", "tl.")) else 2
     assert len(positional) <= most, f"{name} takes {len(positional)} positional parameters"
 
 

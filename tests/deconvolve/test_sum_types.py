@@ -76,8 +76,8 @@ def test_unknown_content_has_no_covariance(answered):
         ({"x": "BT"}, 0.9, "must be a list of cell types, not 'BT'"),
         ({"x": (name for name in "B")}, 0.9, "must be a list"),
         ({"x": [3]}, 0.9, "no cell type '3'"),
-        ({"x": ["B"]}, 0, "coverage=0 must be between"),
-        ({"x": ["B"]}, 90, "coverage=90 must be between"),
+        ({"x": ["B"]}, 0, "The coverage 0 is out of range"),
+        ({"x": ["B"]}, 90, "The coverage 90 is out of range"),
     ],
 )
 def test_bad_groups_and_coverages(answered, groups, coverage, message):

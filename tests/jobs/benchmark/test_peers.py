@@ -49,5 +49,5 @@ def test_every_wrong_name_is_told(peer):
 
 def test_no_estimates(tmp_path):
     for folder in (tmp_path, tmp_path / "none"):
-        with pytest.raises(FileFormatError, match="no folder with estimates"):
+        with pytest.raises(FileFormatError, match="contains no estimates"):
             find_peers(folder, **NAMES)

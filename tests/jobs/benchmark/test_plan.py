@@ -72,7 +72,7 @@ def test_a_type_named_as_a_mean(data):
     content = json.loads(json.dumps(data.content))
     content["bulk"]["flow"] |= {"truth_types": {"pooled": ["B"]}, "headline_types": ["pooled"]}
     (data.folder / "pooled.json").write_text(json.dumps(content))
-    with pytest.raises(InputError, match="headline type of 'flow' is named 'pooled'"):
+    with pytest.raises(InputError, match="headline type of 'flow' has the reserved name 'pooled'"):
         make_plan(read_manifest(data.folder / "pooled.json"))
 
 
@@ -80,5 +80,5 @@ def test_a_reference_named_all(data):
     content = json.loads(json.dumps(data.content))
     content["references"]["all"] = content["references"]["fine"]
     (data.folder / "named-all.json").write_text(json.dumps(content))
-    with pytest.raises(InputError, match="is named 'all'"):
+    with pytest.raises(InputError, match="has the reserved name 'all'"):
         make_plan(read_manifest(data.folder / "named-all.json"))

@@ -246,10 +246,10 @@ class TestBadInput:
         ("changes", "message"),
         [
             ({"methods": ["nnsl"]}, "no method 'nnsl'.* Did you mean 'nnls'"),
-            ({"methods": []}, "There is no method to compare"),
+            ({"methods": []}, "No method to compare"),
             ({"methods": ["em", "em"]}, "A method is given more than once"),
             ({"seeds": [1, 1]}, "A seed is given more than once"),
-            ({"seeds": []}, "There is no seed"),
+            ({"seeds": []}, "No seed to compare"),
             ({"references": ["none"]}, "no reference with coarse types 'none'"),
         ],
     )
@@ -285,7 +285,7 @@ def test_an_error_of_an_estimate_names_it_and_keeps_the_others(run, calls, monke
         return once(function, task)
 
     monkeypatch.setattr(_run, "in_own_process", fails)
-    with pytest.raises(HPVADEError, match=r"^fine\.mean\.flow\.0: Something is wrong\. What") as error:
+    with pytest.raises(HPVADEError, match=r"^fine\.mean\.flow\.0: Something is wrong\. Finished") as error:
         run()
     assert type(error.value) is kind
     assert (tmp_path / "out" / "estimates" / "fine.nnls.flow.0.json").exists()
@@ -312,7 +312,7 @@ def test_what_was_read_again_is_what_was_written(run, calls, tmp_path):
         table.assign(upper=""),
     ):
         broken.to_csv(path, sep="\t", index=False)
-        with pytest.raises(FileFormatError, match=r"intervals.tsv .*Remove it, to have it made again"):
+        with pytest.raises(FileFormatError, match=r"intervals.tsv .*Remove it; it will be made again"):
             run(methods=["hpvade"], datasets=["flow"])
     path.unlink()
     run(methods=["hpvade"], datasets=["flow"])

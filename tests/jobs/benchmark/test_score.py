@@ -130,7 +130,7 @@ def test_a_sample_or_a_type_without_an_estimate(plan, data):
     whole = data.bulk.obsm["fractions"]
     with pytest.raises(InputError, match=r"^fine\.tool\.flow: 2 of 6 truth samples have no estimate"):
         of(whole.iloc[2:])
-    with pytest.raises(InputError, match=r"^fine\.tool\.flow: .*lacks: 'T'"):
+    with pytest.raises(InputError, match=r"^fine\.tool\.flow: .*not in the estimate: 'T'"):
         of(whole.drop(columns="T"))
 
 

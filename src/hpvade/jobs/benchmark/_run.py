@@ -147,7 +147,7 @@ def _check_options(options: BenchmarkOptions, train: TrainOptions) -> None:
     check_names(options.methods, METHOD_NAMES, what="method")
     for what, given in (("method", options.methods), ("seed", options.seeds)):
         if not given:
-            msg = f"No {what} to compare. Give at least one."
+            msg = f"No {what} to compare. Name at least one."
             raise InputError(msg)
         if len(set(given)) < len(given):
             msg = f"A {what} is given more than once: {', '.join(map(str, given))}."
