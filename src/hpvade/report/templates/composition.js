@@ -230,8 +230,8 @@ byId("c-svg").addEventListener("click", () => {
 
 // names take the width they need, within limits
 const longest = Math.max(...DATA.samples.map((name) => name.length));
-const rem = Math.max(5, Math.min(20, 1.5 + 0.52 * longest));
-document.querySelector(".bars").style.setProperty("--names", `${rem}rem`);
+const width = Math.ceil(1.2 * Math.min(longest, 30)); // capitals are wider than digits
+document.querySelector(".bars").style.setProperty("--names", `calc(${width}ch + 1.5rem)`);
 fillSorts();
 byId("c-sort").value = "given";
 drawLegend();
