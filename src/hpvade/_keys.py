@@ -9,7 +9,6 @@ CPM: Final = "cpm"  # layers: expression of a type in a sample, CPM
 CELL_TYPE: Final = "cell_type"  # obs: the default label column
 SPLIT: Final = "split"  # obs: "train" or "heldout"
 SELECTED: Final = "selected"  # var: whether the model reads the gene
-ANCHOR: Final = "anchor"  # genes.tsv of a model: whether all types express the gene alike
 TRUST: Final = "trust"  # var: trust of the model in a gene, 0 to 1
 TOTAL_COUNTS: Final = "total_counts"  # obs: counts of a cell over all genes of the reference
 REFERENCE: Final = "hpvade_reference"  # obs: the reference of a cell, where several were combined

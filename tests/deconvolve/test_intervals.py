@@ -14,7 +14,6 @@ from hpvade.deconvolve import (
     Calibration,
     Estimator,
     FractionFit,
-    UnknownCalibration,
     fraction_covariance,
 )
 from hpvade.jobs import demo_data
@@ -118,21 +117,15 @@ def test_an_interval_is_the_conformal_quantile_of_the_scores():
 
 
 @pytest.mark.parametrize("n_levels", [0, 2])
-@pytest.mark.parametrize("unknown", [None, UnknownCalibration(np.ones(1), np.ones(1) / 2, np.arange(3.0))])
-def test_a_calibration_survives_as_arrays(n_levels, unknown):
+def test_a_calibration_survives_as_arrays(n_levels):
     scores = np.sort(np.random.default_rng(0).exponential(size=(20, 3)), axis=0)
-    original = Calibration(scores, tuple(scores[:, : 2 - i] for i in range(n_levels)), unknown)
+    original = Calibration(scores, tuple(scores[:, : 2 - i] for i in range(n_levels)))
     arrays = original.to_arrays()
     restored = Calibration.from_arrays(dict(reversed(arrays.items())))  # the order does not matter
     np.testing.assert_array_equal(restored.scores, scores)
     assert len(restored.levels) == n_levels
     for i in range(n_levels):
         np.testing.assert_array_equal(restored.for_level(i).scores, original.levels[i])
-    assert (restored.unknown is None) == (unknown is None)
-    if unknown is not None:
-        np.testing.assert_array_equal(restored.unknown.errors, unknown.errors)
-        generic = np.array([1.2])
-        np.testing.assert_array_equal(restored.unknown.share(generic), unknown.share(generic))
     for name in arrays:
         damaged = {key: values for key, values in arrays.items() if key != name}
         if name != f"scores_of_level_{n_levels - 1}":  # fewer levels are a calibration too

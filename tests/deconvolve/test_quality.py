@@ -64,7 +64,7 @@ def test_values(judged, flags, change):
         ("few_genes", {"measured": 0.4}),
         ("one_type", {"fractions": (0.97, 0.03)}),
         ("wide_interval", {"width": (0.6, 0.1)}),
-        ("unknown_content", {"unknown": 0.4}),
+        ("incomplete_reference", {"unknown": 0.4}),
     ],
 )
 def test_estimates(judged, flag, arguments):

@@ -59,14 +59,18 @@ def test_an_absent_type(answered):
         sum_types(answer, {"x": ["b"]}, calibration=Calibration(np.ones((9, 3))), coverage=0.5)
 
 
-def test_unknown_content_has_no_covariance(answered):
+def test_sums_are_scaled_by_unknown_content(answered):
     answer, calibration = answered
     unknown = pd.DataFrame(
         {"unknown": 0.2, "unknown_lower": 0.1, "unknown_upper": 0.3}, index=answer.qc.index
     )
-    with_unknown = replace(answer, qc=answer.qc.assign(**unknown)).with_unknown()
-    with pytest.raises(InputError, match="with_unknown"):
-        sum_types(with_unknown, {"x": ["B"]}, calibration=calibration)
+    given = {"covariance": answer.covariance, "calibration": calibration}
+    plain = sum_fractions(answer.fractions, {"x": ["B", "T"]}, **given)
+    scaled = replace(answer, qc=answer.qc.assign(**unknown)).with_unknown(np.zeros(len(unknown)))
+    sums = sum_fractions(scaled.fractions, {"x": ["B", "T"]}, unknown=unknown, **given)
+    assert list(sums.fractions) == ["x"]
+    for side, factor in (("fractions", 0.8), ("lower", 0.7), ("upper", 0.9)):
+        np.testing.assert_allclose(getattr(sums, side), factor * getattr(plain, side))
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ def validation() -> Validation:
     sd = rng.uniform(0.01, 0.05, truth.shape)
     covariance = np.zeros((400, 3, 3))
     covariance[:, range(3), range(3)] = sd**2
-    return Validation(Estimate(truth + sd * rng.standard_normal(truth.shape), covariance), truth)
+    fractions = truth + sd * rng.standard_normal(truth.shape)
+    return Validation(Estimate(fractions, covariance, fractions), truth)
 
 
 def test_table_has_one_row_for_each_mixture_and_type(validation):

@@ -347,12 +347,6 @@ def test_coverage_changes_the_intervals_and_nothing_else(trained):
     assert (width > 0).any(axis=None)
 
 
-def test_unknown_content_that_cannot_be_estimated_gets_no_column(trained):
-    model, bulk = trained  # its few genes are all markers, and none is expressed alike by all types
-    with pytest.raises(InputError, match="Unknown content cannot be estimated"):
-        model.deconvolve(bulk.copy(), with_unknown=True)
-
-
 def test_a_model_before_training_cannot_be_used_or_saved(reference, tmp_path):
     model = HPVADE(reference, preset="fast")
     for use in (lambda: model.deconvolve(hpvade.testing.tiny_bulk(reference)), lambda: model.save(tmp_path)):

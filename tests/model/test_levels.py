@@ -64,12 +64,14 @@ def test_unknown_content_scales_every_level(model_and_bulk):
     model, bulk = model_and_bulk
     answer = model.deconvolve(bulk.copy())
     answer.qc[["unknown", "unknown_lower", "unknown_upper"]] = [0.2, 0.1, 0.4]
-    scaled = answer.with_unknown()
+    share = np.full(bulk.n_obs, 0.3)
+    scaled = answer.with_unknown(share)
     for table in answer.levels["side"]:
         table.rename(columns={"left": "unknown"}, inplace=True)
     with pytest.raises(InputError, match="named 'unknown'"):
-        answer.with_unknown()
+        answer.with_unknown(share)
     assert scaled.levels["side"].fractions["unknown"].tolist() == [0.2] * bulk.n_obs
+    assert scaled.rna_fractions["unknown"].tolist() == [0.3] * bulk.n_obs
     np.testing.assert_allclose(scaled.levels["side"].fractions.sum(1), 1)
 
 

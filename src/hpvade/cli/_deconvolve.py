@@ -26,7 +26,9 @@ def deconvolve(
     config: o.Config = None,
     bulk_unit: o.BulkUnit = "auto",
     coverage: o.Coverage = 0.9,
-    with_unknown: o.WithUnknown = False,
+    with_unknown: o.WithUnknown = True,
+    world: o.World = None,
+    purity: o.Purity = None,
     expression: o.Expression = None,
     shard: Annotated[
         str | None,

@@ -186,8 +186,24 @@ Coverage = Annotated[
 WithUnknown = Annotated[
     bool,
     typer.Option(
-        "--with-unknown/--no-with-unknown",
-        help="Add a column for unknown content; fractions then sum to 1 with it.",
+        "--with-unknown/--no-unknown",
+        help="Give cells that the reference lacks a column 'unknown', so that fractions sum to 1 with it. "
+        "Otherwise fractions are shares among the known types.",
+    ),
+]
+World = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE|none",
+        help="Profiles of what the reference may lack: a TSV of genes × profiles, or 'none'. Default: blood "
+        "cells, tissues and cell lines of the Human Protein Atlas.",
+    ),
+]
+Purity = Annotated[
+    Path | None,
+    typer.Option(
+        help="Table of samples and the share of their cells that is known to be outside the reference, e.g. "
+        "from DNA or histology."
     ),
 ]
 Expression = Annotated[

@@ -4,43 +4,44 @@ from hpvade.deconvolve import baselines
 from hpvade.deconvolve._config import DeconvolveConfig
 from hpvade.deconvolve._covariance import fraction_covariance
 from hpvade.deconvolve._estimate import Estimate, Estimator
+from hpvade.deconvolve._excess import Excess
 from hpvade.deconvolve._expression import expression_table, split_by_cell_type
 from hpvade.deconvolve._fit import FractionFit
 from hpvade.deconvolve._intervals import Calibration, calibrate, check_coverage, interval_coverage
-from hpvade.deconvolve._quality import FLAGS, JUDGED_COVERAGE, QC_COLUMNS, QCColumn, quality
-from hpvade.deconvolve._result import UNKNOWN_NOT_AVAILABLE, Deconvolution, LevelFractions
+from hpvade.deconvolve._quality import FLAGS, JUDGED_COVERAGE, QC_COLUMNS, QCColumn, is_flat, quality
+from hpvade.deconvolve._result import Deconvolution, LevelFractions, refuse_unknown
 from hpvade.deconvolve._sum_types import sum_types
-from hpvade.deconvolve._unknown import UnknownCalibration, UnknownContent
-from hpvade.deconvolve._unknown_calibration import LabelledCells, calibrate_unknown
+from hpvade.deconvolve._unknown import ForeignContent, UnknownContent, unknown_table
 from hpvade.deconvolve._validation import Validation, ValidationTables, validate_on_mixtures
 
 __all__ = [
     "FLAGS",
     "JUDGED_COVERAGE",
     "QC_COLUMNS",
-    "UNKNOWN_NOT_AVAILABLE",
     "Calibration",
     "Deconvolution",
     "DeconvolveConfig",
     "Estimate",
     "Estimator",
+    "Excess",
+    "ForeignContent",
     "FractionFit",
-    "LabelledCells",
     "LevelFractions",
     "QCColumn",
-    "UnknownCalibration",
     "UnknownContent",
     "Validation",
     "ValidationTables",
     "baselines",
     "calibrate",
-    "calibrate_unknown",
     "check_coverage",
     "expression_table",
     "fraction_covariance",
     "interval_coverage",
+    "is_flat",
     "quality",
+    "refuse_unknown",
     "split_by_cell_type",
     "sum_types",
+    "unknown_table",
     "validate_on_mixtures",
 ]

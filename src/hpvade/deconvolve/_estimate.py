@@ -22,19 +22,32 @@ if TYPE_CHECKING:
 
 
 class Estimate(NamedTuple):
-    """Cell fractions p, (n_samples, n_types), and their covariance, (n_samples, n_types, n_types)."""
+    """Cell fractions p, (n_samples, n_types), and their covariance, (n_samples, n_types, n_types).
+
+    ``states`` are the fractions of the states that the types consist of, (n_samples, n_states).
+    """
 
     fractions: NDArray[np.float64]
     covariance: NDArray[np.float64]
+    states: NDArray[np.float64]
 
     @property
     def sd(self) -> NDArray[np.float64]:
         """Standard deviation of each fraction before calibration, (n_samples, n_types)."""
         return np.sqrt(self.covariance.diagonal(axis1=1, axis2=2))
 
+    def updated(self, other: Estimate, *, where: NDArray[np.bool_]) -> Estimate:
+        """Replace the samples of a mask, shape (n_samples,), by those of another estimate."""
+        merged = []
+        for mine, others in zip(self, other, strict=True):
+            values = mine.copy()
+            values[where] = others
+            merged.append(values)
+        return Estimate(*merged)
+
     def sum_groups(self, membership: NDArray[np.float64]) -> Estimate:
         """Sum types to groups by a matrix of 0 and 1, shape (n_types, n_groups)."""
-        return Estimate(self.fractions @ membership, membership.T @ self.covariance @ membership)
+        return Estimate(self.fractions @ membership, membership.T @ self.covariance @ membership, self.states)
 
 
 class Estimator:
@@ -100,10 +113,10 @@ class Estimator:
         """
         with torch.inference_mode():
             blocks = torch.split(torch.from_numpy(np.asarray(cpm, dtype=np.float64)), batch_size)
-            fractions, covariances = zip(*map(self._estimate, blocks), strict=True)
-        return Estimate(torch.cat(fractions).numpy(), torch.cat(covariances).numpy())
+            parts = zip(*map(self._estimate, blocks), strict=True)
+            return Estimate(*(torch.cat(part).numpy() for part in parts))
 
-    def _estimate(self, cpm: Tensor) -> tuple[Tensor, Tensor]:
+    def _estimate(self, cpm: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         p = self.network(cpm, self.genes.double()).mean(0)
         state_fractions = (p / self.cell_type.bincount())[:, self.cell_type]
         observed = counts_to_cpm(cpm[:, self.genes])
@@ -117,4 +130,4 @@ class Estimator:
             content_sd=self.content_sd,
             **self.shared,
         )
-        return p / p.sum(1, keepdim=True), covariance
+        return p / p.sum(1, keepdim=True), covariance, state_fractions

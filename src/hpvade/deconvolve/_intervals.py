@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,6 @@ import pandas as pd
 from hpvade._errors import InputError
 from hpvade._keys import ALL_TYPES
 from hpvade._warnings import DataWarning, warn
-from hpvade.deconvolve._unknown import UnknownCalibration
 from hpvade.deconvolve._validation import Validation, ValidationTables
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 _COVERAGES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 # Names of the arrays that a model file stores.
-_SCORES, _LEVEL, _UNKNOWN = "scores", "scores_of_level_", "unknown_"
+_SCORES, _LEVEL = "scores", "scores_of_level_"
 
 
 def check_coverage(coverage: float) -> None:
@@ -50,13 +49,10 @@ class Calibration:
         Absolute error / sd, sorted for each type, shape (n_mixtures, n_types).
     levels
         The same for the groups of each level above the types, the coarsest first.
-    unknown
-        The same for unknown content; None: it cannot be estimated.
     """
 
     scores: NDArray[np.float64]
     levels: tuple[NDArray[np.float64], ...] = ()
-    unknown: UnknownCalibration | None = None
 
     @property
     def largest_coverage(self) -> float:
@@ -96,10 +92,6 @@ class Calibration:
         """Return the arrays that a model file stores; `from_arrays` reads them."""
         arrays = {_SCORES: self.scores}
         arrays |= {f"{_LEVEL}{i}": scores for i, scores in enumerate(self.levels)}
-        if self.unknown is not None:
-            arrays |= {
-                _UNKNOWN + field.name: getattr(self.unknown, field.name) for field in fields(self.unknown)
-            }
         return arrays
 
     @classmethod
@@ -113,16 +105,10 @@ class Calibration:
         """
         n_levels = sum(name.startswith(_LEVEL) for name in arrays)
         levels = [f"{_LEVEL}{i}" for i in range(n_levels)]
-        has_unknown = any(name.startswith(_UNKNOWN) for name in arrays)
-        unknown = [_UNKNOWN + field.name for field in fields(UnknownCalibration) if has_unknown]
-        if different := {_SCORES, *levels, *unknown} ^ set(arrays):
+        if different := {_SCORES, *levels} ^ set(arrays):
             msg = f"the calibration has missing or unexpected arrays: {', '.join(sorted(different))}"
             raise ValueError(msg)
-        return cls(
-            arrays[_SCORES],
-            tuple(arrays[name] for name in levels),
-            UnknownCalibration(*(arrays[name] for name in unknown)) if unknown else None,
-        )
+        return cls(arrays[_SCORES], tuple(arrays[name] for name in levels))
 
 
 def calibrate(validation: Validation, *, hierarchy: Hierarchy) -> Calibration:

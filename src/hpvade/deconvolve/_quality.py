@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 JUDGED_COVERAGE = 0.9  # of the intervals whose width is judged, whatever coverage is reported
 _MAX_WIDTH = 0.5  # of an interval that is still useful
+_FLAT = 0.1  # share of the total in the top 1% of the genes, below which no genes stand out
 
 
 class Evidence(NamedTuple):
@@ -89,7 +90,7 @@ FLAGS = {
             "are missing",
             remedy="If the values are logarithms, use --bulk-unit log2. If the most highly expressed genes "
             "are missing, interpret fractions with caution and do not use the unknown content.",
-            condition=lambda found: found.top_share < 0.1,
+            condition=lambda found: found.top_share < _FLAT,
         ),
         Flag(
             name="one_type",
@@ -108,10 +109,10 @@ FLAGS = {
             is_grave=False,
         ),
         Flag(
-            name="unknown_content",
-            meaning="a large part of the sample matches no cell type of the reference",
-            remedy="Use its unknown_genes to identify the missing cell type, and add it to the reference. "
-            "Fractions are relative to the known cell types.",
+            name="incomplete_reference",
+            meaning="a large part of the sample belongs to no cell type of the reference",
+            remedy="unknown_like says what it resembles, and unknown_genes lists its genes. Add the missing "
+            "cell type to the reference, or use only the proportions of the known types among themselves.",
             condition=lambda found: found.unknown > 0.3,
         ),
     )
@@ -150,6 +151,7 @@ QC_COLUMNS = {
     "unknown_upper": QCColumn(
         "upper bound of unknown", "upper bound of the interval of the unknown fraction", 3
     ),
+    "unknown_like": QCColumn("unknown cells resemble", "known profiles that the unknown cells resemble most"),
     "unknown_genes": QCColumn(
         "unexplained genes", "genes expressed far more strongly than the fractions explain"
     ),
@@ -187,7 +189,7 @@ def quality(
         Name of each level, the coarsest first and the cell types last → width of the widest interval of each
         sample at `JUDGED_COVERAGE`, shape (n_samples,).
     unknown
-        Samples × ``unknown``, ``unknown_lower``, ``unknown_upper``, ``unknown_genes``.
+        As `unknown_table` makes it.
     noise_floor
         CPM below which differences are noise.
 
@@ -228,6 +230,11 @@ def quality(
         table["trusted_level"] = _trusted_level(widest, doubtful=doubtful)
     table["flags"] = [";".join(name for name in FLAGS if raised[name][i]) for i in range(bulk.n_obs)]
     return table
+
+
+def is_flat(bulk: AnnData) -> NDArray[np.bool_]:
+    """Return the samples in which no genes stand out: they say little of what they hold, (n_samples,)."""
+    return _top_share(bulk) < _FLAT
 
 
 def _trusted_level(widest: Mapping[str, NDArray[np.float64]], *, doubtful: NDArray[np.bool_]) -> list[str]:

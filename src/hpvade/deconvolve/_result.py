@@ -12,14 +12,19 @@ from hpvade import _keys
 from hpvade._errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
-UNKNOWN_NOT_AVAILABLE = (
-    "Unknown content cannot be estimated: at least three cell types and 100 genes that all of them express "
-    "are needed. Leave out the column of unknown content."
-)
+
+def refuse_unknown(names: Iterable[object]) -> None:
+    """Refuse a cell type or group with the name of the column of unknown content, with an `InputError`."""
+    if _keys.UNKNOWN in set(names):
+        msg = (
+            f"A cell type or group is named '{_keys.UNKNOWN}', like the column of unknown content. Rename it "
+            "with --label-map, or use --no-unknown."
+        )
+        raise InputError(msg)
 
 
 class LevelFractions(NamedTuple):
@@ -28,6 +33,21 @@ class LevelFractions(NamedTuple):
     fractions: pd.DataFrame
     lower: pd.DataFrame
     upper: pd.DataFrame
+
+    def with_unknown(self, unknown: pd.DataFrame) -> LevelFractions:
+        """Rescale fractions of known types, and add a column.
+
+        ``unknown`` has the share of unknown cells of each sample, and its bounds. An interval then extends
+        from its lower bound times 1 minus the upper bound of the share to the opposite.
+        """
+        share, lower, upper = (unknown[name] for name in unknown)
+        scales = ((1 - share, share), (1 - upper, lower), (1 - lower, upper))
+        return LevelFractions(
+            *(
+                table.mul(scale, axis=0).assign(**{_keys.UNKNOWN: added})
+                for table, (scale, added) in zip(self, scales, strict=True)
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +68,9 @@ class Deconvolution:
         Per sample, as `quality` makes it.
     levels
         Name of each level above the types → its fractions, sums of those of the types.
+    looked_for
+        What the samples of the table hold together besides the types of the reference, and what was therefore
+        looked for in each; empty for fewer than six samples.
     """
 
     fractions: pd.DataFrame
@@ -57,45 +80,29 @@ class Deconvolution:
     covariance: NDArray[np.float64]
     qc: pd.DataFrame
     levels: dict[str, LevelFractions]
+    looked_for: tuple[str, ...] = ()
 
-    def with_unknown(self) -> Deconvolution:
+    def with_unknown(self, rna_share: NDArray[np.float64]) -> Deconvolution:
         """Add a column of unknown content, and rescale the fractions and their bounds.
 
-        RNA fractions remain those among the known types: the RNA content of an unknown cell is not known.
+        ``rna_share`` is the share of the unknown cells in the RNA, shape (n_samples,).
 
         Raises
         ------
         InputError
-            A type has the name of the column, or unknown content cannot be estimated.
+            A type has the name of the column.
         """
-        if any(_keys.UNKNOWN in t for t in (self.fractions, *(v.fractions for v in self.levels.values()))):
-            msg = (
-                f"A cell type or group is named '{_keys.UNKNOWN}', like the column of unknown content. "
-                "Rename it with --label-map, or leave out the column."
-            )
-            raise InputError(msg)
+        for names in (self.fractions, *(level.fractions for level in self.levels.values())):
+            refuse_unknown(names)
         unknown = self.qc[["unknown", "unknown_lower", "unknown_upper"]]
-        if unknown.isna().any(axis=None):
-            raise InputError(UNKNOWN_NOT_AVAILABLE)
-        share, lower, upper = (unknown[name] for name in unknown)
-
-        def rescaled(known: LevelFractions) -> LevelFractions:
-            scales = ((1 - share, share), (1 - upper, lower), (1 - lower, upper))
-            tables = (
-                table.mul(scale, axis=0).assign(**{_keys.UNKNOWN: added})
-                for table, (scale, added) in zip(known, scales, strict=True)
-            )
-            return LevelFractions(*tables)
-
-        fractions, lower_bounds, upper_bounds = rescaled(
-            LevelFractions(self.fractions, self.lower, self.upper)
-        )
+        types = LevelFractions(self.fractions, self.lower, self.upper).with_unknown(unknown)
         return replace(
             self,
-            fractions=fractions,
-            lower=lower_bounds,
-            upper=upper_bounds,
-            levels={name: rescaled(level) for name, level in self.levels.items()},
+            fractions=types.fractions,
+            lower=types.lower,
+            upper=types.upper,
+            rna_fractions=self.rna_fractions.mul(1 - rna_share, axis=0).assign(**{_keys.UNKNOWN: rna_share}),
+            levels={name: level.with_unknown(unknown) for name, level in self.levels.items()},
         )
 
     @classmethod
@@ -108,7 +115,7 @@ class Deconvolution:
         tables = {
             field.name: pd.concat([getattr(block, field.name) for block in blocks])
             for field in fields(cls)
-            if field.name not in ("levels", "covariance")
+            if field.name not in ("levels", "covariance", "looked_for")
         }
         covariance = np.concatenate([block.covariance for block in blocks])
-        return cls(**tables, covariance=covariance, levels=levels)
+        return cls(**tables, covariance=covariance, levels=levels, looked_for=blocks[0].looked_for)

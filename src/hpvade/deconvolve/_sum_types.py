@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from hpvade import _keys
 from hpvade._errors import InputError, suggest
 from hpvade.deconvolve._estimate import Estimate
 from hpvade.deconvolve._intervals import Calibration, check_coverage
@@ -26,6 +27,7 @@ def sum_types(
     covariance: NDArray[np.float64],
     calibration: Calibration,
     coverage: float = 0.9,
+    unknown: pd.DataFrame | None = None,
 ) -> LevelFractions:
     """Sum cell types, for example to the fraction of all T cells, with intervals.
 
@@ -35,7 +37,7 @@ def sum_types(
     Parameters
     ----------
     fractions
-        Cell fractions, samples × cell types, without the column of unknown content.
+        Cell fractions, samples × cell types; with the column of unknown content if ``unknown`` is given.
     groups
         Name → cell types to sum.
     covariance
@@ -44,6 +46,9 @@ def sum_types(
         The calibration of the model that estimated them.
     coverage
         Coverage of the intervals, between 0 and 1.
+    unknown
+        Share of unknown cells in each sample, and its bounds; None: the fractions are shares among the known
+        types.
 
     Returns
     -------
@@ -52,16 +57,11 @@ def sum_types(
     Raises
     ------
     InputError
-        A group is not a list or is empty, a type is missing, there is a column of unknown content, or
-        ``coverage`` is out of range.
+        A group is not a list or is empty, a type is missing, or ``coverage`` is out of range.
     """
+    if unknown is not None:
+        fractions = fractions.drop(columns=_keys.UNKNOWN).div(1 - unknown.iloc[:, 0], axis=0)
     types = [str(name) for name in fractions]
-    if len(types) > covariance.shape[1]:
-        msg = (
-            "The fractions have a column of unknown content, whose covariance is not known. Deconvolve with "
-            "with_unknown=False."
-        )
-        raise InputError(msg)
     check_coverage(coverage)
     for group, names in groups.items():
         if isinstance(names, str) or not isinstance(names, Sequence) or not names:
@@ -75,7 +75,8 @@ def sum_types(
                 )
                 raise InputError(msg)
     members = np.array([[name in group for group in groups.values()] for name in types])
-    sums = Estimate(fractions.to_numpy(), covariance).sum_groups(members.astype(np.float64))
+    values = fractions.to_numpy()
+    sums = Estimate(values, covariance, values).sum_groups(members.astype(np.float64))
     tables = LevelFractions(
         *(pd.DataFrame(sums.fractions, index=fractions.index, columns=list(groups)) for _ in range(3))
     )
@@ -83,4 +84,6 @@ def sum_types(
         pooled = Calibration(np.sort(calibration.scores[:, members[:, g]], axis=None)[:, None])
         bounds = pooled.interval(sums.fractions[:, [g]], sums.sd[:, [g]], coverage=coverage)
         tables.lower[name], tables.upper[name] = (bound[:, 0] for bound in bounds)
-    return tables
+    if unknown is None:
+        return tables
+    return LevelFractions(*(table[list(groups)] for table in tables.with_unknown(unknown)))

@@ -2,443 +2,462 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-import numba
 import numpy as np
 import pandas as pd
 import torch
+from scipy.stats import norm
 
-from hpvade.deconvolve._fit import MAD_TO_SD
-from hpvade.pp import counts_to_cpm, is_ribosomal_or_mitochondrial
-from hpvade.pp._spaces import floored_log
+from hpvade.deconvolve._evidence import Residuals, evidence
+from hpvade.deconvolve._fit import MAD_TO_SD, FractionFit
+from hpvade.pp import is_ribosomal_or_mitochondrial
+from hpvade.pp._spaces import CPM_TOTAL, floored_log
+from hpvade.world import translate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from hpvade.deconvolve._config import DeconvolveConfig
-    from hpvade.pp import ReferenceSignature
+    from hpvade.pp import CellStates, ReferenceSignature
+    from hpvade.world import TranslatedWorld, World
 
-_MIN_ANCHORS = 100
-_QUANTILE = 0.3  # over types: expression of a gene in a cell of any type
-_ANCHOR_WEIGHT = 0.2  # of all anchors together, relative to all the model's genes
-_MIN_SAMPLES = 4  # from which an excess that samples share can be learned
-_MAX_GENES = 5
-_MIN_LOG_RATIO = np.log(3)
-_MIN_EXPRESSION = 50.0  # CPM
-_MAX_UNKNOWN = 0.99  # the fractions of the known types need some known cells
+MIN_COHORT = 6  # samples, from which evidence is pooled
+_N_OWN = 120  # genes of a profile at most
+_DECAY = 4.0  # weight of the last of them: exp(-4)
+_OWN_WEIGHT = 0.5  # of these genes in the fit, relative to markers of the reference
+_TOP = 0.02  # share of the genes that platforms measure most differently: the most highly expressed
+_MIN_GAIN, _MIN_GAIN_ALONE = 0.012, 0.03  # of the loss; of pooled samples, of one sample
+_MIN_STEP = 0.2  # gain of a further profile, relative to the first
+_MIN_SUPPORT = 0.5
+_MOST_GROUPS, _MOST_RELATED = 3, 3
+_PRIOR = 0.01  # fraction of a profile
+_TAKEN_UP = 0.04  # RNA share that a profile takes up without being there
+_OUTLIER = 2.0  # standard deviations of the residuals
+_OFFSET_STEPS = 5
+_NAMED = 0.15  # share of the cells, from which they are named
+# Errors on real samples with types left out of the reference; see docs/unknown.md.
+_SMALLEST = 0.6  # lower bound relative to the share
+_HIDDEN = ((0.2, 0.3), (0.19, 0.26))  # share → what may be hidden beside it
 
-_OUTLIER = 1.5  # standard deviations of residuals
-_MIN_SLOPE = np.float32(0.5)
-_COARSE = np.linspace(0, 0.95, 20, dtype=np.float32)
-_FINE = np.linspace(-0.04, 0.04, 9, dtype=np.float32)
-_OFFSET_STEPS = 2
-_MIN_LIMIT = 1e-6
-_MIN_WITHIN = np.float32(1e-3)  # weight
-_ZERO, _ONE, _TWO, _CPM_TOTAL = (np.float32(x) for x in (0, 1, 2, 1e6))
+Group = tuple[int, ...]  # profiles of one lineage, the best first
 
 
-class GenericCell(NamedTuple):
-    """A cell of a type that the reference lacks, and the genes that distinguish it from the known types.
-
-    It lacks the markers of all known types. In CPM it has the 30% quantile of each gene over the types; its
-    RNA content is their geometric mean.
+@dataclass(frozen=True)
+class ForeignContent:
+    """What samples hold besides the types of the reference.
 
     Attributes
     ----------
-    genes
-        Positions among the genes of `ReferenceSignature`: the model's, then the anchors; shape (n_genes,).
-    type_counts
-        Counts of one cell of each known type, shape (n_genes, n_types).
-    counts
-        Counts of one generic cell, shape (n_genes,).
-    weight
-        Weight of each gene, shape (n_genes,), sum 1.
-    """
-
-    genes: NDArray[np.intp]
-    type_counts: NDArray[np.float64]
-    counts: NDArray[np.float64]
-    weight: NDArray[np.float64]
-
-    @classmethod
-    def from_types(
-        cls, genes: NDArray[np.intp], type_counts: NDArray[np.float64], *, weight: NDArray[np.float64]
-    ) -> Self:
-        """Make it from the cells of the known types; parameters as the attributes."""
-        content = type_counts.sum(0)
-        profile = np.quantile(type_counts / content, _QUANTILE, axis=1)
-        return cls(genes, type_counts, profile * np.exp(np.log(content).mean()), weight / weight.sum())
-
-    @classmethod
-    def from_reference(
-        cls,
-        signature: ReferenceSignature,
-        *,
-        trust: NDArray[np.floating],
-        measured: NDArray[np.bool_],
-    ) -> Self | None:
-        """Make it from a reference; None if fewer than 100 anchors are measured.
-
-        Parameters
-        ----------
-        signature
-            The reference.
-        trust
-            Trust of the model's genes, shape (n_selected,).
-        measured
-            Genes of the reference that the samples have, shape (n_genes,).
-        """
-        anchors = np.flatnonzero(signature.anchor & measured)
-        if len(anchors) < _MIN_ANCHORS:
-            return None
-        selected = np.flatnonzero(signature.selected)
-        present = measured[selected]
-        weight = np.asarray(trust, dtype=np.float64)[present]
-        anchor_weight = _ANCHOR_WEIGHT * weight.sum() / len(anchors)
-        genes = np.concatenate([selected[present], anchors])
-        return cls.from_types(
-            genes,
-            signature.cell_counts()[genes],
-            weight=np.concatenate([weight, np.full(len(anchors), anchor_weight)]),
-        )
-
-    def without(self, cell_type: int) -> GenericCell:
-        """Leave a type out of the reference."""
-        return self.from_types(self.genes, np.delete(self.type_counts, cell_type, axis=1), weight=self.weight)
-
-
-def generic_share(
-    linear: NDArray[np.float64],
-    *,
-    fractions: NDArray[np.float64],
-    cell: GenericCell,
-    noise_floor: float,
-) -> NDArray[np.float64]:
-    """Share of generic cells that fits each sample best, with the fractions of the known types fixed.
-
-    Minimises on a grid of u, Σ_g w_g ρ(log(b_g + c) − β log(x_g + c) − o) where x is (1 − u) · known +
-    u · generic, scaled to CPM, and ρ is Huber's. Unknown cells leave the genes that all cells express
-    unchanged and lower the markers of the known types. For each u the slope β is that of least squares, at
-    most 1: platforms, above all arrays, compress the range of expression, which must not be mistaken for
-    unknown cells. The offset o is the best one. ρ becomes linear at 1.5 standard deviations of the residuals
-    at u = 0, estimated from their median. Computed in single precision, each sample separately.
-
-    Parameters
-    ----------
+    groups
+        Groups of profiles in each sample, without those of types that the reference has.
+    share, rna_share
+        Share of the cells, and of their RNA, that each profile has, shape (n_samples, n_profiles).
     linear
-        Samples over the genes of ``cell``, shape (n_samples, n_genes), linear.
-    fractions
-        Cell fractions of the known types, shape (n_samples, n_types), rows sum to 1.
-    cell
-        The generic cell.
-    noise_floor
-        c, CPM.
-
-    Returns
-    -------
-    u, shape (n_samples,), between 0 and 0.99.
+        Expression that these cells contribute, shape (n_samples, n_genes), in the samples' unit.
+    unknown, rna_unknown
+        Share of the cells, and of their RNA, that belong to no type of the reference, shape (n_samples,).
+    is_given
+        Whether a sample's share was given, not estimated, shape (n_samples,).
     """
-    best = np.zeros(len(linear), np.float32)
-    log_bulk, known, generic, weight = (
-        np.ascontiguousarray(values, dtype=np.float32)
-        for values in (
-            floored_log(counts_to_cpm(linear), noise_floor),
-            fractions @ cell.type_counts.T,
-            cell.counts,
-            cell.weight,
+
+    groups: list[tuple[Group, ...]]
+    share: NDArray[np.float64]
+    rna_share: NDArray[np.float64]
+    linear: NDArray[np.float64]
+    unknown: NDArray[np.float64]
+    rna_unknown: NDArray[np.float64]
+    is_given: NDArray[np.bool_]
+
+    def given(self, purity: NDArray[np.float64]) -> ForeignContent:
+        """Set the share of unknown cells where it is known, shape (n_samples,); NaN: keep the estimate.
+
+        What was found is scaled; where nothing was found, the cells resemble no profile, have average RNA
+        content and contribute nothing that could be subtracted.
+        """
+        is_given = ~np.isnan(purity)
+        unknown = np.where(is_given, purity, self.unknown)
+        odds = _odds(unknown) / np.where(self.unknown > 0, _odds(self.unknown), 1)
+        rna_odds = np.where(self.unknown > 0, _odds(self.rna_unknown), 1) * odds
+        rna_unknown = np.where(is_given, rna_odds / (1 + rna_odds), self.rna_unknown)
+        cells, rna = (
+            np.divide(new, old, out=np.ones_like(old), where=old > 0)[:, None]
+            for new, old in ((unknown, self.unknown), (rna_unknown, self.rna_unknown))
         )
-    )
-    _search(log_bulk, known, generic, weight, np.float32(noise_floor), best)
-    return best.astype(np.float64)
-
-
-def log_excess(
-    linear: NDArray[np.float64], *, known: NDArray[np.float64], noise_floor: float
-) -> NDArray[np.float64]:
-    """Log ratio of each gene to the expression that the known types explain, centred for each sample.
-
-    The centre is the median over the genes that the known types express.
-
-    Parameters
-    ----------
-    linear, known
-        Samples, and the mixture of the known types in each, shape (n_samples, n_genes), linear.
-    noise_floor
-        CPM below which differences are noise.
-
-    Returns
-    -------
-    Shape (n_samples, n_genes), natural log.
-    """
-    explained = counts_to_cpm(known)
-    ratio = floored_log(counts_to_cpm(linear), noise_floor) - floored_log(explained, noise_floor)
-    expressed = np.where(explained > noise_floor, ratio, np.nan)
-    middle = torch.from_numpy(expressed).nanmedian(1, keepdim=True).values
-    return np.asarray(ratio - middle.nan_to_num().numpy(), dtype=np.float64)
-
-
-def usual_excess(excess: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Excess that may be due to the platform, shape (n_genes,): the lower quartile over samples.
-
-    0 for fewer than four samples.
-    """
-    if len(excess) < _MIN_SAMPLES:
-        return np.zeros(excess.shape[1])
-    return np.maximum(np.quantile(excess, 0.25, axis=0), 0)
-
-
-def top_unexplained_genes(
-    excess: NDArray[np.float64], linear: NDArray[np.float64], *, names: Sequence[str]
-) -> list[str]:
-    """Up to five genes with the largest excess in each sample, joined by ``;``.
-
-    Genes below 50 CPM or less than threefold in excess are left out. ``excess`` and ``linear`` have shape
-    (n_samples, n_genes).
-    """
-    informative = np.where(counts_to_cpm(linear) < _MIN_EXPRESSION, 0, excess)
-    n_best = min(_MAX_GENES, informative.shape[1])
-    best = torch.from_numpy(informative).topk(n_best, dim=1).indices.sort(1).values.numpy()
-    largest_first = np.argsort(-np.take_along_axis(informative, best, 1), axis=1, kind="stable")
-    best = np.take_along_axis(best, largest_first, 1)
-    return [
-        ";".join(names[g] for g in genes if row[g] > _MIN_LOG_RATIO)
-        for row, genes in zip(informative, best, strict=True)
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class UnknownCalibration:
-    """Relation of generic shares to unknown content, from types that were left out in turn.
-
-    Attributes
-    ----------
-    base, slope
-        Generic share without unknown content, and its increase per unit of unknown content, shape (1,): no
-        unknown cell is entirely generic.
-    errors
-        True share minus estimate on the calibration mixtures, sorted, shape (n_mixtures,). Half of them have
-        no unknown content, the others up to 80%.
-    """
-
-    base: NDArray[np.float64]
-    slope: NDArray[np.float64]
-    errors: NDArray[np.float64]
-
-    def share(self, generic: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Unknown share from the generic share, shape (n_samples,)."""
-        return np.clip((generic - self.base) / self.slope, 0, _MAX_UNKNOWN)
-
-    def interval(
-        self, share: NDArray[np.float64], *, coverage: float
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Bounds for a type that resembles the known types as much as those that were left out do."""
-        n = len(self.errors)
-        outside = math.floor((n + 1) * (1 - coverage) / 2)
-        if outside < 1:
-            return np.zeros_like(share), np.ones_like(share)
-        lower, upper = self.errors[outside - 1], self.errors[n - outside]
-        return np.clip(share + lower, 0, share), np.clip(share + upper, share, 1)
+        return ForeignContent(
+            self.groups,
+            self.share * cells,
+            self.rna_share * rna,
+            self.linear * rna,
+            unknown,
+            rna_unknown,
+            is_given,
+        )
 
 
 class UnknownContent:
-    """Estimates unknown content in the samples of one table; made by `for_table`.
+    """Finds cells of types that the reference lacks in the samples of one table; made by `for_table`.
+
+    The profiles of a world, translated onto the platform of the reference, are fitted together with the known
+    types. A profile takes part only on evidence: the reconstruction must improve, and most of the genes that
+    it raises must be seen to rise (`evidence`). A profile that belongs to a type of the reference may join
+    too, as one more state of that type, and is no unknown content: without this competition, a type that the
+    reference knows badly would be taken for a neighbour that the reference lacks.
 
     Attributes
     ----------
-    usual
-        Excess of the informative genes that other samples have too, shape (n_informative,); 0 before
-        `learn_usual_excess`.
+    world
+        The translated profiles.
+    shared
+        Groups of profiles for which representative samples have evidence together; empty before `learn`, and
+        for fewer than six samples.
     """
 
     def __init__(
         self,
-        cell: GenericCell | None,
-        calibration: UnknownCalibration | None,
+        world: TranslatedWorld,
         *,
-        names: Sequence[str],
-        informative: NDArray[np.bool_],
-        counts: NDArray[np.float64],
-        noise_floor: float,
+        cells: NDArray[np.float64],
+        trust: NDArray[np.float64],
+        usable: NDArray[np.bool_],
+        kept: NDArray[np.bool_],
+        config: DeconvolveConfig,
     ) -> None:
-        self.cell = cell
-        self.calibration = calibration
-        self.names = names
-        self.informative = informative
-        self.counts = counts
-        self.noise_floor = noise_floor
-        self.usual = np.zeros(len(names))
+        own = _own_weight(np.where((kept | (trust > 0))[:, None], world.distinct, -np.inf))
+        own[trust > 0] = 0
+        self.world = world
+        self.kept = kept
+        self.config = config
+        self.panel = np.flatnonzero((trust > 0) | (own > 0).any(1))
+        self.trust, self.own = trust[self.panel], own[self.panel]
+        content = cells[kept].sum(0)
+        self.content = np.concatenate([content, world.content * (content.sum() / cells[usable].sum())])
+        self.world_cpm = world.cpm / world.cpm[kept].sum(0) * CPM_TOTAL
+        self.cpm = np.hstack([cells / content * CPM_TOTAL, self.world_cpm])[self.panel]
+        self.every_tissue = (world.every_tissue / world.every_tissue[kept].sum() * CPM_TOTAL)[self.panel]
+        self.n_states = cells.shape[1]
+        self.shared: tuple[Group, ...] = ()
 
     @classmethod
     def for_table(
         cls,
         signature: ReferenceSignature,
         *,
+        learned_cpm: NDArray[np.float64],
+        states: CellStates,
         trust: NDArray[np.floating],
+        symbols: NDArray[np.str_],
         measured: NDArray[np.bool_],
-        calibration: UnknownCalibration | None,
+        world: World | None,
         config: DeconvolveConfig,
-    ) -> Self:
-        """Prepare for a table.
+    ) -> Self | None:
+        """Prepare for a table; None without a world, or if it does not match the reference.
 
         Parameters
         ----------
-        signature, trust
-            The reference, and the trust of the model's genes.
+        signature
+            The reference.
+        learned_cpm
+            S after training, over the model's genes, shape (n_selected, n_types), CPM.
+        states
+            States of the cell types.
+        trust
+            Trust of the model's genes, shape (n_selected,).
+        symbols
+            Symbol of each gene of the reference, shape (n_genes,).
         measured
             Genes of the reference that the table has, shape (n_genes,).
-        calibration
-            From types that were left out; None: the share is not available.
+        world
+            The profiles.
         config
-            Holds the noise floor.
+            How known types are fitted.
         """
-        names = pd.Index(signature.all_genes.genes)
-        informative = measured & ~is_ribosomal_or_mitochondrial(names)
+        if world is None:
+            return None
+        counts, selected = signature.cell_counts(), signature.selected
+        usable = ~is_ribosomal_or_mitochondrial(symbols)
+        translated = translate(
+            world, counts, symbols=symbols, usable=usable, cell_types=signature.all_genes.cell_types
+        )
+        if translated is None:
+            return None
+        cells = counts[:, states.cell_type]
+        content = signature.model_genes.rna_content[states.cell_type]
+        cells[selected] = states.expand(learned_cpm) * content / CPM_TOTAL
+        present = measured & usable
+        level = (counts / counts[present].sum(0)).mean(1)
+        weight = np.zeros(len(counts))
+        weight[selected] = trust
         return cls(
-            None
-            if calibration is None
-            else GenericCell.from_reference(signature, trust=trust, measured=measured),
-            calibration,
-            names=list(names[informative]),
-            informative=informative,
-            counts=signature.cell_counts()[informative],
-            noise_floor=config.noise_floor,
+            translated,
+            cells=cells,
+            trust=np.where(present, weight, 0),
+            usable=usable,
+            kept=present & (level <= np.quantile(level[present], 1 - _TOP)),
+            config=config,
         )
 
-    def learn_usual_excess(self, linear: NDArray[np.float64], fractions: NDArray[np.float64]) -> None:
-        """Learn the excess that representative samples share; parameters as for `table`."""
-        self.usual = usual_excess(self._excess(linear, fractions))
-
-    def table(
-        self, linear: NDArray[np.float64], fractions: NDArray[np.float64], *, coverage: float
-    ) -> pd.DataFrame:
-        """Estimate the share of each sample's cells that belong to no known type.
+    def learn(self, linear: NDArray[np.float64], states: NDArray[np.float64]) -> None:
+        """Choose the profiles for which representative samples have evidence together.
 
         Parameters
         ----------
         linear
             Samples over all genes of the reference, above background, shape (n_samples, n_genes).
-        fractions
-            Cell fractions of the known types, shape (n_samples, n_types), rows sum to 1.
-        coverage
-            Coverage of the interval, between 0 and 1.
-
-        Returns
-        -------
-        Samples × ``unknown``, ``unknown_lower``, ``unknown_upper`` (shares of cells; NaN: not available) and
-        ``unknown_genes``, the genes that the known types explain least.
+        states
+            Cell fractions of the states of the known types, shape (n_samples, n_states), rows sum to 1.
         """
-        share = lower = upper = np.full(len(linear), np.nan)
-        if self.cell is not None and self.calibration is not None:
-            generic = generic_share(
-                linear[:, self.cell.genes],
-                fractions=fractions,
-                cell=self.cell,
-                noise_floor=self.noise_floor,
+        if len(linear) >= MIN_COHORT:
+            self.shared = self._choose(self._scaled(linear), states, pooled=True)[0]
+
+    @property
+    def shared_words(self) -> list[str]:
+        """Name what representative samples hold together, without types that the reference has."""
+        return [self.world.words[group[0]] for group in self.shared if self.world.owner[group[0]] < 0]
+
+    def find(
+        self, linear: NDArray[np.float64], states: NDArray[np.float64], *, where: NDArray[np.bool_]
+    ) -> ForeignContent:
+        """Find foreign content in each sample of a mask, shape (n_samples,); parameters as for `learn`."""
+        cpm = self._scaled(linear)
+        chosen: list[tuple[Group, ...]] = [()] * len(linear)
+        searched = np.flatnonzero(where)
+        found = self._choose(cpm[searched], states[searched], pooled=False)
+        for i, groups in zip(searched, found, strict=True):
+            chosen[i] = groups
+        share, rna_share = (np.zeros((len(linear), len(self.world.names))) for _ in range(2))
+        scale = linear[:, self.kept].sum(1, keepdims=True) / CPM_TOTAL
+        for groups, members in _alike(chosen):
+            if groups:
+                residuals, rna = self._residuals(cpm[members], states[members], groups)
+                share[members], rna_share[members] = self._shares(rna, groups)
+                scale[members] *= np.exp(residuals.offset)[:, None]
+        foreign = [tuple(g for g in groups if self.world.owner[g[0]] < 0) for groups in chosen]
+        return ForeignContent(
+            foreign,
+            share,
+            rna_share,
+            linear=scale * (rna_share @ self.world_cpm.T),
+            unknown=share.sum(1),
+            rna_unknown=rna_share.sum(1),
+            is_given=np.zeros(len(linear), dtype=bool),
+        )
+
+    def _scaled(self, linear: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the panel's genes in CPM of the whole transcriptome without its top."""
+        total = linear[:, self.kept].sum(1, keepdims=True)
+        return linear[:, self.panel] / np.where(total > 0, total, 1) * CPM_TOTAL
+
+    def _choose(
+        self, cpm: NDArray[np.float64], states: NDArray[np.float64], *, pooled: bool
+    ) -> list[tuple[Group, ...]]:
+        """Add groups of profiles one by one while there is evidence for them; to all samples if pooled."""
+        chosen = [self.shared] * len(cpm)
+        first = np.zeros(len(cpm))
+        active = np.ones(len(cpm), dtype=bool)
+        least = _MIN_GAIN if pooled else _MIN_GAIN_ALONE
+        for _ in range(_MOST_GROUPS - len(self.shared)):
+            for groups, members in _alike(chosen, of=np.flatnonzero(active)):
+                found = evidence(
+                    self._residuals(cpm[members], states[members], groups)[0],
+                    np.ascontiguousarray(self.cpm[:, self.n_states :].T),
+                    own_weight=np.ascontiguousarray(self.own.T),
+                    every_tissue=self.every_tissue,
+                    pooled=pooled,
+                )
+                gain, support = found
+                if pooled:
+                    support = (gain * support).sum(0, keepdims=True) / (gain.sum(0, keepdims=True) + 1e-12)
+                    gain = gain.mean(0, keepdims=True)
+                gain[:, [j for group in groups for j in group]] = 0
+                gain[support < _MIN_SUPPORT] = 0
+                best = gain.argmax(1)
+                for row, i in enumerate(members):
+                    j = best[0 if pooled else row]
+                    value = gain[0 if pooled else row, j]
+                    if value < max(least, _MIN_STEP * first[i]):
+                        active[i] = False
+                        continue
+                    first[i] = first[i] or value
+                    chosen[i] = (*groups, self._group(int(j), groups))
+        return chosen
+
+    def _group(self, best: int, groups: Sequence[Group]) -> Group:
+        """Add the closest relatives of a profile."""
+        taken = {j for group in groups for j in group} | {best}
+        related = [j for j in np.flatnonzero(self.world.related[best]) if int(j) not in taken]
+        return (best, *map(int, related[:_MOST_RELATED]))
+
+    def _residuals(
+        self, cpm: NDArray[np.float64], states: NDArray[np.float64], groups: Sequence[Group]
+    ) -> tuple[Residuals, NDArray[np.float64]]:
+        """Fit known types and profiles together; return residuals, and the RNA fractions of all columns."""
+        profiles = [j for group in groups for j in group]
+        columns = [*range(self.n_states), *(self.n_states + j for j in profiles)]
+        added = self.own[:, profiles].max(1, initial=0)
+        fractions = states
+        if profiles:
+            weight = np.maximum(self.trust, _OWN_WEIGHT * added)
+            genes = weight > 0
+            fit = FractionFit(
+                torch.from_numpy(self.cpm[genes][:, columns]),
+                rna_content=torch.from_numpy(self.content[columns]),
+                trust=torch.from_numpy(weight[genes]),
+                prior_strength=self.config.prior_strength,
+                noise_floor=self.config.noise_floor,
+                outlier=self.config.outlier,
             )
-            share = self.calibration.share(generic)
-            lower, upper = self.calibration.interval(share, coverage=coverage)
-        excess = self._excess(linear, fractions) - self.usual
-        genes = top_unexplained_genes(excess, linear[:, self.informative], names=self.names)
-        columns = {"unknown": share, "unknown_lower": lower, "unknown_upper": upper, "unknown_genes": genes}
-        return pd.DataFrame(columns)
+            prior = np.hstack(
+                [states * (1 - _PRIOR * len(profiles)), np.full((len(cpm), len(profiles)), _PRIOR)]
+            )
+            with torch.inference_mode():
+                fractions = fit(torch.from_numpy(cpm[:, genes]), torch.from_numpy(prior)).numpy()
+        rna = fractions * self.content[columns]
+        rna /= rna.sum(1, keepdims=True)
+        expected = rna @ self.cpm[:, columns].T
+        log_bulk = floored_log(cpm, self.config.noise_floor)
+        log_ratio = (log_bulk - floored_log(expected, self.config.noise_floor))[:, self.trust > 0]
+        offset, limit = _location(log_ratio, self.trust[self.trust > 0])
+        weight = np.maximum(self.trust, added)
+        return Residuals(log_bulk, expected, offset, limit, weight, self.config.noise_floor), rna
 
-    def _excess(self, linear: NDArray[np.float64], fractions: NDArray[np.float64]) -> NDArray[np.float64]:
-        known = fractions @ self.counts.T
-        return log_excess(linear[:, self.informative], known=known, noise_floor=self.noise_floor)
+    def _shares(
+        self, rna: NDArray[np.float64], groups: Sequence[Group]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Share of the cells, and of their RNA, that each foreign profile has, (n_samples, n_profiles).
 
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _search(  # noqa: PLR0917 - compiled code takes plain arrays
-    log_bulk: NDArray[np.float32],
-    known: NDArray[np.float32],
-    generic: NDArray[np.float32],
-    weight: NDArray[np.float32],
-    noise_floor: np.float32,
-    best: NDArray[np.float32],
-) -> None:
-    """Fill ``best`` with the best share of each sample."""
-    total = np.float32(generic.sum())
-    for i in range(len(log_bulk)):
-        totals = (np.float32(known[i].sum()), total)
-        best[i] = _best_share(log_bulk[i], known[i], generic, weight, totals, noise_floor)
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _best_share(  # noqa: PLR0917 - compiled code takes plain arrays
-    log_bulk: NDArray[np.float32],
-    known: NDArray[np.float32],
-    generic: NDArray[np.float32],
-    weight: NDArray[np.float32],
-    totals: tuple[np.float32, np.float32],
-    noise_floor: np.float32,
-) -> np.float32:
-    """Best share of one sample on the coarse grid, then on the fine grid around it."""
-    residual = np.empty_like(log_bulk)
-    _residual(_ZERO, log_bulk, known, generic, weight, totals, noise_floor, residual)
-    centred = np.abs(residual - np.float32(np.median(residual)))
-    limit = np.float32(_OUTLIER * MAD_TO_SD * np.median(centred) + _MIN_LIMIT)
-    lowest, best, middle = np.float32(np.inf), _ZERO, _ZERO
-    for steps in (_COARSE, _FINE):
-        for step in steps:
-            share = max(middle + step, _ZERO)
-            _residual(share, log_bulk, known, generic, weight, totals, noise_floor, residual)
-            loss = _loss(residual, weight, limit)
-            if loss < lowest:
-                lowest, best = loss, share
-        middle = best
-    return best
+        ``rna`` are the RNA fractions of all columns, the states first. The RNA share r of a group is shrunk
+        to r · max(0, 1 − τ²/r²) (the non-negative garrote, Breiman, 1995): a column takes up a little of what
+        the platform does.
+        """
+        foreign = np.zeros((len(rna), len(self.world.names)))
+        column = self.n_states
+        for group in groups:
+            part = rna[:, column : column + len(group)]
+            column += len(group)
+            if self.world.owner[group[0]] < 0:
+                size = part.sum(1, keepdims=True)
+                foreign[:, group] = part * np.maximum(0, 1 - (_TAKEN_UP / np.maximum(size, 1e-9)) ** 2)
+        profiles = [j for group in groups for j in group]
+        is_foreign = np.array([False] * self.n_states + [bool(self.world.owner[j] < 0) for j in profiles])
+        columns = [*range(self.n_states), *(self.n_states + j for j in profiles)]
+        known = rna[:, ~is_foreign]
+        known_cells = (known / self.content[columns][~is_foreign]).sum(1) / known.sum(1)
+        cells = foreign / self.content[self.n_states :]
+        total = cells.sum(1) + known_cells * (1 - foreign.sum(1))
+        return cells / total[:, None], foreign
 
 
-@numba.njit(fastmath=True, cache=True, nogil=True, error_model="numpy")
-def _residual(  # noqa: PLR0917 - compiled code takes plain arrays
-    share: np.float32,
-    log_bulk: NDArray[np.float32],
-    known: NDArray[np.float32],
-    generic: NDArray[np.float32],
-    weight: NDArray[np.float32],
-    totals: tuple[np.float32, np.float32],
-    noise_floor: np.float32,
-    residual: NDArray[np.float32],
-) -> None:
-    """Fill ``residual`` with log b − β log x − o for one share, β and o by weighted least squares."""
-    scale = _CPM_TOTAL / ((_ONE - share) * totals[0] + share * totals[1])
-    known_scale, generic_scale = (_ONE - share) * scale, share * scale
-    for g in range(len(log_bulk)):
-        residual[g] = math.log(known_scale * known[g] + generic_scale * generic[g] + noise_floor)
-    mean = mean_bulk = covariance = variance = _ZERO
-    for g in range(len(log_bulk)):
-        weighted = weight[g] * residual[g]
-        mean += weighted
-        mean_bulk += weight[g] * log_bulk[g]
-        covariance += weighted * log_bulk[g]
-        variance += weighted * residual[g]
-    slope = (covariance - mean * mean_bulk) / (variance - mean * mean)
-    slope = min(max(slope, _MIN_SLOPE), _ONE)
-    offset = mean_bulk - slope * mean
-    for g in range(len(log_bulk)):
-        residual[g] = log_bulk[g] - slope * residual[g] - offset
+def unknown_table(
+    found: ForeignContent | None,
+    *,
+    words: Sequence[str],
+    genes: Sequence[str],
+    coverage: float,
+) -> pd.DataFrame:
+    """Describe the unknown content of samples.
+
+    Parameters
+    ----------
+    found
+        What the samples hold besides the known types; None: it was not estimated.
+    words
+        Name of each profile for a reader.
+    genes
+        Genes with the largest excess in each sample, joined by ``;``.
+    coverage
+        Coverage of the interval, between 0 and 1.
+
+    Returns
+    -------
+    Samples × ``unknown``, ``unknown_lower``, ``unknown_upper`` (shares of cells; NaN: not estimated),
+    ``unknown_like`` (what the cells resemble; empty without evidence) and ``unknown_genes``.
+    """
+    n = len(genes)
+    share = lower = upper = np.full(n, np.nan)
+    like = [""] * n
+    if found is not None:
+        share = found.unknown
+        lower, upper = (
+            np.where(found.is_given, share, bound) for bound in _interval(share, coverage=coverage)
+        )
+        like = [_likeness(found, i, words=words) for i in range(n)]
+    return pd.DataFrame(
+        {
+            "unknown": share,
+            "unknown_lower": lower,
+            "unknown_upper": upper,
+            "unknown_like": like,
+            "unknown_genes": list(genes),
+        }
+    )
 
 
-@numba.njit(fastmath=True, cache=True, nogil=True, error_model="numpy")
-def _loss(residual: NDArray[np.float32], weight: NDArray[np.float32], limit: np.float32) -> np.float32:
-    """Σ_g w_g ρ(residual − o), ρ linear beyond ``limit``; o by Newton steps from 0."""
-    offset = _ZERO
+def _interval(
+    share: NDArray[np.float64], *, coverage: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Bounds of unknown content, from its errors on real samples with types left out of the reference.
+
+    The bounds are those of a coverage of 90%, scaled as the quantiles of a normal distribution.
+    """
+    scale = norm.ppf((1 + coverage) / 2) / norm.ppf(0.95)
+    below = scale * (1 - _SMALLEST) * share
+    above = scale * np.interp(share, *_HIDDEN)
+    return np.clip(share - below, 0, share), np.clip(share + above, share, 1)
+
+
+def _odds(share: NDArray[np.float64]) -> NDArray[np.float64]:
+    return share / (1 - share)
+
+
+def _likeness(found: ForeignContent, sample: int, *, words: Sequence[str]) -> str:
+    """Name what the foreign cells of a sample resemble, the most abundant first."""
+    share = found.share[sample]
+    groups = [group for group in found.groups[sample] if share[list(group)].sum() >= _NAMED]
+    groups.sort(key=lambda group: -share[list(group)].sum())
+    return "; ".join(words[max(group, key=lambda j: share[j])] for group in groups)
+
+
+def _own_weight(distinct: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weight of the genes that a profile expresses at least twice as much as any known type.
+
+    At most 120 for each profile, those with the largest ratio; the weight falls with the rank, like the trust
+    of markers. Shape (n_genes, n_profiles).
+    """
+    weight = np.zeros_like(distinct)
+    best = np.argsort(-distinct, axis=0, kind="stable")[:_N_OWN]
+    rank = np.arange(len(best))[:, None]
+    value = np.exp(-_DECAY * rank / _N_OWN) * (np.take_along_axis(distinct, best, 0) > np.log(2))
+    np.put_along_axis(weight, best, value, 0)
+    return weight
+
+
+def _location(
+    log_ratio: NDArray[np.float64], weight: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Huber's weighted location of each row, and the residual beyond which a gene is an outlier."""
+    offset = np.median(log_ratio, axis=1)
+    limit = _OUTLIER * MAD_TO_SD * np.median(np.abs(log_ratio - offset[:, None]), axis=1) + 1e-6
     for _ in range(_OFFSET_STEPS):
-        slope = within = _ZERO
-        for g in range(len(residual)):
-            left = residual[g] - offset
-            inside = abs(left) < limit
-            within += weight[g] if inside else _ZERO
-            slope += weight[g] * (left if inside else math.copysign(limit, left))
-        offset += slope / max(within, _MIN_WITHIN)
-    loss = _ZERO
-    for g in range(len(residual)):
-        size = abs(residual[g] - offset)
-        inside = size if size < limit else limit
-        loss += weight[g] * inside * (_TWO * size - inside)
-    return loss
+        residual = log_ratio - offset[:, None]
+        w = weight * np.minimum(1, limit[:, None] / np.maximum(np.abs(residual), 1e-9))
+        offset = offset + (w * residual).sum(1) / w.sum(1)
+    return offset, limit
+
+
+class _Alike(NamedTuple):
+    groups: tuple[Group, ...]
+    members: NDArray[np.intp]
+
+
+def _alike(chosen: Sequence[tuple[Group, ...]], *, of: NDArray[np.intp] | None = None) -> Iterator[_Alike]:
+    """Bring samples with the same groups together."""
+    samples = np.arange(len(chosen)) if of is None else of
+    together: dict[tuple[Group, ...], list[int]] = {}
+    for i in samples:
+        together.setdefault(chosen[i], []).append(int(i))
+    for groups, members in together.items():
+        yield _Alike(groups, np.array(members, dtype=np.intp))

@@ -9,6 +9,7 @@ import hashlib
 import json
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hpvade._errors import InputError, OutputError
@@ -23,6 +24,7 @@ from hpvade.io import (
     unfinished,
 )
 from hpvade.jobs._report import add_report
+from hpvade.jobs._unknown import load_world, read_purity
 from hpvade.model import COVERAGE, deconvolve_blocks, expression, load, model_folder, versions
 from hpvade.results import (
     FoundModel,
@@ -38,13 +40,13 @@ from hpvade.results._files import RUN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     import pandas as pd
 
     from hpvade._types import BulkUnit
     from hpvade.io import BulkFile
     from hpvade.model import TrainedModel
+    from hpvade.world import World
 
 BLOCK = 256  # samples
 
@@ -59,6 +61,10 @@ class OutputOptions:
         Coverage of the intervals, between 0 and 1.
     with_unknown
         Give unknown content a column; fractions then sum to 1 with it.
+    world
+        As for `load_world`.
+    purity
+        Table of the share of unknown cells, for samples where it is known.
     report
         Write the report and the files for MultiQC.
     groups
@@ -68,7 +74,9 @@ class OutputOptions:
     """
 
     coverage: float = COVERAGE
-    with_unknown: bool = False
+    with_unknown: bool = True
+    world: str | None = None
+    purity: Path | None = None
     report: bool = True
     groups: Path | None = None
     expression: Path | None = None
@@ -253,12 +261,26 @@ def deconvolve_table(
     shard = shard or Shard()
     starts = shard.block_starts(bulk.n_obs)
     coverage, with_unknown = options.coverage, options.with_unknown
+    world, purity = load_unknown_inputs(options, bulk)
+    if options.purity is not None:
+        record.add_input(options.purity)
     settings = trained.config.deconvolve.model_dump(mode="json")
     record.decisions |= {"bulk": bulk.facts, "model_sha256": model_sha256, "deconvolve": settings}
-    record.decisions |= {"coverage": coverage, "with_unknown": with_unknown}
+    record.decisions |= {"coverage": coverage, "with_unknown": with_unknown, "world": options.world}
+    if len(world.facts) and options.world is not None:
+        record.add_input(Path(options.world))
     if shard.n_shards > 1:
         record.decisions["shard"] = list(shard)
-    key = _digest(model_sha256, *record.inputs.values(), bulk.facts, settings, coverage, with_unknown, shard)
+    key = _digest(
+        model_sha256,
+        *record.inputs.values(),
+        bulk.facts,
+        settings,
+        coverage,
+        with_unknown,
+        options.world,
+        shard,
+    )
     with record.stage("deconvolve"), unfinished(output, key=key) as files:
         n_earlier = record.decisions["blocks_of_an_earlier_run"] = files.done
         blocks = (bulk.block(start, min(start + BLOCK, starts.stop)) for start in starts[n_earlier:])
@@ -269,6 +291,8 @@ def deconvolve_table(
             representative=bulk.representative_samples(),
             coverage=coverage,
             with_unknown=with_unknown,
+            world=world,
+            purity=purity,
         )
         with closing(results):
             for done in range(n_earlier, len(starts)):
@@ -283,6 +307,9 @@ def deconvolve_table(
         tables = ResultTables.read(folder)
     else:
         tables = ResultTables.from_deconvolution(Deconvolution.concatenate(answers))
+        record.decisions["looked_for"] = list(answers[0].looked_for)
+    # There is no column where no profile matches the reference.
+    record.decisions["with_unknown"] = tables.fractions.shape[1] > len(trained.cell_types)
     record.decisions["genes_used"] = int(tables.qc["genes_used"].iloc[0])
     return tables
 
@@ -319,6 +346,12 @@ def finish(
 def read_sample_groups(options: OutputOptions, folder: Path, bulk: BulkFile) -> pd.Series | None:
     """Read the groups of a table's samples, and keep a copy with the results; None without groups."""
     return None if options.groups is None else keep_groups(options.groups, folder, samples=bulk.obs_names)
+
+
+def load_unknown_inputs(options: OutputOptions, bulk: BulkFile) -> tuple[World, pd.Series | None]:
+    """Read the profiles of what the reference may lack, and the purity of samples where it is given."""
+    purity = None if options.purity is None else read_purity(options.purity, samples=bulk.obs_names)
+    return load_world(options.world), purity
 
 
 def check_table(bulk: BulkFile) -> None:

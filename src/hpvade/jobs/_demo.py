@@ -99,7 +99,7 @@ def demo_files(
             "model_sha256": sha256(folder / MODEL),
             "deconvolve": model.trained.config.deconvolve.model_dump(mode="json"),
             "coverage": COVERAGE,
-            "with_unknown": False,
+            "with_unknown": answer.fractions.shape[1] > len(model.trained.cell_types),
             "genes_used": int(answer.qc["genes_used"].iloc[0]),
         }
         write_deconvolution(answer, folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from hpvade.deconvolve import refuse_unknown
 from hpvade.io import open_bulk, output_dir, sha256
 from hpvade.jobs._deconvolve import (
     OutputOptions,
@@ -12,6 +13,7 @@ from hpvade.jobs._deconvolve import (
     check_table,
     deconvolve_table,
     finish,
+    load_unknown_inputs,
     read_sample_groups,
 )
 from hpvade.jobs._references import ReferenceOptions, load_references
@@ -46,14 +48,18 @@ def run_files(
     The result in brief, or None after Ctrl-C: the best model so far is then written without fractions.
     """
     options = options or OutputOptions()
+    reference_options = reference_options or ReferenceOptions()
     options.check(output=output, inputs=[*references, bulk], force=force)
     record = RunRecord(seed, on_stage)
     with ExitStack() as stack:
         with output_dir(output, own_files=own_files, force=force, inputs=[*references, bulk]) as folder:
             with record.stage("read"):
-                reference = load_references(references, options=reference_options or ReferenceOptions())
+                reference = load_references(references, options=reference_options)
                 samples = stack.enter_context(open_bulk(bulk, unit=bulk_unit, genes=reference.var_names))
                 check_table(samples)
+                if options.with_unknown:
+                    refuse_unknown(reference.obs[reference_options.labels_key])
+                load_unknown_inputs(options, samples)
                 representative = samples.representative_samples()
                 groups = read_sample_groups(options, folder, samples)
             with record.stage("checksums"):

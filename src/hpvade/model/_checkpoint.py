@@ -24,7 +24,7 @@ from hpvade.pp import CellStates, Hierarchy, ReferenceSignature, Signature
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FORMAT_VERSION = 8
+FORMAT_VERSION = 9
 WEIGHTS, CONFIG, GENES, VALIDATION, PROVENANCE = MODEL_FILES = (
     "weights.safetensors",
     "config.json",
@@ -60,9 +60,7 @@ def save(trained: TrainedModel, folder: str | Path) -> None:
         "config": trained.config.model_dump(mode="json"),
     }
     (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n")
-    genes = trained.gene_names.assign(
-        **{_keys.SELECTED: signature.selected.astype(int), _keys.ANCHOR: signature.anchor.astype(int)}
-    )
+    genes = trained.gene_names.assign(**{_keys.SELECTED: signature.selected.astype(int)})
     genes.to_csv(folder / GENES, sep="\t", index_label="gene")
     trained.validation.to_csv(folder / VALIDATION, sep="\t", index=False, float_format="%.6f")
     (folder / PROVENANCE).write_text(json.dumps(trained.provenance, indent=1) + "\n")
@@ -129,7 +127,7 @@ def _read(folder: Path, stored: dict[str, Any]) -> TrainedModel:
     signature_arrays, state_arrays, calibration_arrays = (
         _take(tensors, prefix) for prefix in (_SIGNATURE, _STATES, _CALIBRATION)
     )
-    selected, anchor = (genes.pop(name).to_numpy() == "1" for name in (_keys.SELECTED, _keys.ANCHOR))
+    selected = genes.pop(_keys.SELECTED).to_numpy() == "1"
     if len(genes) != len(signature_arrays["cpm"]):
         msg = f"{GENES} has {len(genes)} genes, the weights have {len(signature_arrays['cpm'])}"
         raise ValueError(msg)
@@ -139,7 +137,7 @@ def _read(folder: Path, stored: dict[str, Any]) -> TrainedModel:
         **signature_arrays,
         rna_content_all=signature_arrays["rna_content"],
     )
-    signature = ReferenceSignature(all_genes, selected, anchor, int(stored["n_references"]))
+    signature = ReferenceSignature(all_genes, selected, int(stored["n_references"]))
     hierarchy = Hierarchy(pd.DataFrame(stored["levels"], index=pd.Index(stored["cell_types"])))
     network = build_network(signature.model_genes, config, hierarchy=hierarchy)
     network.load_state_dict(tensors)

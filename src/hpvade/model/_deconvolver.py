@@ -12,20 +12,25 @@ import torch
 from hpvade import _keys
 from hpvade._errors import InputError
 from hpvade._threads import map_in_threads, one_thread_each
+from hpvade._warnings import DataWarning, warn
 from hpvade.deconvolve import (
     JUDGED_COVERAGE,
-    UNKNOWN_NOT_AVAILABLE,
     Deconvolution,
+    Estimate,
     Estimator,
+    Excess,
     LevelFractions,
     UnknownContent,
     check_coverage,
     expression_table,
+    is_flat,
     quality,
+    unknown_table,
 )
 from hpvade.io import find_gene_match, representative_runs
-from hpvade.pp import bulk_expression, counts_to_cpm, rna_fractions
+from hpvade.pp import bulk_expression, counts_to_cpm, gene_symbols, rna_fractions
 from hpvade.schema import check_bulk, check_overlap
+from hpvade.world import shipped_world
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
@@ -33,23 +38,32 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from hpvade.deconvolve import Calibration, Estimate
+    from hpvade.deconvolve import Calibration
     from hpvade.io import GeneMatch
     from hpvade.model._trained import TrainedModel
     from hpvade.schema import ValidationReport
+    from hpvade.world import World
 
 COVERAGE = 0.9  # default coverage of the intervals
 _BLOCK = 256  # samples; changes memory, never the result
 
 
 def deconvolve(
-    trained: TrainedModel, bulk: AnnData, *, coverage: float = COVERAGE, with_unknown: bool = False
+    trained: TrainedModel,
+    bulk: AnnData,
+    *,
+    coverage: float = COVERAGE,
+    with_unknown: bool = True,
+    world: World | None = None,
+    purity: pd.Series | None = None,
 ) -> Deconvolution:
     """Estimate the cell fractions of bulk samples.
 
-    Both paths of the model contribute, see `hpvade.deconvolve.Estimator`. Each sample is estimated by
-    itself: its neighbours, their order, the order of genes and the scale of a sample do not matter. Only
-    ``unknown_genes`` are compared with what other samples have.
+    Both paths of the model contribute, see `hpvade.deconvolve.Estimator`. Cells of types that the reference
+    lacks are found first, and what they express is subtracted. In a table of six samples or more, profiles
+    for which the samples have evidence together are looked for in each of them, and ``unknown_genes`` are
+    those that set a sample apart. Apart from this, the neighbours of a sample do not matter, nor do the order
+    of samples and genes, and the scale of a sample.
 
     Parameters
     ----------
@@ -61,7 +75,13 @@ def deconvolve(
     coverage
         Coverage of the intervals, between 0 and 1.
     with_unknown
-        Give unknown content a column in the tables of fractions, which then sum to 1 with it.
+        Give unknown content a column in the tables of fractions, which then sum to 1 with it. Without it, or
+        where the world does not match the reference, they are shares among the known types.
+    world
+        Profiles of what the reference may lack. Default: those that the package ships.
+    purity
+        Sample → share of the cells that are known to be outside the reference, below 1, for some or all of
+        the samples.
 
     Raises
     ------
@@ -69,7 +89,7 @@ def deconvolve(
         Too few of the model's genes are in ``bulk``.
     InputError
         There is no sample, a sample has no expression in the model's genes, ``coverage`` is out of range, or
-        unknown content cannot be estimated.
+        a cell type has the name of the column.
 
     Examples
     --------
@@ -91,6 +111,8 @@ def deconvolve(
         representative=bulk[np.concatenate([np.arange(*run) for run in representative_runs(bulk.n_obs)])],
         coverage=coverage,
         with_unknown=with_unknown,
+        world=world,
+        purity=purity,
     )
     return Deconvolution.concatenate(list(blocks))
 
@@ -101,7 +123,9 @@ def deconvolve_blocks(
     *,
     representative: AnnData,
     coverage: float = COVERAGE,
-    with_unknown: bool = False,
+    with_unknown: bool = True,
+    world: World | None = None,
+    purity: pd.Series | None = None,
 ) -> Generator[Deconvolution, None, None]:
     """Estimate the cell fractions of a table that comes in blocks of samples.
 
@@ -111,7 +135,7 @@ def deconvolve_blocks(
         Runs of samples of one table.
     representative
         Samples that represent all of them, see `hpvade.io.representative_runs`.
-    trained, coverage, with_unknown
+    trained, coverage, with_unknown, world, purity
         As for `deconvolve`, which lists the errors.
 
     Yields
@@ -119,7 +143,14 @@ def deconvolve_blocks(
     The result for each block, computed by `map_in_threads`.
     """
     with one_thread_each():
-        deconvolver = Deconvolver(trained, representative, coverage=coverage, with_unknown=with_unknown)
+        deconvolver = Deconvolver(
+            trained,
+            representative,
+            coverage=coverage,
+            with_unknown=with_unknown,
+            world=world,
+            purity=purity,
+        )
     yield from map_in_threads(deconvolver.deconvolve, blocks)
 
 
@@ -152,7 +183,7 @@ class Deconvolver:
 
     Parameters
     ----------
-    trained, coverage, with_unknown
+    trained, coverage, with_unknown, world, purity
         As for `deconvolve`.
     representative
         Samples that represent the table: they say which genes it has, and what all samples have in excess
@@ -160,11 +191,17 @@ class Deconvolver:
     """
 
     def __init__(
-        self, trained: TrainedModel, representative: AnnData, *, coverage: float, with_unknown: bool
+        self,
+        trained: TrainedModel,
+        representative: AnnData,
+        *,
+        coverage: float,
+        with_unknown: bool,
+        world: World | None = None,
+        purity: pd.Series | None = None,
     ) -> None:
         check_coverage(coverage)
-        if with_unknown and trained.calibration.unknown is None:
-            raise InputError(UNKNOWN_NOT_AVAILABLE)
+        self.purity = pd.Series(dtype=float) if purity is None else purity
         self.trained = trained
         self.coverage = coverage
         self.with_unknown = with_unknown
@@ -182,16 +219,33 @@ class Deconvolver:
             content_sd=signature.content_sd,
             config=trained.config.deconvolve,
         )
+        symbols = gene_symbols(trained.gene_names)
+        with torch.inference_mode():
+            learned_cpm = self.signature.cpm().numpy()
         self.unknown = UnknownContent.for_table(
             signature,
+            learned_cpm=learned_cpm,
+            states=trained.states,
             trust=trained.network.deconvolution.trust.numpy(),
+            symbols=symbols,
             measured=self.known,
-            calibration=trained.calibration.unknown,
+            world=shipped_world() if world is None else world,
             config=trained.config.deconvolve,
         )
+        self.excess = Excess(
+            signature,
+            symbols=symbols,
+            measured=self.known,
+            noise_floor=trained.config.deconvolve.noise_floor,
+        )
         linear = self._linear(matched)
-        fractions = self.estimator(self._model_cpm(linear, matched.obs_names)).fractions
-        self.unknown.learn_usual_excess(linear, fractions)
+        estimate = self.estimator(self._model_cpm(linear, matched.obs_names))
+        self.excess.learn(self.excess.log_ratio(linear, estimate.fractions))
+        if self.unknown is None:
+            _cannot_estimate(world, purity)
+        else:
+            told = ~is_flat(matched)
+            self.unknown.learn(linear[told], estimate.states[told])
 
     def deconvolve(self, samples: AnnData) -> Deconvolution:
         """Estimate the fractions of a block of samples."""
@@ -200,9 +254,23 @@ class Deconvolver:
         linear = self._linear(matched)
         cpm = self._model_cpm(linear, matched.obs_names)
         estimate = self.estimator(cpm)
+        log_excess = self.excess.log_ratio(linear, estimate.fractions)
+        found = foreign = None
+        if self.unknown is not None:
+            purity = self.purity.reindex(matched.obs_names.astype(str)).to_numpy(np.float64)
+            found = self.unknown.find(linear, estimate.states, where=~is_flat(matched)).given(purity)
+            foreign = self._foreign_cpm(found.linear, linear, cpm)
+            # A sample of foreign cells alone may leave nothing to estimate.
+            holds = np.asarray((foreign > 0).any(1) & (cpm > foreign).any(1))
+            if holds.any():
+                known = np.maximum(cpm - foreign, 0)[holds]
+                estimate = estimate.updated(self.estimator(self._rescaled(known)), where=holds)
         p = estimate.fractions
         with torch.inference_mode():
             expected = self.signature.mix(torch.from_numpy(p)).numpy()
+        if foreign is not None:
+            share = (np.maximum(cpm - foreign, 0).sum(1) / cpm.sum(1))[:, None]
+            expected = expected * share + foreign
 
         def table(values: NDArray[np.floating], columns: Sequence[str]) -> pd.DataFrame:
             return pd.DataFrame(values, index=matched.obs_names, columns=list(columns))
@@ -220,7 +288,12 @@ class Deconvolver:
             widest[name] = _widest(calibration.for_level(i), groups)
         types = with_bounds(estimate, calibration, self.trained.cell_types)
         rna = rna_fractions(p, self.trained.reference_signature.all_genes.rna_content)
-        unknown = self.unknown.table(linear, p, coverage=self.coverage).set_index(matched.obs_names)
+        unknown = unknown_table(
+            found,
+            words=[] if self.unknown is None else self.unknown.world.words,
+            genes=self.excess.top_genes(linear, log_excess),
+            coverage=self.coverage,
+        ).set_index(matched.obs_names)
         answer = Deconvolution(
             fractions=types.fractions,
             lower=types.lower,
@@ -238,8 +311,11 @@ class Deconvolver:
                 noise_floor=self.trained.config.deconvolve.noise_floor,
             ),
             levels=levels,
+            looked_for=() if self.unknown is None else tuple(self.unknown.shared_words),
         )
-        return answer.with_unknown() if self.with_unknown else answer
+        if found is None or not self.with_unknown:
+            return answer
+        return answer.with_unknown(found.rna_unknown)
 
     def _linear(self, matched: AnnData) -> NDArray[np.float64]:
         """Return expression above the background over all genes of the reference, 0 where not measured."""
@@ -265,8 +341,42 @@ class Deconvolver:
                 "Remove the sample, or check its values and gene names."
             )
             raise InputError(msg)
+        return self._rescaled(model_genes)
+
+    def _rescaled(self, model_genes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Scale the measured genes of the model to what they hold in an even mixture of the types."""
         even = self.trained.reference_signature.model_genes.cpm.mean(1)
         return counts_to_cpm(model_genes) * (even[self.measured].sum() / even.sum())
+
+    def _foreign_cpm(
+        self, foreign: NDArray[np.float64], linear: NDArray[np.float64], cpm: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Restrict what foreign cells contribute to the model's genes, on the scale of ``cpm``."""
+        selected = self.trained.reference_signature.selected
+        scale = cpm.sum(1) / linear[:, selected].sum(1)
+        return np.where(self.measured, foreign[:, selected] * scale[:, None], 0)
+
+
+def _cannot_estimate(world: World | None, purity: pd.Series | None) -> None:
+    """Say that unknown content is not estimated, unless the user does not want it.
+
+    Raises
+    ------
+    InputError
+        It was given.
+    """
+    if purity is not None:
+        msg = (
+            "The purity cannot be taken into account: unknown content is not estimated without profiles that "
+            "match the reference. Leave out --purity."
+        )
+        raise InputError(msg)
+    if world is None or len(world.facts):
+        warn(
+            "Unknown content is not estimated: the cell types of the reference resemble too few of the known "
+            "profiles, or gene symbols differ. Fractions are shares among the known types.",
+            DataWarning,
+        )
 
 
 def _matched(bulk: AnnData, match: GeneMatch, *, genes: Sequence[str]) -> AnnData:

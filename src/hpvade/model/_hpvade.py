@@ -182,7 +182,7 @@ class HPVADE:
         return finished
 
     def deconvolve(
-        self, bulk: AnnData, *, coverage: float = COVERAGE, with_unknown: bool = False
+        self, bulk: AnnData, *, coverage: float = COVERAGE, with_unknown: bool = True
     ) -> Deconvolution:
         """Estimate fractions of bulk samples, with intervals.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 
 from hpvade import _keys
 from hpvade._random import child_rng
-from hpvade.deconvolve import LabelledCells, calibrate, calibrate_unknown, validate_on_mixtures
+from hpvade.deconvolve import calibrate, validate_on_mixtures
 from hpvade.model._provenance import model_provenance
 from hpvade.model._trained import TrainedModel
 from hpvade.nn import HPVADENetwork
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pandas as pd
-    from anndata import AnnData
     from numpy.typing import NDArray
 
     from hpvade.model._config import HPVADEConfig
@@ -120,14 +118,6 @@ def train(
         validate_on_mixtures(network, heldout.mixtures[chosen], heldout.fractions[chosen], rng=rng, **tested),
         hierarchy=prepared.hierarchy,
     )
-    unknown = calibrate_unknown(
-        _heldout_cells(prepared.cells),
-        signature=prepared.signature,
-        states=prepared.states,
-        trust=network.deconvolution.trust.numpy(),
-        config=config.deconvolve,
-        rng=rng,
-    )
     unseen = simulate(
         prepared.cells,
         config=config.simulate.model_copy(update={"n_heldout": _N_VALIDATION}),
@@ -144,7 +134,7 @@ def train(
         reference_signature=prepared.signature,
         states=prepared.states,
         hierarchy=prepared.hierarchy,
-        calibration=replace(calibration, unknown=unknown),
+        calibration=calibration,
         validation=validation.table(list(truth)),
         gene_names=prepared.gene_names,
         config=config,
@@ -185,16 +175,4 @@ def _new_network(prepared: PreparedReference, config: HPVADEConfig, *, seed: int
     trust = prepared.cells.var.loc[prepared.signature.selected, _keys.TRUST].to_numpy()
     return build_network(
         prepared.signature.model_genes, config, hierarchy=prepared.hierarchy, trust=trust, seed=seed
-    )
-
-
-def _heldout_cells(prepared: AnnData) -> LabelledCells:
-    cells = prepared[(prepared.obs[_keys.SPLIT] == _keys.HELDOUT).to_numpy()]
-    labels = cells.obs[prepared.uns[_keys.UNS]["labels_key"]]
-    types = prepared.obs[labels.name].astype("category").cat.categories
-    weighted = _keys.RNA_WEIGHT in cells.obs
-    return LabelledCells(
-        cells.layers[_keys.COUNTS],
-        types.get_indexer(labels),
-        cells.obs[_keys.RNA_WEIGHT].to_numpy(float) if weighted else None,
     )

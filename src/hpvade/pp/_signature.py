@@ -11,9 +11,9 @@ import pandas as pd
 
 from hpvade import _keys
 from hpvade._errors import LabelError
-from hpvade.pp._genes import gene_symbols, is_ribosomal_or_mitochondrial, model_genes
+from hpvade.pp._genes import model_genes
 from hpvade.pp._pool import label_sums, sum_by_group
-from hpvade.pp._spaces import CPM_TOTAL, PROFILE_FLOOR, counts_to_cpm
+from hpvade.pp._spaces import CPM_TOTAL, counts_to_cpm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from hpvade._types import Array
 
-_N_ANCHORS = 1_000
-_MIN_ANCHOR_CPM = 30.0  # in the type that expresses the gene least
 _CONTENT_SD = 0.35  # of log m from one reference about the value that holds in bulk samples
 
 
@@ -79,15 +77,12 @@ class ReferenceSignature:
         Over all genes of the reference.
     selected
         The model's genes, shape (n_genes,).
-    anchor
-        Genes that all types express alike, shape (n_genes,); the model reads none of them.
     n_references
         Number of references behind S and m.
     """
 
     all_genes: Signature
     selected: NDArray[np.bool_]
-    anchor: NDArray[np.bool_]
     n_references: int = 1
 
     @property
@@ -199,9 +194,8 @@ def reference_signature(prepared: AnnData) -> ReferenceSignature:
         summed = pooled.counts.to_numpy().T * type_weight[:, None]
         whole = _signature_from_sums(summed, pooled.n_cells.to_numpy(), genes=genes, cell_types=cell_types)
     chosen = prepared.var_names.isin(selected)
-    candidates = ~chosen & ~is_ribosomal_or_mitochondrial(gene_symbols(prepared.var))
     n_references = prepared.obs[_keys.REFERENCE].nunique() if _keys.REFERENCE in prepared.obs else 1
-    return ReferenceSignature(whole, chosen, _anchor_genes(whole, candidates), n_references)
+    return ReferenceSignature(whole, chosen, n_references)
 
 
 def _cell_weight(obs: pd.DataFrame, *, labels_key: str) -> NDArray[np.float64]:
@@ -214,17 +208,6 @@ def _cell_weight(obs: pd.DataFrame, *, labels_key: str) -> NDArray[np.float64]:
         within = obs.groupby([labels_key, _keys.REFERENCE], observed=True)[labels_key].transform("size")
         weight = weight * (n_in_type / (within.astype(float) * n_references)).to_numpy()
     return weight
-
-
-def _anchor_genes(whole: Signature, candidates: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Choose the candidates that all types express and that differ least between types; shape (n_genes,)."""
-    lowest, highest = whole.cpm.min(1), whole.cpm.max(1)
-    ratio = np.where(
-        candidates & (lowest > _MIN_ANCHOR_CPM), (highest + PROFILE_FLOOR) / (lowest + PROFILE_FLOOR), np.inf
-    )
-    chosen = np.zeros(ratio.size, dtype=bool)
-    chosen[np.argsort(ratio, kind="stable")[:_N_ANCHORS]] = True
-    return chosen & np.isfinite(ratio)
 
 
 def _check_counts(totals: NDArray[np.floating], cell_types: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from hpvade import _keys
 from hpvade._errors import InputError
@@ -29,7 +30,7 @@ def deconvolve(
     *,
     key_added: str = _keys.UNS,
     coverage: float = COVERAGE,
-    with_unknown: bool = False,
+    with_unknown: bool = True,
     copy: bool = False,
 ) -> AnnData | None:
     """Estimate the cell fractions of bulk samples.
@@ -89,7 +90,7 @@ def sum_types(
     Parameters
     ----------
     bulk
-        Samples after `deconvolve` with the same ``key_added``, without a column of unknown content.
+        Samples after `deconvolve` with the same ``key_added``.
     model
         The model that was used.
     groups
@@ -131,7 +132,14 @@ def sum_types(
         covariance=covariance,
         calibration=trained.calibration,
         coverage=coverage,
+        unknown=_unknown(bulk, prefix) if len(fractions.columns) > n_types else None,
     )
     for side, values in sums._asdict().items():
         table.obsm[f"{prefix}sums" + ("" if side == "fractions" else f"_{side}")] = values
     return table if copy else None
+
+
+def _unknown(bulk: AnnData, prefix: str) -> pd.DataFrame:
+    """Return the share of unknown cells and its bounds, which `deconvolve` added."""
+    slots = (_keys.FRACTIONS, _keys.LOWER, _keys.UPPER)
+    return pd.DataFrame({slot: bulk.obsm[f"{prefix}{slot}"][_keys.UNKNOWN] for slot in slots})

@@ -1,0 +1,108 @@
+"""Bulk profiles of sorted cells, tissues and cell lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import pandas as pd
+
+from hpvade._errors import FileFormatError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_STEPS = 16  # of the stored levels per doubling
+_USUAL_CONTENT = 1.5  # of a cell whose RNA content is not known, relative to a CD4 T cell
+_CELLS = "cells"
+
+
+@dataclass(frozen=True)
+class World:
+    """Profiles of what may be in a sample.
+
+    Attributes
+    ----------
+    genes
+        Gene symbols, upper case, length n_genes.
+    level
+        Expression, linear, shape (n_genes, n_profiles). Only ratios between profiles matter.
+    facts
+        One row per profile: ``words`` (a name for a reader), ``kind`` (``cells``, ``tissue`` or ``line``) and
+        ``rna_content`` of a cell relative to a CD4 T cell.
+    """
+
+    genes: pd.Index
+    level: NDArray[np.float32]
+    facts: pd.DataFrame
+
+    @classmethod
+    def empty(cls) -> Self:
+        """Return a world without profiles: unknown content is then not estimated."""
+        facts = pd.DataFrame({"words": [], "kind": [], "rna_content": []})
+        return cls(pd.Index([], dtype=object), np.zeros((0, 0), np.float32), facts)
+
+    @property
+    def is_mixed(self) -> NDArray[np.bool_]:
+        """Which profiles are of tissues or cultured lines, not of cells as they are in blood."""
+        return (self.facts["kind"] != _CELLS).to_numpy()
+
+    def align(self, symbols: NDArray[np.str_]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return the levels in genes of these symbols, and which of the genes are known.
+
+        Case does not matter, so that mouse genes find the human ones of the same name.
+        """
+        position = self.genes.get_indexer(pd.Index(symbols).str.upper())
+        known = position >= 0
+        level = np.zeros((len(position), self.level.shape[1]))
+        level[known] = self.level[position[known]]
+        return level, known
+
+
+@cache
+def shipped_world() -> World:
+    """Return the profiles that the package ships: the Human Protein Atlas, see ``world/LICENSE``."""
+    folder = files("hpvade.world")
+    with (folder / "profiles.tsv").open() as file:
+        facts = pd.read_csv(file, sep="\t", index_col="profile")
+    with (folder / "profiles.npz").open("rb") as binary, np.load(binary) as stored:
+        level = np.exp2(stored["level"].astype(np.float32) / _STEPS) - 1
+        return World(pd.Index(stored["genes"]), level, facts)
+
+
+def read_world(path: Path) -> World:
+    """Read profiles from a table.
+
+    Parameters
+    ----------
+    path
+        TSV (also .gz): gene symbols in the first column, then one column per profile, linear expression. The
+        name of a column is the name that a reader sees.
+
+    Raises
+    ------
+    FileFormatError
+        The table cannot be read, has fewer than two profiles, or a value is missing or negative.
+    """
+    try:
+        table = pd.read_csv(path, sep="\t", index_col=0).astype(np.float32)
+    except (OSError, ValueError) as error:
+        msg = f"The table of profiles {path} cannot be read ({error}). Pass a TSV of genes × profiles."
+        raise FileFormatError(msg) from error
+    if table.shape[1] < 2 or not np.isfinite(table.to_numpy()).all() or (table.to_numpy() < 0).any():
+        msg = (
+            f"The table of profiles {path} must have at least two profiles, and linear values without gaps: "
+            f"it has {table.shape[1]}, and values from {table.min().min():g} to {table.max().max():g}."
+        )
+        raise FileFormatError(msg)
+    table = table.groupby(table.index.astype(str).str.upper()).sum()
+    facts = pd.DataFrame(
+        {"words": table.columns, "kind": _CELLS, "rna_content": _USUAL_CONTENT},
+        index=pd.Index(table.columns, name="profile"),
+    )
+    return World(table.index, table.to_numpy(), facts)

@@ -1,0 +1,225 @@
+"""Profiles of the world → columns that a sample can be fitted with, beside those of the reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hpvade.pp import counts_to_cpm
+from hpvade.pp._spaces import MARKER_FLOOR, floored_log
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from hpvade.world._profiles import World
+
+_MIN_GENES = 200  # that the reference expresses and the world knows
+_MIN_TYPES = 2  # of the reference, matched with a profile
+_EXPRESSED = 50.0  # CPM
+_N_COMPARED = 1_500  # genes that differ most between types and between profiles
+_ROUNDS = 3
+_MATCHED, _SAME = 0.42, 0.5  # correlations: of a type with its profile, and from which it may own others
+_OWNED = 0.8  # correlation of further profiles of a type, relative to that of its best profile
+_RELATED = 0.6  # correlation of two profiles of one lineage
+_LEVEL_FLOOR = 3.0  # of the world, where profiles are compared
+_RATIO_FLOOR = 1.5  # of the world, where ratios of profiles are taken
+_SHRUNK = 0.7  # of the ratio of the platforms' levels, for genes that no matched type expresses
+_EXPONENT_RANGE = (0.7, 1.6)
+
+
+@dataclass(frozen=True)
+class TranslatedWorld:
+    """The profiles of a world, as the platform of a reference would have measured them.
+
+    Attributes
+    ----------
+    names, words
+        Name of each profile, and its name for a reader; length n_profiles.
+    owner
+        The type of the reference that a profile belongs to, 0 … n_types-1; -1 for a profile that the
+        reference lacks. Shape (n_profiles,).
+    cpm
+        Shape (n_genes, n_profiles), CPM over all genes of the reference; columns sum to 1e6.
+    distinct
+        Log ratio of each gene to the type of the reference that expresses it most, shape (n_genes,
+        n_profiles); -inf for genes that the world does not know.
+    content
+        RNA content of one cell, in counts of the reference, shape (n_profiles,).
+    every_tissue
+        Geometric mean over the tissues and lines, shape (n_genes,), CPM: what a platform that reports signal
+        for silent genes looks like.
+    related
+        Which profiles are of one lineage and of one owner, shape (n_profiles, n_profiles).
+    matched
+        Type of the reference → name of the profile that resembles it most, for types that have one.
+    """
+
+    names: list[str]
+    words: list[str]
+    owner: NDArray[np.intp]
+    cpm: NDArray[np.float64]
+    distinct: NDArray[np.float64]
+    content: NDArray[np.float64]
+    every_tissue: NDArray[np.float64]
+    related: NDArray[np.bool_]
+    matched: dict[str, str]
+
+
+def translate(
+    world: World,
+    counts: NDArray[np.float64],
+    *,
+    symbols: NDArray[np.str_],
+    usable: NDArray[np.bool_],
+    cell_types: Sequence[str],
+) -> TranslatedWorld | None:
+    """Translate the profiles of a world onto the platform of a reference.
+
+    A type of the reference is matched with the profile whose log expression, relative to the mean over the
+    best profiles of all types, correlates best with the type's, relative to the mean over types. For gene g
+    and profile w,
+
+        t_gw = (h_g + f) · ((w_g + d) / (v_g + d))^γ,
+
+    with h and v the means over the matched types and over their profiles: what all bulk samples of the world
+    share cancels. f is the level that d has on the platform of the reference, times 0.7. The world compresses
+    ratios between cells; γ lies half-way between 1 and the exponent that makes the matched profiles differ as
+    much as their types do.
+
+    Parameters
+    ----------
+    world
+        The profiles.
+    counts
+        Counts of one cell of each type, shape (n_genes, n_types).
+    symbols
+        Gene symbols, shape (n_genes,).
+    usable
+        Genes to compare, shape (n_genes,): neither ribosomal nor mitochondrial.
+    cell_types
+        Names of the types.
+
+    Returns
+    -------
+    None for an empty world, if fewer than two types match a profile, or if fewer than 200 genes are expressed
+    and known.
+    """
+    if not len(world.facts):
+        return None
+    level, known = world.align(symbols)
+    known &= usable
+    cpm = counts / counts[usable].sum(0) * 1e6
+    compared = known & (cpm.max(1) > _EXPRESSED)
+    if compared.sum() < _MIN_GENES:
+        return None
+    similarity = _similarity(np.log(cpm[compared] + MARKER_FLOOR), np.log(level[compared] + _LEVEL_FLOOR))
+    best = similarity.argmax(1)
+    closest = similarity.max(1)
+    matched = np.flatnonzero(closest > _MATCHED)
+    if len(matched) < _MIN_TYPES:
+        return None
+    here, there = cpm[:, matched].mean(1), level[:, best[matched]].mean(1)
+    translated = _translated(cpm, level, here, there, known=known, pairs=(matched, best))
+    translated[~known] = here[~known, None]
+    translated = counts_to_cpm(np.where(usable[:, None], translated, 0).T).T
+    owner = _owners(similarity)
+    distinct = floored_log(translated, MARKER_FLOOR) - floored_log(cpm.max(1), MARKER_FLOOR)[:, None]
+    distinct[~known] = -np.inf
+    lineage = _lineages(np.log(level[known] + _LEVEL_FLOOR))
+    return TranslatedWorld(
+        names=[str(name) for name in world.facts.index],
+        words=[str(words) for words in world.facts["words"]],
+        owner=owner,
+        cpm=translated,
+        distinct=distinct,
+        content=_contents(world, counts[usable].sum(0), matched=matched, best=best, lineage=lineage),
+        every_tissue=np.expm1(np.log1p(translated[:, _every(world)]).mean(1)),
+        related=(lineage > _RELATED) & (owner == owner[:, None]),
+        matched={cell_types[int(k)]: str(world.facts.index[best[k]]) for k in matched},
+    )
+
+
+def _similarity(types: NDArray[np.float64], profiles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Correlation of each type with each profile, (n_types, n_profiles), both in log space by genes.
+
+    Profiles are centred on the mean over the best profiles of all types, which is found in three rounds.
+    """
+    n_types = types.shape[1]
+    types = types - types.mean(1, keepdims=True)
+    centre = profiles.mean(1, keepdims=True)
+    for _ in range(_ROUNDS):
+        relative = profiles - centre
+        differing = np.argsort(-(types.std(1) + relative.std(1)), kind="stable")[:_N_COMPARED]
+        similarity = np.corrcoef(types[differing].T, relative[differing].T)[:n_types, n_types:]
+        centre = profiles[:, similarity.argmax(1)].mean(1, keepdims=True)
+    return np.asarray(similarity)
+
+
+def _translated(
+    cpm: NDArray[np.float64],
+    level: NDArray[np.float64],
+    here: NDArray[np.float64],
+    there: NDArray[np.float64],
+    *,
+    known: NDArray[np.bool_],
+    pairs: tuple[NDArray[np.intp], NDArray[np.intp]],
+) -> NDArray[np.float64]:
+    """Apply the formula of `translate`; ``pairs`` are the matched types and the best profile of each type."""
+    matched, best = pairs
+    scaled = known & (there > 4.0) & (here > MARKER_FLOOR)
+    floor = _SHRUNK * _RATIO_FLOOR * float(np.median(here[scaled] / there[scaled])) if scaled.any() else 1.0
+    expected, seen = [], []
+    for k in matched:
+        genes = known & ((cpm[:, k] > _EXPRESSED) | (here > _EXPRESSED))
+        expected.append(np.log((level[genes, best[k]] + _RATIO_FLOOR) / (there[genes] + _RATIO_FLOOR)))
+        seen.append(np.log((cpm[genes, k] + floor) / (here[genes] + floor)))
+    spread = np.square(np.concatenate(seen)).mean() / np.square(np.concatenate(expected)).mean()
+    exponent = 1 + (np.clip(np.sqrt(spread), *_EXPONENT_RANGE) - 1) / 2
+    ratio = (level + _RATIO_FLOOR) / (there + _RATIO_FLOOR)[:, None]
+    translated: NDArray[np.float64] = (here + floor)[:, None] * ratio**exponent
+    return translated
+
+
+def _owners(similarity: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Find the type that each profile belongs to: the most similar, if its best profile is hardly more so.
+
+    A profile of a type that the reference has can only mean that bulk expresses this type differently.
+    """
+    owner, closest = similarity.argmax(0), similarity.max(1)
+    own = similarity.max(0)
+    belongs = (closest[owner] > _SAME) & (own > _OWNED * closest[owner])
+    return np.where(belongs, owner, -1)
+
+
+def _lineages(log_level: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Correlation of the profiles with each other, in genes that differ between them."""
+    relative = log_level - log_level.mean(1, keepdims=True)
+    return np.corrcoef(relative[np.abs(relative).max(1) > 1].T)
+
+
+def _contents(
+    world: World,
+    content: NDArray[np.float64],
+    *,
+    matched: NDArray[np.intp],
+    best: NDArray[np.intp],
+    lineage: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """RNA content of a cell of each profile, in counts of the reference, shape (n_profiles,).
+
+    A CD4 T cell has the content that the matched types imply, the geometric mean weighted by similarity.
+    """
+    relative = world.facts["rna_content"].to_numpy(np.float64)
+    unit = np.log(content[matched] / relative[best[matched]])
+    weight = np.exp(lineage[:, best[matched]])
+    return relative * np.exp((weight * unit).sum(1) / weight.sum(1))
+
+
+def _every(world: World) -> NDArray[np.bool_]:
+    """Profiles of tissues and lines; all profiles of a world that has none."""
+    mixed = world.is_mixed
+    return mixed if mixed.any() else np.ones_like(mixed)

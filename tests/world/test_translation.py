@@ -1,0 +1,64 @@
+"""Profiles as the platform of a reference would measure them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hpvade.world import World, translate
+
+from .conftest import NAMES
+
+KNOWN = 5
+
+
+@pytest.fixture
+def translated(world, types, symbols):
+    usable = np.ones(len(symbols), dtype=bool)
+    return translate(world, types[:, :KNOWN], symbols=symbols, usable=usable, cell_types=NAMES[:KNOWN])
+
+
+def test_types_are_matched_with_their_profiles(translated):
+    assert translated.matched == {name: name for name in NAMES[:KNOWN]}
+    assert translated.owner.tolist() == [0, 1, 2, 3, 4, -1]
+
+
+def test_what_differs_between_the_platforms_cancels(translated, world, types):
+    truth = types[:, KNOWN] / types[:, KNOWN].sum() * 1e6
+    raw = world.level[:, KNOWN] / world.level[:, KNOWN].sum() * 1e6
+
+    def error(cpm):
+        return np.std(np.log(cpm + 25) - np.log(truth + 25))
+
+    assert error(translated.cpm[:, KNOWN]) < 0.3
+    assert error(raw) > 0.6
+    np.testing.assert_allclose(translated.cpm.sum(0), 1e6)
+
+
+def test_the_genes_of_a_type_that_the_reference_lacks_are_distinct(translated):
+    best = np.argsort(-translated.distinct[:, KNOWN])[:80]
+    assert np.mean((best >= 100 * KNOWN) & (best < 100 * (KNOWN + 1))) > 0.95
+    assert (translated.distinct[:, KNOWN] > np.log(4)).sum() > 80
+    assert (translated.distinct[:, :KNOWN] > np.log(4)).sum() < 5  # a known type has none
+
+
+def test_the_content_of_a_cell_follows_from_the_matched_types(world, types, symbols):
+    world.facts.loc["f", "rna_content"] = 3.0
+    doubled = translate(
+        world,
+        2 * types[:, :KNOWN],
+        symbols=symbols,
+        usable=np.ones(len(symbols), dtype=bool),
+        cell_types=NAMES[:KNOWN],
+    )
+    mean = 2 * np.exp(np.log(types[:, :KNOWN].sum(0)).mean())
+    assert doubled.content[KNOWN] == pytest.approx(3 * mean, rel=0.05)
+
+
+def test_a_world_that_does_not_resemble_the_reference_is_of_no_use(world, types, symbols):
+    arguments = {"symbols": symbols, "usable": np.ones(len(symbols), bool), "cell_types": NAMES[:KNOWN]}
+    shuffled = World(world.genes, np.random.default_rng(2).permutation(world.level), world.facts)
+    assert translate(shuffled, types[:, :KNOWN], **arguments) is None
+    assert translate(World.empty(), types[:, :KNOWN], **arguments) is None
+    few = {**arguments, "symbols": np.where(np.arange(len(symbols)) < 100, symbols, "other")}
+    assert translate(world, types[:, :KNOWN], **few) is None
