@@ -22,13 +22,16 @@ def plain(text) -> str:
     return text.replace("\N{NO-BREAK SPACE}", " ")
 
 
-def results(*, flags=((), (), (), ()), with_unknown=False) -> Results:
+def results(
+    *, flags=((), (), (), ()), with_unknown=False, half_t=0.08, unknown=0.04, upper=0.2, like=""
+) -> Results:
     names = ["s1", "s2", "s3", "s4"]
     fractions = pd.DataFrame({"B": [0.2] * 4, "T": [0.7] * 4, "NK": [0.1] * 4}, index=names)
-    half = pd.DataFrame({"B": [0.05] * 4, "T": [0.15] * 4, "NK": [0.02] * 4}, index=names)
-    qc = pd.DataFrame({"flags": [list(of_sample) for of_sample in flags], "unknown_upper": 0.6}, index=names)
+    half = pd.DataFrame({"B": [0.05] * 4, "T": [half_t] * 4, "NK": [0.02] * 4}, index=names)
+    qc = pd.DataFrame({"flags": [list(of_sample) for of_sample in flags]}, index=names)
+    qc["unknown_upper"], qc["unknown_like"] = upper, like
     if with_unknown:
-        fractions["unknown"] = half["unknown"] = 0.4
+        fractions["unknown"] = half["unknown"] = unknown
     run = {"decisions": {"coverage": 0.8, "with_unknown": with_unknown}}
     table = FractionTable("Cell fractions", fractions, fractions - half, fractions + half)
     return Results((table,), qc, run, None, "gone", pd.DataFrame(), None, None)
@@ -38,10 +41,11 @@ def test_summary_gives_composition_uncertainty_and_reliability():
     summary = verdict(results(), accuracy=GOOD)
     composition, uncertainty, reliability = summary.sentences
     assert plain(composition) == (
-        "The most abundant of 3 cell types are T (70%), B (20%) and NK (10%), averaged over 4 samples."
+        "The most abundant of 3 cell types are T (70%), B (20%) and NK (10%), averaged over 4 samples. They "
+        "are shares among the cell types of the reference."
     )
     assert plain(uncertainty) == (
-        "The median 80% interval is ±5.0 percentage points. Intervals are widest for T (median: ±15 "
+        "The median 80% interval is ±5.0 percentage points. Intervals are widest for T (median: ±8.0 "
         "percentage points)."
     )
     assert plain(reliability) == (
@@ -77,10 +81,48 @@ def test_grade_follows_flags_and_accuracy(flags, accuracy, grade):
 def test_unknown_content_is_reported_apart_from_the_cell_types():
     composition, uncertainty, _ = verdict(results(with_unknown=True), accuracy=GOOD).sentences
     assert "most abundant of 3 cell types" in composition
-    assert "An estimated 40% of cells belong to no cell type of the reference (upper bound: 60%)." in plain(
-        composition
+    assert (
+        "An estimated 4% of the cells belong to no cell type of the reference (upper bound: 20%)."
+        in plain(composition)
     )
     assert "widest for T" in uncertainty
+
+
+def test_much_unknown_content_comes_first_and_is_named():
+    flags = (("incomplete_reference",),) * 3 + ((),)
+    much = results(flags=flags, with_unknown=True, unknown=0.6, upper=0.8, like="neutrophils; basophils")
+    summary = verdict(much, accuracy=GOOD)
+    assert (summary.grade, summary.heading) == ("care", "The reference lacks cell types of these samples")
+    assert plain(summary.sentences[0]).startswith(
+        "An estimated 60% of the cells belong to no cell type of the reference (upper bound: 80%). They "
+        "resemble neutrophils (in 4 of 4 samples) and basophils (in 4 of 4 samples). The most abundant"
+    )
+
+
+@pytest.mark.parametrize(
+    "doubt",
+    [
+        {"half_t": 0.12},
+        {"upper": 0.5},
+        {"upper": float("nan")},  # not estimated
+        {"flags": (("incomplete_reference",), (), (), ())},
+    ],
+)
+def test_nothing_is_called_sound_without_all_evidence(doubt):
+    assert verdict(results(with_unknown=True), accuracy=GOOD).grade == "good"
+    assert verdict(results(with_unknown=True, **doubt), accuracy=GOOD).grade == "care"
+
+
+def test_a_type_that_the_model_does_not_learn_is_a_doubt():
+    per_type = pd.DataFrame({"r": [0.99, 0.99, 0.99, 0.3]})
+    accuracy = ModelAccuracy(None, per_type, pd.DataFrame({"all types": [0.5, 0.9]}, index=[0.5, 0.9]))
+    assert verdict(results(), accuracy=accuracy).grade == "care"
+
+
+def test_types_that_are_less_certain_are_named():
+    assert "Less certain than ±10 percentage points: T." in plain(
+        verdict(results(half_t=0.15), accuracy=GOOD).sentences[1]
+    )
 
 
 def test_a_model_that_learned_nothing():

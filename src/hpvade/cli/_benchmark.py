@@ -39,6 +39,15 @@ def benchmark(
         o.Names,
         typer.Option(parser=o.names, metavar="NAME,...", help="Names in the manifest. Default: each."),
     ] = "",  # type: ignore[assignment]
+    leave_out: Annotated[
+        o.Names,
+        typer.Option(
+            parser=o.names,
+            metavar="TYPE+TYPE,...",
+            help="Coarse types to leave out of each reference, one group after the other; they count as "
+            "unknown content.",
+        ),
+    ] = "",  # type: ignore[assignment]
     seeds: Annotated[
         o.Names, typer.Option(parser=o.seeds, metavar="N,...", help="Seeds to train with.")
     ] = "0,1,2",  # type: ignore[assignment]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 
@@ -71,6 +71,11 @@ class BulkEntry(_Entry):
         Type of this set → coarse types of a reference to sum, where the truth does not separate them.
     headline_types
         The types to score, names of ``truth_types``.
+    unknown
+        Columns of the truth that no reference covers. Default: all that ``truth_types`` maps to no type
+        of the reference.
+    estimand
+        Whether the truth is of ``cells`` or of ``rna``.
     """
 
     path: _File
@@ -79,6 +84,8 @@ class BulkEntry(_Entry):
     headline_types: _Names
     merge: dict[str, _Names] = {}
     unit: BulkUnit = "auto"
+    unknown: list[str] = []
+    estimand: Literal["cells", "rna"] = "cells"
     note: str = ""
 
 

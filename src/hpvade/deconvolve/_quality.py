@@ -50,7 +50,7 @@ class Flag:
     condition
         Mask of the samples that have the flag, shape (n_samples,).
     is_grave
-        Whether all fractions of the sample are in doubt.
+        Whether all fractions of the sample are in doubt, also among the known types.
     """
 
     name: str
@@ -114,6 +114,7 @@ FLAGS = {
             remedy="unknown_like says what it resembles, and unknown_genes lists its genes. Add the missing "
             "cell type to the reference, or use only the proportions of the known types among themselves.",
             condition=lambda found: found.unknown > 0.3,
+            is_grave=False,
         ),
     )
 }

@@ -111,6 +111,8 @@ class RunSummary(NamedTuple):
         Half of the width of each interval, samples × cell types.
     flags
         Names of the flags of each sample, lists.
+    unknown_like
+        What the unknown cells of each sample resemble, text.
     coverage
         Coverage of the intervals.
     cell_types
@@ -120,6 +122,7 @@ class RunSummary(NamedTuple):
     fractions: pd.DataFrame
     half_widths: pd.DataFrame
     flags: pd.Series
+    unknown_like: pd.Series
     coverage: float
     cell_types: list[str]
 
@@ -338,6 +341,7 @@ def finish(
         results.fractions,
         results.half_widths,
         results.qc["flags"],
+        results.qc["unknown_like"],
         options.coverage,
         [str(name) for name in results.known],
     )

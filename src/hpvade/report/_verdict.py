@@ -20,6 +20,10 @@ _N_NAMED = 3  # cell types and flagged samples
 _GOOD_R, _FAIR_R = 0.8, 0.5  # mean correlation per type on new mixtures
 _FAIR_COVERAGE = 0.8  # of 90% intervals
 _MANY, _SOME = 0.5, 0.05  # shares of samples
+_LARGE_UNKNOWN, _SMALL_UPPER = 0.3, 0.3  # share of unknown cells, and its upper bound in a complete sample
+_PRECISE = 0.1  # half width of an interval
+_N_DOUBTED = 6  # cell types named as less certain
+_INCOMPLETE = "incomplete_reference"
 
 
 class Verdict(NamedTuple):
@@ -42,18 +46,29 @@ def verdict(results: Results, *, accuracy: ModelAccuracy | None) -> Verdict:
     """
     flagged = [str(name) for name, flags in results.qc["flags"].items() if flags]
     grave = results.qc["flags"].map(lambda flags: any(FLAGS[name].is_grave for name in flags)).mean()
-    grade, heading = _grade(len(flagged) / len(results.qc), grave, accuracy)
+    grade, heading = _grade(results, len(flagged) / len(results.qc), grave, accuracy)
     reliability = f"{_flagged(flagged, n_samples=len(results.qc))} {_accuracy(accuracy)}"
     return Verdict(grade, heading, (_composition(results), _uncertainty(results), reliability))
 
 
-def _grade(share_flagged: float, share_grave: float, accuracy: ModelAccuracy | None) -> tuple[str, str]:
+def _grade(
+    results: Results, share_flagged: float, share_grave: float, accuracy: ModelAccuracy | None
+) -> tuple[str, str]:
+    incomplete = results.qc["flags"].map(lambda flags: _INCOMPLETE in flags).mean()
     if share_grave > _MANY or (accuracy is not None and not accuracy.r_type >= _FAIR_R):
         return "bad", "Not reliable"
     if accuracy is None:
         return "unknown", "Not assessed"
-    doubtful = accuracy.r_type < _GOOD_R or accuracy.judged_coverage < _FAIR_COVERAGE
-    if doubtful or share_grave > _SOME or share_flagged > _MANY:
+    if incomplete > _MANY:
+        return "care", "The reference lacks cell types of these samples"
+    doubtful = (
+        accuracy.r_type < _GOOD_R
+        or accuracy.per_type["r"].min() < _FAIR_R
+        or accuracy.judged_coverage < _FAIR_COVERAGE
+        or not (results.qc["unknown_upper"] <= _SMALL_UPPER).mean() >= 1 - _MANY
+        or results.known_half_widths.median().max() > _PRECISE
+    )
+    if doubtful or incomplete > _SOME or share_grave > _SOME or share_flagged > _MANY:
         return "care", "Interpret with caution"
     return "good", "No major problems detected"
 
@@ -64,22 +79,44 @@ def _composition(results: Results) -> str:
     n = len(results.fractions)
     over = "" if n == 1 else f", averaged over {count(n, 'sample')}"
     text = f"The most abundant of {count(len(mean), 'cell type')} are {_listed(named)}{over}."
-    if results.with_unknown:
-        text += (
-            f" An estimated {percent(results.fractions[_keys.UNKNOWN].mean())} of cells belong to no cell "
-            f"type of the reference (upper bound: {percent(results.qc['unknown_upper'].median())})."
-        )
-    return text
+    if not results.with_unknown:
+        return f"{text} They are shares among the cell types of the reference."
+    unknown = _unknown(results)
+    large = results.fractions[_keys.UNKNOWN].mean() > _LARGE_UNKNOWN
+    return f"{unknown} {text}" if large else f"{text} {unknown}"
+
+
+def _unknown(results: Results) -> str:
+    """Say how many cells the reference lacks, and what they resemble."""
+    share, upper = results.fractions[_keys.UNKNOWN].mean(), results.qc["unknown_upper"].mean()
+    text = (
+        f"An estimated {percent(share)} of the cells belong to no cell type of the reference (upper bound: "
+        f"{percent(upper)})."
+    )
+    like = results.qc["unknown_like"].str.split("; ").explode()
+    counts = like[like != ""].value_counts()
+    if counts.empty:
+        return text
+    of_all = f"of {count(len(results.qc), 'sample')}"
+    named = [f"{words} (in {n:,} {of_all})" for words, n in counts.iloc[:2].items()]
+    return f"{text} They resemble {' and '.join(named)}."
 
 
 def _uncertainty(results: Results) -> str:
     half = results.known_half_widths
     widest = half.median().idxmax()
     median = percentage_points(float(np.nanmedian(half)))
-    return (
+    text = (
         f"The median {percent(results.coverage)} interval is ±{median}. "
         f"Intervals are widest for {widest} (median: ±{percentage_points(float(half[widest].median()))})."
     )
+    doubted = half.median()[half.median() > _PRECISE].sort_values(ascending=False).index
+    if not len(doubted):
+        return text
+    names = [str(name) for name in doubted[:_N_DOUBTED]]
+    if len(doubted) > _N_DOUBTED:
+        names.append(f"{len(doubted) - _N_DOUBTED} more")
+    return f"{text} Less certain than ±{percentage_points(_PRECISE)}: {_listed(names)}."
 
 
 def _flagged(names: list[str], *, n_samples: int) -> str:

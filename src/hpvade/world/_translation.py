@@ -87,8 +87,7 @@ def translate(
 
     with h and v the means over the matched types and over their profiles: what all bulk samples of the world
     share cancels. f is the level that d has on the platform of the reference, times 0.7. The world compresses
-    ratios between cells; γ lies half-way between 1 and the exponent that makes the matched profiles differ as
-    much as their types do.
+    ratios between cells; the exponent γ makes the matched profiles differ as much as their types do.
 
     Parameters
     ----------
@@ -178,7 +177,7 @@ def _translated(
         expected.append(np.log((level[genes, best[k]] + _RATIO_FLOOR) / (there[genes] + _RATIO_FLOOR)))
         seen.append(np.log((cpm[genes, k] + floor) / (here[genes] + floor)))
     spread = np.square(np.concatenate(seen)).mean() / np.square(np.concatenate(expected)).mean()
-    exponent = 1 + (np.clip(np.sqrt(spread), *_EXPONENT_RANGE) - 1) / 2
+    exponent = np.clip(np.sqrt(spread), *_EXPONENT_RANGE)
     ratio = (level + _RATIO_FLOOR) / (there + _RATIO_FLOOR)[:, None]
     translated: NDArray[np.float64] = (here + floor)[:, None] * ratio**exponent
     return translated

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hpvade._errors import InputError
 from hpvade.datasets import read_manifest
 from hpvade.jobs.benchmark._estimate import Estimate
 from hpvade.jobs.benchmark._intervals import true_scopes
@@ -79,3 +80,27 @@ def test_a_merged_type_is_known(plan, data):
     less = {"B": ["B"]}
     known = true_scopes(data.truth, plan.bulk["flow"], less)
     np.testing.assert_allclose(known["unknown"], data.truth.drop(columns="B").sum(axis=1))
+
+
+def test_the_manifest_can_name_the_unknown_columns(plan, data):
+    entry = plan.bulk["flow"].model_copy(update={"unknown": ["T2"]})
+    known = true_scopes(data.truth + 0.5, entry, {"B": ["B"]})  # sums above 1 do not matter
+    np.testing.assert_allclose(known["unknown"], data.truth["T2"] + 0.5)
+
+
+def test_types_that_are_left_out_are_unknown(data):
+    plan = make_plan(read_manifest(data.folder), references=["named", "all"], leave_out=["B", "Mono+T"])
+    assert [r for r, d in plan.pairs if d == "flow"] == [
+        "named", "all", "named without B", "all without B", "named without Mono+T", "all without Mono+T"
+    ]  # fmt: skip
+    less = plan.references["named without Mono+T"]
+    assert less.left_out == ("Mono", "Tcell")
+    known = true_scopes(data.truth, plan.bulk["flow"], less.coarse)
+    np.testing.assert_allclose(known["unknown"], data.truth.drop(columns="B").sum(axis=1))
+    assert "Mono" not in set(plan.references["all without Mono+T"].labels["named"].values())
+    assert make_plan(read_manifest(data.folder)).notes == plan.notes or "organs" in plan.notes[0]
+
+
+def test_a_type_to_leave_out_must_exist(data):
+    with pytest.raises(InputError, match=r"no coarse type 'mono'. Known: .*Did you mean 'Mono'"):
+        make_plan(read_manifest(data.folder), leave_out=["mono"])

@@ -285,10 +285,22 @@ def test_an_error_of_an_estimate_names_it_and_keeps_the_others(run, calls, monke
         return once(function, task)
 
     monkeypatch.setattr(_run, "in_own_process", fails)
-    with pytest.raises(HPVADEError, match=r"^fine\.mean\.flow\.0: Something is wrong\. Finished") as error:
-        run()
-    assert type(error.value) is kind
+    result = run()
+    failed = [note for note in result.notes if note.startswith("Failed fine.mean.flow.0: ")]
+    assert len(failed) == 1
+    assert "Something is wrong." in failed[0]
+    assert set(result.table["method"]) == {"nnls"}
     assert (tmp_path / "out" / "estimates" / "fine.nnls.flow.0.json").exists()
+
+
+def test_if_every_estimate_fails_the_error_is_raised(run, monkeypatch):
+    def fails(function, task):
+        msg = "Something is wrong."
+        raise InputError(msg)
+
+    monkeypatch.setattr(_run, "in_own_process", fails)
+    with pytest.raises(InputError, match=r"Something is wrong\. Finished"):
+        run()
 
 
 def test_the_seed_of_the_bootstrap_moves_bounds_only(run, calls):

@@ -20,7 +20,7 @@ from hpvade.jobs.benchmark._estimate import Estimate
 from hpvade.jobs.benchmark._intervals import scored_intervals
 from hpvade.jobs.benchmark._plan import MODEL
 from hpvade.model import HPVADE, deconvolve
-from hpvade.pp import apply_label_map, combine_references
+from hpvade.pp import apply_label_map, combine_references, rna_fractions
 from hpvade.results import RunRecord, peak_memory_mb
 
 if TYPE_CHECKING:
@@ -74,9 +74,13 @@ def estimate(task: Task) -> Estimate:
             assert model.trained is not None  # for the type checker: training has ended
             with record.stage("deconvolve"):
                 answer = deconvolve(model.trained, bulk)
-            fractions = answer.fractions
-            scored = scored_columns(task.bulk, task.reference.coarse)["estimate"]
-            intervals = scored_intervals(answer, scored, calibration=model.trained.calibration)
+            fractions = answer.fractions if task.bulk.estimand == "cells" else answer.rna_fractions
+            intervals = scored_intervals(
+                answer,
+                scored_columns(task.bulk, task.reference.coarse)["estimate"],
+                calibration=model.trained.calibration,
+                estimand=task.bulk.estimand,
+            )
         else:
             with record.stage("prepare"):
                 model = HPVADE(
@@ -91,6 +95,9 @@ def estimate(task: Task) -> Estimate:
                     model.training_fractions = drawn.fractions
                 named = match_genes(bulk, prepared.var)
                 (fractions,) = baseline_fractions(model, named, methods=[task.method]).values()
+            if task.bulk.estimand == "rna":
+                content = prepared.signature.all_genes.rna_content
+                fractions[:] = rna_fractions(fractions.to_numpy(), content)
             intervals = None
     facts = {
         "seconds": round(sum(record.timings.values()), 3),
@@ -118,7 +125,8 @@ def load_reference(reference: BenchmarkReference) -> AnnData:
         labels = cells.obs[entry.labels_key]
         present = sorted(set(labels[~is_missing_label(labels)].astype(str)))
         if reference.labels is None:
-            new_of = {label: label for label in present if label not in entry.drop_labels}
+            gone = {*entry.drop_labels, *reference.left_out}
+            new_of = {label: label for label in present if label not in gone}
             named = [label for labels in reference.coarse.values() for label in labels]
         else:
             new_of = dict(reference.labels[name])

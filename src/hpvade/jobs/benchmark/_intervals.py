@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -24,20 +24,37 @@ _COLUMNS = ["sample", "scope", "fraction", "lower", "upper"]
 
 
 def scored_intervals(
-    answer: Deconvolution, scored: Mapping[str, Sequence[str]], *, calibration: Calibration
+    answer: Deconvolution,
+    scored: Mapping[str, Sequence[str]],
+    *,
+    calibration: Calibration,
+    estimand: Literal["cells", "rna"] = "cells",
 ) -> pd.DataFrame:
     """Collect the 90% intervals of scored types, and of unknown content, in one table.
+
+    RNA fractions have no intervals but that of unknown content, which is shifted by as much as the share of
+    RNA differs from that of cells.
 
     Returns
     -------
     ``sample``, ``scope`` (a scored type, or ``unknown``), ``fraction``, ``lower``, ``upper``. Unknown
     content that cannot be estimated has no rows.
     """
+    unknown = answer.qc[["unknown", "unknown_lower", "unknown_upper"]]
+    has_unknown = answer.fractions.shape[1] > answer.covariance.shape[1]
     sums = sum_types(
-        answer.fractions, scored, covariance=answer.covariance, calibration=calibration, coverage=_COVERAGE
+        answer.fractions,
+        scored,
+        covariance=answer.covariance,
+        calibration=calibration,
+        coverage=_COVERAGE,
+        unknown=unknown if has_unknown else None,
     )
-    of = {name: [table[name] for table in sums] for name in scored}
-    of[UNKNOWN] = [answer.qc[name] for name in ("unknown", "unknown_lower", "unknown_upper")]
+    of = {name: [table[name] for table in sums] for name in scored} if estimand == "cells" else {}
+    if estimand == "rna" and has_unknown:
+        shift = answer.rna_fractions[UNKNOWN] - unknown["unknown"]
+        unknown = unknown.add(shift, axis=0).clip(0, 1)
+    of[UNKNOWN] = [unknown[name] for name in unknown]
     parts = [
         pd.DataFrame(dict(zip(_COLUMNS[2:], columns, strict=True))).assign(scope=scope)
         for scope, columns in of.items()
@@ -68,7 +85,8 @@ def read_intervals(path: Path) -> pd.DataFrame:
 def true_scopes(truth: pd.DataFrame, entry: BulkEntry, coarse: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """Sum measured fractions to scored types, and those of cells that the reference lacks to ``unknown``.
 
-    If the columns of ``truth`` sum to more than 1, they overlap, and there is no ``unknown``.
+    These are the columns that the manifest names, or else all that are not of a known type. Without names,
+    there is no ``unknown`` if the columns of ``truth`` sum to more than 1, because they overlap.
     """
     scored = scored_columns(entry, coarse)["truth"]
     sums = {name: truth[columns].sum(axis=1) for name, columns in scored.items()}
@@ -78,7 +96,9 @@ def true_scopes(truth: pd.DataFrame, entry: BulkEntry, coarse: Mapping[str, Sequ
         if not coarse.keys().isdisjoint(entry.merge.get(name, [name]))
         for column in columns
     }
-    if (truth.sum(axis=1) < _LARGEST_SUM).all():
+    if entry.unknown:
+        sums[UNKNOWN] = truth[entry.unknown].sum(axis=1)
+    elif (truth.sum(axis=1) < _LARGEST_SUM).all():
         sums[UNKNOWN] = truth.drop(columns=list(known)).sum(axis=1)
     return pd.DataFrame(sums)
 

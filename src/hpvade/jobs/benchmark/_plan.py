@@ -35,12 +35,30 @@ class BenchmarkReference:
         Coarse type → labels of an estimate to sum.
     labels
         Member → label → label to train with; other labels are dropped. None: the member's own labels.
+    left_out
+        Labels that are dropped to make them unknown content.
     """
 
     name: str
     members: Mapping[str, ReferenceEntry]
     coarse: Mapping[str, Sequence[str]]
     labels: Mapping[str, Mapping[str, str]] | None = None
+    left_out: tuple[str, ...] = ()
+
+    def without(self, types: Sequence[str]) -> BenchmarkReference | None:
+        """Leave out coarse types; None if the reference has none of them, or nothing else."""
+        gone = [name for name in types if name in self.coarse]
+        kept = {name: labels for name, labels in self.coarse.items() if name not in gone}
+        if not gone or len(kept) < 2:
+            return None
+        left_out = tuple(label for name in gone for label in self.coarse[name])
+        labels = self.labels and {
+            member: {label: name for label, name in own.items() if name not in gone}
+            for member, own in self.labels.items()
+        }
+        return BenchmarkReference(
+            f"{self.name} without {'+'.join(gone)}", self.members, kept, labels, left_out
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +79,13 @@ class Plan:
         return list(dict.fromkeys(paths))
 
 
-def make_plan(manifest: Manifest, *, references: Sequence[str] = (), datasets: Sequence[str] = ()) -> Plan:
+def make_plan(
+    manifest: Manifest,
+    *,
+    references: Sequence[str] = (),
+    datasets: Sequence[str] = (),
+    leave_out: Sequence[str] = (),
+) -> Plan:
     """Pair every reference that has coarse types with every set whose headline types it has.
 
     Parameters
@@ -70,6 +94,9 @@ def make_plan(manifest: Manifest, *, references: Sequence[str] = (), datasets: S
         As `hpvade.datasets.read_manifest` returns it.
     references, datasets
         Names to keep; empty keeps all. ``"all"`` is all references together.
+    leave_out
+        Coarse types, several joined by ``+``: each reference is also used without them, and they count as
+        unknown content.
 
     Raises
     ------
@@ -91,11 +118,18 @@ def make_plan(manifest: Manifest, *, references: Sequence[str] = (), datasets: S
         for dataset, entry in sets.items()
     }
     pairs = [pair for pair, types in missing.items() if not types]
+    for text in leave_out:
+        types = text.split("+")
+        check_names(types, {name for r in chosen.values() for name in r.coarse}, what="coarse type")
+        for name in list(dict.fromkeys(reference for reference, _ in missing)):
+            if (less := known[name].without(types)) is not None:
+                chosen[less.name] = less
+                pairs += [(less.name, d) for d in sets if (name, d) in pairs and _has_any(sets[d], less)]
     notes = []
     for dataset in sets:
         lacking = {r: types for (r, d), types in missing.items() if d == dataset and types}
         reasons = [f"{r} lacks {', '.join(types)}" for r, types in lacking.items()]
-        if len(lacking) == len(chosen):
+        if len(lacking) == len({reference for reference, _ in missing}):
             notes.append(f"Skipped {dataset}: {'; '.join(reasons)}.")
         else:
             notes += [f"Skipped {dataset} with one reference: {text}." for text in reasons]
@@ -145,6 +179,11 @@ def check_names(names: Iterable[str], known: Iterable[str], *, what: str) -> Non
         if name not in known:
             msg = f"There is no {what} '{name}'. Known: {', '.join(known)}.{suggest(name, known)}"
             raise InputError(msg)
+
+
+def _has_any(entry: BulkEntry, reference: BenchmarkReference) -> bool:
+    """Whether a headline type remains that can be scored."""
+    return bool(scored_columns(entry, reference.coarse)["estimate"])
 
 
 def _missing_types(entry: BulkEntry, reference: BenchmarkReference) -> list[str]:

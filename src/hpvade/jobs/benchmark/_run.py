@@ -44,6 +44,8 @@ class BenchmarkOptions:
         Of `METHOD_NAMES`.
     references, datasets
         Names in the manifest; empty takes all. ``"all"`` is all references together.
+    leave_out
+        Coarse types, several joined by ``+``, without which each reference is used too.
     seeds
         Seeds of the model. Baselines depend on a seed only by the choice of genes, and use the first.
     estimates
@@ -57,6 +59,7 @@ class BenchmarkOptions:
     methods: Sequence[str] = DEFAULT_METHODS
     references: Sequence[str] = ()
     datasets: Sequence[str] = ()
+    leave_out: Sequence[str] = ()
     seeds: Sequence[int] = (0, 1, 2)
     estimates: Path | None = None
     bootstrap_seed: int = 0
@@ -106,7 +109,12 @@ def benchmark_files(
     with record.stage("read"):
         _check_options(options, train)
         manifest = read_manifest(data)
-        plan = make_plan(manifest, references=options.references, datasets=options.datasets)
+        plan = make_plan(
+            manifest,
+            references=options.references,
+            datasets=options.datasets,
+            leave_out=options.leave_out,
+        )
         truths = {dataset: _read_truth(plan, dataset) for dataset in {d for _, d in plan.pairs}}
         scores = _score_peers(plan, truths, manifest=manifest, options=options)
     with record.stage("checksums"):
@@ -114,29 +122,24 @@ def benchmark_files(
             record.add_input(path)
         folder = open_folder(output, benchmark_settings(plan, train, digests=record.inputs), force=force)
     with record.stage("estimate"):
-        tasks = _tasks(plan, options=options, train=train)
+        tasks, failures = _tasks(plan, options=options, train=train), []
         for done, task in enumerate(tasks):
             on_task(task.name, done, len(tasks))
-            _make(task, folder)
-            scores.append(
-                score(
-                    folder.read(task.name),
-                    truths[task.dataset],
-                    reference=task.reference,
-                    dataset=task.dataset,
-                    entry=task.bulk,
-                    method=task.method,
-                    seed=task.seed,
-                    bootstrap_seed=options.bootstrap_seed,
-                )
-            )
+            try:
+                scores.append(_scored(task, folder, truths[task.dataset], options=options))
+            except HPVADEError as error:
+                failures.append(f"Failed {task.name}: {error}")
+                on_pair(failures[-1])
+                if len(failures) == len(tasks):
+                    raise
+                continue
             if done + 1 == len(tasks) or _pair(tasks[done + 1]) != _pair(task):
                 on_pair(_line(pd.concat(scores), *_pair(task)))
     with record.stage("results"):
         table = _in_order(pd.concat(scores, ignore_index=True), plan, options)
-        result = Benchmark(table, summarise(table), plan.notes)
+        result = Benchmark(table, summarise(table), [*plan.notes, *failures])
         record.decisions |= {"methods": list(dict.fromkeys(table["method"])), "seeds": list(options.seeds)}
-        record.decisions |= {"pairs": [list(pair) for pair in plan.pairs], "skipped": list(plan.notes)}
+        record.decisions |= {"pairs": [list(pair) for pair in plan.pairs], "skipped": list(result.notes)}
         write_results(result, output, heading=_heading(options, train))
     with output_file(output / "run.json", force=True) as partial:
         record.write(partial)
@@ -159,6 +162,7 @@ def _read_truth(plan: Plan, dataset: str) -> pd.DataFrame:
     truth = read_fractions(entry.truth)
     for name in entry.headline_types:
         check_names(entry.truth_types[name], truth.columns, what=f"column of {entry.truth} called")
+    check_names(entry.unknown, truth.columns, what=f"column of {entry.truth} called")
     return truth
 
 
@@ -201,6 +205,23 @@ def _tasks(plan: Plan, *, options: BenchmarkOptions, train: TrainOptions) -> lis
         for method in options.methods
         for seed in (options.seeds if method == MODEL else options.seeds[:1])
     ]
+
+
+def _scored(
+    task: Task, folder: BenchmarkFolder, truth: pd.DataFrame, *, options: BenchmarkOptions
+) -> pd.DataFrame:
+    """Make an estimate unless it is finished, and score it."""
+    _make(task, folder)
+    return score(
+        folder.read(task.name),
+        truth,
+        reference=task.reference,
+        dataset=task.dataset,
+        entry=task.bulk,
+        method=task.method,
+        seed=task.seed,
+        bootstrap_seed=options.bootstrap_seed,
+    )
 
 
 def _make(task: Task, folder: BenchmarkFolder) -> None:
