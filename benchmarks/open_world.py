@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 import hpvade
+from hpvade._threads import set_threads
 from hpvade.datasets import scored_columns
 from hpvade.jobs.benchmark._fit import load_reference
 from hpvade.jobs.benchmark._intervals import true_scopes
@@ -128,7 +129,7 @@ def other_blood(bench: Bench, model: hpvade.HPVADE, name: str) -> list[dict]:
 
 
 def tumours(bench: Bench) -> list[dict]:
-    """Measure melanoma in lymph nodes, and colorectal tumours with and without epithelium in the reference."""
+    """Measure melanoma in lymph nodes, and colorectal tumours with and without known epithelium."""
     rows = []
     model = bench.model(bench.references["lymphnode_spacexr"])
     truth = bench.truth("melanoma_ln_GSE93722")
@@ -253,7 +254,7 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def metrics(part: pd.DataFrame) -> list[dict]:
-    """Compute the metrics of one group, the bounds from samples drawn with replacement (its seeds together)."""
+    """Compute the metrics of one group; bounds from samples drawn with replacement, with all their seeds."""
     truth, unknown = part["truth"].to_numpy(float), part["unknown"].to_numpy(float)
     lower, upper = part["unknown_lower"].to_numpy(float), part["unknown_upper"].to_numpy(float)
     right = np.array([is_right(row) for row in part.itertuples()], dtype=float)
@@ -324,7 +325,10 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--threads", type=int)
     arguments = parser.parse_args()
+    if arguments.threads is not None:
+        set_threads(arguments.threads)
     parts = []
     for seed in map(int, arguments.seeds.split(",")):
         bench = Bench(arguments.data, seed)

@@ -77,9 +77,14 @@ def intervals(data: Path, *, seeds: list[int]) -> pd.DataFrame:
             cells = load_reference(reference)
             bulk = hpvade.io.read_bulk(entry.path, unit=entry.unit, genes=cells.var_names)
             model = trained(cells, seed=seed, bulk=bulk)
-            answer = model.deconvolve(bulk.copy())
+            answer = model.deconvolve(bulk.copy(), with_unknown=False)
             scored = scored_columns(entry, reference.coarse)["estimate"]
-            sums = sum_types(answer, scored, calibration=model.trained.calibration)
+            sums = sum_types(
+                answer.fractions,
+                scored,
+                covariance=answer.covariance,
+                calibration=model.trained.calibration,
+            )
             spread = _ensemble(model, bulk)
             known = true_scopes(hpvade.results.read_fractions(entry.truth), entry, reference.coarse)
             for cell_type, parts in scored.items():
@@ -252,6 +257,7 @@ def unknown(data: Path) -> pd.DataFrame:
             for noise, cpm in noises.items():
                 answer = model.deconvolve(_table(cpm, cells.var_names))
                 p = answer.fractions[known].to_numpy()
+                p = p / p.sum(1, keepdims=True)
                 true = realised[:, [types.index(t) for t in known]]
                 true = true / true.sum(1, keepdims=True)
                 found = answer.qc["unknown"].to_numpy()

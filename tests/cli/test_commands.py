@@ -48,7 +48,8 @@ class TestRun:
         qc = pd.read_csv(out / "qc.tsv", sep="\t")
         assert list(qc.columns) == [
             "sample", "genes_used", "gene_overlap", "unit_detected", "reconstruction_r",
-            "residual_sd", "unknown", "unknown_lower", "unknown_upper", "unknown_genes", "flags",
+            "residual_sd", "unknown", "unknown_lower", "unknown_upper", "unknown_like",
+            "unknown_genes", "flags",
         ]  # fmt: skip
         assert list(pd.read_csv(out / "history.csv").columns) == HISTORY
         signature = pd.read_csv(out / "signature.tsv.gz", sep="\t", index_col=0)
@@ -157,11 +158,26 @@ class TestRun:
             assert files.bulk.read_bytes() == before
             assert not (tmp_path / "third").exists()
 
-    def test_unknown_content_that_cannot_be_estimated_is_refused(self, ran, files, hpv, tmp_path):
-        result = hpv("deconvolve", ran[0], files.bulk, "--with-unknown", "-o", tmp_path / "out")
-        assert result.code == 2
-        assert "Unknown content cannot be estimated" in result.err
-        assert not (tmp_path / "out").exists()
+    def test_unknown_content_that_cannot_be_estimated_gets_no_column(self, ran, files, hpv, tmp_path):
+        result = hpv("deconvolve", ran[0], files.bulk, "-o", tmp_path / "out")
+        assert result.code == 0
+        assert list(pd.read_csv(tmp_path / "out" / "fractions.tsv", sep="\t", index_col=0)) == [
+            "B",
+            "Monocyte",
+            "T",
+        ]
+        assert json.loads((tmp_path / "out" / "run.json").read_text())["decisions"]["with_unknown"] is False
+
+    def test_what_is_known_of_unknown_content_must_be_usable(self, ran, files, hpv, tmp_path):
+        (tmp_path / "purity.tsv").write_text("sample\tshare\nnobody\t0.5\n")
+        for option, value, message in (
+            ("--purity", tmp_path / "purity.tsv", "are not in the bulk table"),
+            ("--world", tmp_path / "lost.tsv", "does not exist"),
+        ):
+            result = hpv("deconvolve", ran[0], files.bulk, option, value, "-o", tmp_path / "out")
+            assert result.code == 2
+            assert message in result.err
+            assert not (tmp_path / "out").exists()
 
     def test_levels_of_a_label_map(self, files, hpv, tmp_path):
         levels = "label\tcell_type\tlevel_1\nB\tB\tlymphoid\nT\tT\tlymphoid\nMonocyte\tMono\tmyeloid\n"

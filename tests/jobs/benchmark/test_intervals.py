@@ -98,7 +98,7 @@ def test_types_that_are_left_out_are_unknown(data):
     known = true_scopes(data.truth, plan.bulk["flow"], less.coarse)
     np.testing.assert_allclose(known["unknown"], data.truth.drop(columns="B").sum(axis=1))
     assert "Mono" not in set(plan.references["all without Mono+T"].labels["named"].values())
-    assert make_plan(read_manifest(data.folder)).notes == plan.notes or "organs" in plan.notes[0]
+    assert [note.split(":")[0] for note in plan.notes] == ["Skipped organs"]
 
 
 def test_a_type_to_leave_out_must_exist(data):
