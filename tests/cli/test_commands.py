@@ -49,7 +49,7 @@ class TestRun:
         assert list(qc.columns) == [
             "sample", "genes_used", "gene_overlap", "unit_detected", "reconstruction_r",
             "residual_sd", "unknown", "unknown_lower", "unknown_upper", "unknown_like",
-            "unknown_genes", "flags",
+            "unknown_like_share", "unknown_genes", "flags",
         ]  # fmt: skip
         assert list(pd.read_csv(out / "history.csv").columns) == HISTORY
         signature = pd.read_csv(out / "signature.tsv.gz", sep="\t", index_col=0)

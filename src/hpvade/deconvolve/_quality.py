@@ -153,6 +153,7 @@ QC_COLUMNS = {
         "upper bound of unknown", "upper bound of the interval of the unknown fraction", 3
     ),
     "unknown_like": QCColumn("unknown cells resemble", "known profiles that the unknown cells resemble most"),
+    "unknown_like_share": QCColumn("share of each", "share of the cells that each of them accounts for"),
     "unknown_genes": QCColumn(
         "unexplained genes", "genes expressed far more strongly than the fractions explain"
     ),

@@ -374,11 +374,12 @@ def unknown_table(
     Returns
     -------
     Samples × ``unknown``, ``unknown_lower``, ``unknown_upper`` (shares of cells; NaN: not estimated),
-    ``unknown_like`` (what the cells resemble; empty without evidence) and ``unknown_genes``.
+    ``unknown_like`` (what the cells resemble, separated by ``; ``; empty without evidence),
+    ``unknown_like_share`` (the share of the cells that each of them accounts for) and ``unknown_genes``.
     """
     n = len(genes)
     share = lower = upper = np.full(n, np.nan)
-    like = [""] * n
+    like = [("", "")] * n
     if found is not None:
         share = found.unknown
         lower, upper = (
@@ -390,7 +391,8 @@ def unknown_table(
             "unknown": share,
             "unknown_lower": lower,
             "unknown_upper": upper,
-            "unknown_like": like,
+            "unknown_like": [words for words, _ in like],
+            "unknown_like_share": [shares for _, shares in like],
             "unknown_genes": list(genes),
         }
     )
@@ -413,12 +415,15 @@ def _odds(share: NDArray[np.float64]) -> NDArray[np.float64]:
     return share / (1 - share)
 
 
-def _likeness(found: ForeignContent, sample: int, *, words: Sequence[str]) -> str:
-    """Name what the foreign cells of a sample resemble, the most abundant first."""
+def _likeness(found: ForeignContent, sample: int, *, words: Sequence[str]) -> tuple[str, str]:
+    """Name what the foreign cells of a sample resemble, the most abundant first, and their shares."""
     share = found.share[sample]
-    groups = [group for group in found.groups[sample] if share[list(group)].sum() >= _NAMED]
-    groups.sort(key=lambda group: -share[list(group)].sum())
-    return "; ".join(words[max(group, key=lambda j: share[j])] for group in groups)
+    named = [
+        (float(share[list(group)].sum()), words[max(group, key=lambda j: share[j])])
+        for group in found.groups[sample]
+    ]
+    named = sorted((pair for pair in named if pair[0] >= _NAMED), reverse=True)
+    return "; ".join(word for _, word in named), "; ".join(f"{size:.3f}" for size, _ in named)
 
 
 def _own_weight(distinct: NDArray[np.float64]) -> NDArray[np.float64]:

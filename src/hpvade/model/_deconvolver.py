@@ -235,7 +235,8 @@ class Deconvolver:
         self.excess = Excess(
             signature,
             symbols=symbols,
-            measured=self.known,
+            # Fragments of antigen receptors and the like would be of no use to a reader.
+            measured=self.known if self.unknown is None else self.known & self.unknown.world.known,
             noise_floor=trained.config.deconvolve.noise_floor,
         )
         linear = self._linear(matched)

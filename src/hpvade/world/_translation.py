@@ -56,6 +56,8 @@ class TranslatedWorld:
         Which profiles are of one lineage and of one owner, shape (n_profiles, n_profiles).
     matched
         Type of the reference → name of the profile that resembles it most, for types that have one.
+    known
+        Genes that the world knows and that can be compared, shape (n_genes,).
     """
 
     names: list[str]
@@ -67,6 +69,7 @@ class TranslatedWorld:
     every_tissue: NDArray[np.float64]
     related: NDArray[np.bool_]
     matched: dict[str, str]
+    known: NDArray[np.bool_]
 
 
 def translate(
@@ -139,6 +142,7 @@ def translate(
         every_tissue=np.expm1(np.log1p(translated[:, _every(world)]).mean(1)),
         related=(lineage > _RELATED) & (owner == owner[:, None]),
         matched={cell_types[int(k)]: str(world.facts.index[best[k]]) for k in matched},
+        known=known,
     )
 
 
