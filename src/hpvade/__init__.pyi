@@ -9,6 +9,7 @@ from . import schema as schema
 from . import simulate as simulate
 from . import testing as testing
 from . import tl as tl
+from . import world as world
 from .model import HPVADE as HPVADE
 
 __version__: str

@@ -12,8 +12,8 @@ from hpvade._errors import InputError
 from hpvade._warnings import DataWarning
 from hpvade.deconvolve import Deconvolution
 from hpvade.deconvolve._excess import log_excess, top_unexplained_genes, usual_excess
-from hpvade.model import deconvolve
-from hpvade.world import World
+from hpvade.model import deconvolve, expression
+from hpvade.world import World, shipped_world
 
 TYPES = "ABCDEX"
 SHARES = (0.0, 0.0, 0.3, 0.6, 0.9)
@@ -156,6 +156,35 @@ def test_without_profiles_there_is_no_column_and_a_purity_is_refused(trained, bu
         deconvolve(trained, bulk, world=World.empty(), purity=pd.Series({"a": 0.5}))
     with pytest.warns(DataWarning, match="Unknown content is not estimated"):
         deconvolve(trained, bulk)  # genes of the shipped world are not those of this reference
+    with pytest.raises(InputError, match="0 of its 1,500 genes are in them"):
+        deconvolve(trained, bulk, world=shipped_world())
+
+
+@pytest.mark.parametrize(
+    ("purity", "message"),
+    [
+        ({"a": 2.0}, "is 2.*Divide"),
+        ({"a": -1.0}, "is -1"),
+        ({"a": np.nan}, "is nan"),
+        ({"a": 1.0}, "below 1"),
+    ],
+)
+def test_a_share_must_be_possible(trained, bulk, world, purity, message):
+    with pytest.raises(InputError, match=message):
+        deconvolve(trained, bulk, world=world, purity=pd.Series(purity))
+
+
+def test_the_expression_of_unknown_cells_is_subtracted(trained, bulk, answer, world, cells):
+    """Markers of the missing type do not show up in the known types."""
+    parts = expression(trained, bulk, answer.fractions, world=world)
+    plain = expression(trained, bulk, answer.fractions, world=World.empty())
+    sums = np.array([cells[cells.obs["cell_type"] == t].layers["counts"].toarray().sum(0) for t in TYPES])
+    share = sums / sums.sum(1, keepdims=True)
+    marker = share[-1] > 4 * share[:-1].max(0)
+    rows = (parts.obs["sample"] == "d").to_numpy()
+    known, naive = (table.layers["counts"][rows][:, marker].sum() for table in (parts, plain))
+    assert marker.sum() > 50
+    assert known < 0.4 * naive
 
 
 def test_samples_in_which_no_gene_stands_out_are_not_searched(trained, bulk, world):
@@ -168,6 +197,7 @@ def test_samples_in_which_no_gene_stands_out_are_not_searched(trained, bulk, wor
     answer = deconvolve(trained, many, world=world)
     assert answer.qc["flags"].str.contains("flat").all()
     assert (answer.qc["unknown"] == 0).all()
+    assert (answer.qc["unknown_upper"] == 1).all()
 
 
 def test_blocks_are_put_together(answer):

@@ -29,6 +29,7 @@ def results(
     fractions = pd.DataFrame({"B": [0.2] * 4, "T": [0.7] * 4, "NK": [0.1] * 4}, index=names)
     half = pd.DataFrame({"B": [0.05] * 4, "T": [half_t] * 4, "NK": [0.02] * 4}, index=names)
     qc = pd.DataFrame({"flags": [list(of_sample) for of_sample in flags]}, index=names)
+    qc["unknown"], qc["unknown_lower"] = unknown, unknown / 2
     qc["unknown_upper"], qc["unknown_like"] = upper, like
     if with_unknown:
         fractions["unknown"] = half["unknown"] = unknown
@@ -41,12 +42,13 @@ def test_summary_gives_composition_uncertainty_and_reliability():
     summary = verdict(results(), accuracy=GOOD)
     composition, uncertainty, reliability = summary.sentences
     assert plain(composition) == (
-        "The most abundant of 3 cell types are T (70%), B (20%) and NK (10%), averaged over 4 samples. They "
-        "are shares among the cell types of the reference."
+        "The most abundant of 3 cell types are T (70%), B (20%) and NK (10%), averaged over 4 samples. These "
+        "are shares among the cell types of the reference. An estimated 4% of the cells belong to no cell "
+        "type of the reference (mean upper bound: 20%)."
     )
     assert plain(uncertainty) == (
-        "The median 80% interval is ±5.0 percentage points. Intervals are widest for T (median: ±8.0 "
-        "percentage points)."
+        "The median 80% interval of a cell type is ±5.0 percentage points. Intervals are widest for T "
+        "(median: ±8.0 percentage points)."
     )
     assert plain(reliability) == (
         "No sample is flagged. On new simulated samples, the mean correlation per cell type is r = 0.93, and "
@@ -82,7 +84,7 @@ def test_unknown_content_is_reported_apart_from_the_cell_types():
     composition, uncertainty, _ = verdict(results(with_unknown=True), accuracy=GOOD).sentences
     assert "most abundant of 3 cell types" in composition
     assert (
-        "An estimated 4% of the cells belong to no cell type of the reference (upper bound: 20%)."
+        "An estimated 4% of the cells belong to no cell type of the reference (mean upper bound: 20%)."
         in plain(composition)
     )
     assert "widest for T" in uncertainty
@@ -94,7 +96,7 @@ def test_much_unknown_content_comes_first_and_is_named():
     summary = verdict(much, accuracy=GOOD)
     assert (summary.grade, summary.heading) == ("care", "The reference lacks cell types of these samples")
     assert plain(summary.sentences[0]).startswith(
-        "An estimated 60% of the cells belong to no cell type of the reference (upper bound: 80%). They "
+        "An estimated 60% of the cells belong to no cell type of the reference (mean upper bound: 80%). They "
         "resemble neutrophils (in 4 of 4 samples) and basophils (in 4 of 4 samples). The most abundant"
     )
 
@@ -113,10 +115,20 @@ def test_nothing_is_called_sound_without_all_evidence(doubt):
     assert verdict(results(with_unknown=True, **doubt), accuracy=GOOD).grade == "care"
 
 
-def test_a_type_that_the_model_does_not_learn_is_a_doubt():
-    per_type = pd.DataFrame({"r": [0.99, 0.99, 0.99, 0.3]})
+def test_a_type_that_the_model_does_not_learn_is_a_doubt_and_named():
+    per_type = pd.DataFrame({"r": [0.99, 0.99, 0.99, 0.3]}, index=["B", "T", "NK", "pDC"])
     accuracy = ModelAccuracy(None, per_type, pd.DataFrame({"all types": [0.5, 0.9]}, index=[0.5, 0.9]))
-    assert verdict(results(), accuracy=accuracy).grade == "care"
+    summary = verdict(results(), accuracy=accuracy)
+    assert summary.grade == "care"
+    assert "; it is below 0.5 for pDC." in summary.sentences[2]
+
+
+def test_unknown_content_that_was_given_or_not_looked_for():
+    given = results(with_unknown=True, upper=0.04)
+    given.qc["unknown_lower"] = 0.04
+    assert "As given, 4% of the cells" in verdict(given, accuracy=GOOD).sentences[0]
+    absent = results(unknown=float("nan"), upper=float("nan"))
+    assert verdict(absent, accuracy=GOOD).sentences[0].endswith("the reference lacks were not looked for.")
 
 
 def test_types_that_are_less_certain_are_named():

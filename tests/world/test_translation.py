@@ -7,19 +7,16 @@ import pytest
 
 from hpvade.world import World, translate
 
-from .conftest import NAMES
-
 KNOWN = 5
 
 
 @pytest.fixture
 def translated(world, types, symbols):
     usable = np.ones(len(symbols), dtype=bool)
-    return translate(world, types[:, :KNOWN], symbols=symbols, usable=usable, cell_types=NAMES[:KNOWN])
+    return translate(world, types[:, :KNOWN], symbols=symbols, usable=usable)
 
 
 def test_types_are_matched_with_their_profiles(translated):
-    assert translated.matched == {name: name for name in NAMES[:KNOWN]}
     assert translated.owner.tolist() == [0, 1, 2, 3, 4, -1]
 
 
@@ -49,14 +46,13 @@ def test_the_content_of_a_cell_follows_from_the_matched_types(world, types, symb
         2 * types[:, :KNOWN],
         symbols=symbols,
         usable=np.ones(len(symbols), dtype=bool),
-        cell_types=NAMES[:KNOWN],
     )
     mean = 2 * np.exp(np.log(types[:, :KNOWN].sum(0)).mean())
     assert doubled.content[KNOWN] == pytest.approx(3 * mean, rel=0.05)
 
 
 def test_a_world_that_does_not_resemble_the_reference_is_of_no_use(world, types, symbols):
-    arguments = {"symbols": symbols, "usable": np.ones(len(symbols), bool), "cell_types": NAMES[:KNOWN]}
+    arguments = {"symbols": symbols, "usable": np.ones(len(symbols), bool)}
     shuffled = World(world.genes, np.random.default_rng(2).permutation(world.level), world.facts)
     assert translate(shuffled, types[:, :KNOWN], **arguments) is None
     assert translate(World.empty(), types[:, :KNOWN], **arguments) is None

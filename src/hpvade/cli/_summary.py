@@ -32,7 +32,9 @@ def summary(run: RunSummary, output: Path) -> Text:
     median = 100 * run.half_widths[run.cell_types].stack().median()
     n = len(fractions)
     text = Text(f"{n:,} sample{'s' * (n > 1)}, {len(run.cell_types)} cell types. ")
-    text.append(f"The median {100 * run.coverage:g}% interval is ±{median:.1f} percentage points.\n\n")
+    text.append(
+        f"The median {100 * run.coverage:g}% interval of a cell type is ±{median:.1f} percentage points.\n\n"
+    )
     for line in _types(run, order[:_MOST_TYPES], colors):
         text.append_text(line)
     if len(order) > _MOST_TYPES:

@@ -11,7 +11,7 @@ from hpvade.deconvolve._intervals import Calibration, calibrate, check_coverage,
 from hpvade.deconvolve._quality import FLAGS, JUDGED_COVERAGE, QC_COLUMNS, QCColumn, is_flat, quality
 from hpvade.deconvolve._result import Deconvolution, LevelFractions, refuse_unknown
 from hpvade.deconvolve._sum_types import sum_types
-from hpvade.deconvolve._unknown import ForeignContent, UnknownContent, unknown_table
+from hpvade.deconvolve._unknown import ForeignContent, UnknownContent, check_purity, unknown_table
 from hpvade.deconvolve._validation import Validation, ValidationTables, validate_on_mixtures
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "baselines",
     "calibrate",
     "check_coverage",
+    "check_purity",
     "expression_table",
     "fraction_covariance",
     "interval_coverage",

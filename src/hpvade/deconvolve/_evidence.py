@@ -30,7 +30,7 @@ class Residuals(NamedTuple):
     offset, limit
         Log scale of each sample, and the residual beyond which a gene is an outlier, shape (n_samples,).
     weight
-        Weight of each gene, shape (n_genes,); 0 for genes that only a profile adds. Mean 1 over the others.
+        Weight of each gene, shape (n_genes,); 0 for genes that only a judged profile adds.
     noise_floor
         c, CPM.
     """

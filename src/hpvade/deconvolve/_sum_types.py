@@ -62,6 +62,12 @@ def sum_types(
     if unknown is not None:
         fractions = fractions.drop(columns=_keys.UNKNOWN).div(1 - unknown.iloc[:, 0], axis=0)
     types = [str(name) for name in fractions]
+    if len(types) > covariance.shape[1]:
+        msg = (
+            f"The fractions have a column '{_keys.UNKNOWN}'. Pass unknown=, its share and bounds, or "
+            "deconvolve with with_unknown=False."
+        )
+        raise InputError(msg)
     check_coverage(coverage)
     for group, names in groups.items():
         if isinstance(names, str) or not isinstance(names, Sequence) or not names:

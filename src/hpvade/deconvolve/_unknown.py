@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from scipy.stats import norm
 
+from hpvade._errors import InputError
 from hpvade.deconvolve._evidence import Residuals, evidence
 from hpvade.deconvolve._fit import MAD_TO_SD, FractionFit
 from hpvade.pp import is_ribosomal_or_mitochondrial
@@ -60,8 +61,8 @@ class ForeignContent:
         Expression that these cells contribute, shape (n_samples, n_genes), in the samples' unit.
     unknown, rna_unknown
         Share of the cells, and of their RNA, that belong to no type of the reference, shape (n_samples,).
-    is_given
-        Whether a sample's share was given, not estimated, shape (n_samples,).
+    is_given, is_searched
+        Whether a sample's share was given, and whether foreign content was looked for, shape (n_samples,).
     """
 
     groups: list[tuple[Group, ...]]
@@ -71,6 +72,7 @@ class ForeignContent:
     unknown: NDArray[np.float64]
     rna_unknown: NDArray[np.float64]
     is_given: NDArray[np.bool_]
+    is_searched: NDArray[np.bool_]
 
     def given(self, purity: NDArray[np.float64]) -> ForeignContent:
         """Set the share of unknown cells where it is known, shape (n_samples,); NaN: keep the estimate.
@@ -95,6 +97,7 @@ class ForeignContent:
             unknown,
             rna_unknown,
             is_given,
+            self.is_searched,
         )
 
 
@@ -103,9 +106,10 @@ class UnknownContent:
 
     The profiles of a world, translated onto the platform of the reference, are fitted together with the known
     types. A profile takes part only on evidence: the reconstruction must improve, and most of the genes that
-    it raises must be seen to rise (`evidence`). A profile that belongs to a type of the reference may join
-    too, as one more state of that type, and is no unknown content: without this competition, a type that the
-    reference knows badly would be taken for a neighbour that the reference lacks.
+    it raises must be seen to rise (`evidence`). A profile that resembles a type of the reference nearly as
+    much as the best profile of that type does may join too, as one more state of it, and is no unknown
+    content: without this competition, a type that the reference knows badly would be taken for a neighbour
+    that the reference lacks. The price is that a type as similar as that cannot become unknown.
 
     Attributes
     ----------
@@ -179,9 +183,7 @@ class UnknownContent:
             return None
         counts, selected = signature.cell_counts(), signature.selected
         usable = ~is_ribosomal_or_mitochondrial(symbols)
-        translated = translate(
-            world, counts, symbols=symbols, usable=usable, cell_types=signature.all_genes.cell_types
-        )
+        translated = translate(world, counts, symbols=symbols, usable=usable)
         if translated is None:
             return None
         cells = counts[:, states.cell_type]
@@ -244,6 +246,7 @@ class UnknownContent:
             unknown=share.sum(1),
             rna_unknown=rna_share.sum(1),
             is_given=np.zeros(len(linear), dtype=bool),
+            is_searched=where,
         )
 
     def _scaled(self, linear: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -351,6 +354,25 @@ class UnknownContent:
         return cells / total[:, None], foreign
 
 
+def check_purity(purity: pd.Series) -> None:
+    """Refuse shares of unknown cells that are not at least 0 and below 1, or samples listed twice.
+
+    Raises
+    ------
+    InputError
+        The message names the sample.
+    """
+    wrong = purity.index[~purity.between(0, 1, inclusive="left").to_numpy()]
+    if len(wrong):
+        value = float(purity[wrong[0]])
+        hint = " Divide percentages by 100." if value > 1 else ""
+        msg = f"The purity of sample '{wrong[0]}' is {value:g}. It must be at least 0 and below 1.{hint}"
+        raise InputError(msg)
+    if purity.index.has_duplicates:
+        msg = f"The purity of sample '{purity.index[purity.index.duplicated()][0]}' is listed twice."
+        raise InputError(msg)
+
+
 def unknown_table(
     found: ForeignContent | None,
     *,
@@ -382,9 +404,9 @@ def unknown_table(
     like = [("", "")] * n
     if found is not None:
         share = found.unknown
-        lower, upper = (
-            np.where(found.is_given, share, bound) for bound in _interval(share, coverage=coverage)
-        )
+        lower, upper = _interval(share, coverage=coverage)
+        upper = np.where(found.is_searched, upper, 1)  # otherwise anything may be in the sample
+        lower, upper = (np.where(found.is_given, share, bound) for bound in (lower, upper))
         like = [_likeness(found, i, words=words) for i in range(n)]
     return pd.DataFrame(
         {

@@ -24,7 +24,7 @@ from hpvade.io import (
     unfinished,
 )
 from hpvade.jobs._report import add_report
-from hpvade.jobs._unknown import load_world, read_purity
+from hpvade.jobs._unknown import NO_WORLD, load_world, read_purity
 from hpvade.model import COVERAGE, deconvolve_blocks, expression, load, model_folder, versions
 from hpvade.results import (
     FoundModel,
@@ -91,6 +91,9 @@ class OutputOptions:
             or lies in the output folder or in an input.
         """
         check_coverage(self.coverage)
+        if self.purity is not None and self.world == NO_WORLD:
+            msg = "--purity needs profiles, and --world none leaves them out. Pass one of the two."
+            raise InputError(msg)
         if self.expression is None:
             return
         check_output_file(self.expression, force=force)
@@ -269,9 +272,11 @@ def deconvolve_table(
         record.add_input(options.purity)
     settings = trained.config.deconvolve.model_dump(mode="json")
     record.decisions |= {"bulk": bulk.facts, "model_sha256": model_sha256, "deconvolve": settings}
-    record.decisions |= {"coverage": coverage, "with_unknown": with_unknown, "world": options.world}
-    if len(world.facts) and options.world is not None:
-        record.add_input(Path(options.world))
+    record.decisions |= {"coverage": coverage, "with_unknown": with_unknown}
+    record.decisions["world"] = options.world or "Human Protein Atlas"
+    record.decisions["purity"] = None if options.purity is None else str(options.purity)
+    if options.world not in (None, NO_WORLD):
+        record.add_input(Path(str(options.world)))
     if shard.n_shards > 1:
         record.decisions["shard"] = list(shard)
     key = _digest(
@@ -310,6 +315,7 @@ def deconvolve_table(
         tables = ResultTables.read(folder)
     else:
         tables = ResultTables.from_deconvolution(Deconvolution.concatenate(answers))
+    if answers:
         record.decisions["looked_for"] = list(answers[0].looked_for)
     # There is no column where no profile matches the reference.
     record.decisions["with_unknown"] = tables.fractions.shape[1] > len(trained.cell_types)
@@ -333,7 +339,16 @@ def finish(
         with record.stage("expression"), output_file(options.expression, force=True) as file:
             starts = (shard or Shard()).block_starts(bulk.n_obs)
             samples = bulk.block(starts.start, starts.stop)
-            expression(model.trained, samples, tables.fractions).write_h5ad(file, compression="gzip")
+            world, purity = load_unknown_inputs(options, bulk)
+            table = expression(
+                model.trained,
+                samples,
+                tables.fractions,
+                representative=bulk.representative_samples(),
+                world=world,
+                purity=purity,
+            )
+            table.write_h5ad(file, compression="gzip")
     results = Results.combine(tables, run=record.to_dict(), model=model, groups=groups)
     if options.report:
         add_report(results, output, record=record)
@@ -352,7 +367,7 @@ def read_sample_groups(options: OutputOptions, folder: Path, bulk: BulkFile) -> 
     return None if options.groups is None else keep_groups(options.groups, folder, samples=bulk.obs_names)
 
 
-def load_unknown_inputs(options: OutputOptions, bulk: BulkFile) -> tuple[World, pd.Series | None]:
+def load_unknown_inputs(options: OutputOptions, bulk: BulkFile) -> tuple[World | None, pd.Series | None]:
     """Read the profiles of what the reference may lack, and the purity of samples where it is given."""
     purity = None if options.purity is None else read_purity(options.purity, samples=bulk.obs_names)
     return load_world(options.world), purity

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from hpvade import _keys
 from hpvade.deconvolve import refuse_unknown
 from hpvade.io import open_bulk, output_dir, sha256
 from hpvade.jobs._deconvolve import (
@@ -18,6 +19,7 @@ from hpvade.jobs._deconvolve import (
 )
 from hpvade.jobs._references import ReferenceOptions, load_references
 from hpvade.jobs._train import TrainOptions, train_model, write_model
+from hpvade.jobs._unknown import NO_WORLD
 from hpvade.results import FoundModel, RunRecord, own_files
 from hpvade.results._files import MODEL, RUN
 
@@ -57,8 +59,10 @@ def run_files(
                 reference = load_references(references, options=reference_options)
                 samples = stack.enter_context(open_bulk(bulk, unit=bulk_unit, genes=reference.var_names))
                 check_table(samples)
-                if options.with_unknown:
-                    refuse_unknown(reference.obs[reference_options.labels_key])
+                if options.with_unknown and options.world != NO_WORLD:
+                    levels = reference.uns[_keys.UNS]["levels"]
+                    for column in (reference_options.labels_key, *levels):
+                        refuse_unknown(reference.obs[column])
                 load_unknown_inputs(options, samples)
                 representative = samples.representative_samples()
                 groups = read_sample_groups(options, folder, samples)

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpvade._errors import FileFormatError, InputError
+from hpvade.deconvolve import check_purity
 from hpvade.io import read_text_table
-from hpvade.world import World, read_world, shipped_world
+from hpvade.world import World, read_world
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
 NO_WORLD = "none"
 
 
-def load_world(choice: str | None) -> World:
-    """Return the profiles that ``--world`` names: a table, ``none`` of them, or those of the package."""
+def load_world(choice: str | None) -> World | None:
+    """Return the profiles that ``--world`` names: those of a table, or none; None: those of the package."""
     if choice is None:
-        return shipped_world()
+        return None
     if choice == NO_WORLD:
         return World.empty()
     if not Path(choice).is_file():
@@ -50,24 +51,22 @@ def read_purity(path: Path, *, samples: Collection[str]) -> pd.Series:
     InputError
         A share is out of range, or a sample is listed twice or is not in the bulk table.
     """
+    needed = "It needs a header, samples in the first column and shares in the second."
     try:
         table = read_text_table(path)
-        share = table.set_index(table.columns[0]).iloc[:, 0].astype(float)
-    except (OSError, ValueError, IndexError) as error:
-        msg = (
-            f"The table of purity {path} cannot be read ({error}). It needs a header, samples in the first "
-            "column and shares in the second."
-        )
+        samples_column, shares_column = table.columns[:2]
+        told = table[table[shares_column].str.strip() != ""]
+        share = told.set_index(samples_column)[shares_column].astype(float)
+    except (OSError, ValueError) as error:
+        msg = f"The table of purity {path} cannot be read. {needed}"
         raise FileFormatError(msg) from error
-    share.index = share.index.astype(str)
-    if not share.between(0, 1, inclusive="left").all():
-        wrong = share.index[~share.between(0, 1, inclusive="left")][0]
-        msg = f"The purity of sample '{wrong}' is {share[wrong]:g}. It must be at least 0 and below 1."
-        raise InputError(msg)
-    if share.index.has_duplicates:
-        twice = share.index[share.index.duplicated()][0]
-        msg = f"The table of purity {path} lists the sample '{twice}' twice. List each sample once."
-        raise InputError(msg)
+    if samples_column in set(map(str, samples)):
+        msg = f"The table of purity {path} has no header: its first line is a sample. {needed}"
+        raise FileFormatError(msg)
+    if share.empty:
+        msg = f"The table of purity {path} lists no share. {needed}"
+        raise FileFormatError(msg)
+    check_purity(share)
     if absent := sorted(set(share.index) - set(map(str, samples))):
         msg = (
             f"{len(absent)} of {len(share)} samples in {path} are not in the bulk table, for example "

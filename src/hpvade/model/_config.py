@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 _MOVED = {
     "deconvolve.level": "Use --coverage, 'coverage: 0.9' outside of the sections of --config, or "
     "deconvolve(bulk, coverage=0.9).",
-    "deconvolve.with_unknown": "Use --with-unknown, 'with_unknown: true' outside of the sections of "
-    "--config, or deconvolve(bulk, with_unknown=True).",
+    "deconvolve.with_unknown": "The column is there by default. To leave it out, use --no-unknown, "
+    "'with_unknown: false' outside of the sections of --config, or deconvolve(bulk, with_unknown=False).",
 }
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import torch
+from anndata import AnnData
 
 from hpvade import _keys
 from hpvade._errors import InputError
@@ -22,6 +23,7 @@ from hpvade.deconvolve import (
     LevelFractions,
     UnknownContent,
     check_coverage,
+    check_purity,
     expression_table,
     is_flat,
     quality,
@@ -35,10 +37,9 @@ from hpvade.world import shipped_world
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
 
-    from anndata import AnnData
     from numpy.typing import NDArray
 
-    from hpvade.deconvolve import Calibration
+    from hpvade.deconvolve import Calibration, ForeignContent
     from hpvade.io import GeneMatch
     from hpvade.model._trained import TrainedModel
     from hpvade.schema import ValidationReport
@@ -154,22 +155,41 @@ def deconvolve_blocks(
     yield from map_in_threads(deconvolver.deconvolve, blocks)
 
 
-def expression(trained: TrainedModel, bulk: AnnData, fractions: pd.DataFrame) -> AnnData:
-    """Split bulk samples by cell type, gene by gene.
+def expression(
+    trained: TrainedModel,
+    bulk: AnnData,
+    fractions: pd.DataFrame,
+    *,
+    representative: AnnData | None = None,
+    world: World | None = None,
+    purity: pd.Series | None = None,
+) -> AnnData:
+    """Split what the known types express in bulk samples by cell type, gene by gene.
+
+    What cells express that the reference lacks is subtracted first.
 
     Parameters
     ----------
-    trained, bulk
+    trained, bulk, world, purity
         As for `deconvolve`.
     fractions
         Cell fractions, samples × cell types.
+    representative
+        Samples that represent the table. Default: ``bulk``.
 
     Returns
     -------
     As `hpvade.deconvolve.expression_table` returns it.
     """
-    matched = _matched(bulk, find_gene_match(bulk.var, trained.gene_names), genes=trained.genes)
-    return expression_table(matched, fractions, signature=trained.reference_signature)
+    deconvolver = Deconvolver(
+        trained,
+        bulk if representative is None else representative,
+        coverage=COVERAGE,
+        with_unknown=False,
+        world=world,
+        purity=purity,
+    )
+    return expression_table(deconvolver.known_part(bulk), fractions, signature=trained.reference_signature)
 
 
 def check_model_overlap(matched: AnnData, genes: Sequence[str]) -> ValidationReport:
@@ -186,8 +206,8 @@ class Deconvolver:
     trained, coverage, with_unknown, world, purity
         As for `deconvolve`.
     representative
-        Samples that represent the table: they say which genes it has, and what all samples have in excess
-        of the known types.
+        Samples that represent the table: they say which genes it has, which profiles are looked for in every
+        sample, and what all samples have in excess of the known types.
     """
 
     def __init__(
@@ -202,6 +222,7 @@ class Deconvolver:
     ) -> None:
         check_coverage(coverage)
         self.purity = pd.Series(dtype=float) if purity is None else purity
+        check_purity(self.purity)
         self.trained = trained
         self.coverage = coverage
         self.with_unknown = with_unknown
@@ -243,7 +264,7 @@ class Deconvolver:
         estimate = self.estimator(self._model_cpm(linear, matched.obs_names))
         self.excess.learn(self.excess.log_ratio(linear, estimate.fractions))
         if self.unknown is None:
-            _cannot_estimate(world, purity)
+            _cannot_estimate(world, purity, symbols)
         else:
             told = ~is_flat(matched)
             self.unknown.learn(linear[told], estimate.states[told])
@@ -258,8 +279,7 @@ class Deconvolver:
         log_excess = self.excess.log_ratio(linear, estimate.fractions)
         found = foreign = None
         if self.unknown is not None:
-            purity = self.purity.reindex(matched.obs_names.astype(str)).to_numpy(np.float64)
-            found = self.unknown.find(linear, estimate.states, where=~is_flat(matched)).given(purity)
+            found = self._found(matched, linear, estimate)
             foreign = self._foreign_cpm(found.linear, linear, cpm)
             # A sample of foreign cells alone may leave nothing to estimate.
             holds = np.asarray((foreign > 0).any(1) & (cpm > foreign).any(1))
@@ -318,6 +338,23 @@ class Deconvolver:
             return answer
         return answer.with_unknown(found.rna_unknown)
 
+    def known_part(self, samples: AnnData) -> AnnData:
+        """Subtract what cells express that the reference lacks, over the genes of the reference."""
+        matched = _matched(samples, self.match, genes=self.trained.genes)
+        genes = self.names[self.known]
+        known = matched[:, genes].to_df()
+        if self.unknown is not None:
+            linear = self._linear(matched)
+            estimate = self.estimator(self._model_cpm(linear, matched.obs_names))
+            foreign = self._found(matched, linear, estimate).linear[:, self.known]
+            known = (known - foreign).clip(lower=0)
+        return AnnData(known.to_numpy(), obs=matched.obs, var=matched[:, genes].var)
+
+    def _found(self, matched: AnnData, linear: NDArray[np.float64], estimate: Estimate) -> ForeignContent:
+        assert self.unknown is not None  # for the type checker: the callers ask
+        purity = self.purity.reindex(matched.obs_names.astype(str)).to_numpy(np.float64)
+        return self.unknown.find(linear, estimate.states, where=~is_flat(matched)).given(purity)
+
     def _linear(self, matched: AnnData) -> NDArray[np.float64]:
         """Return expression above the background over all genes of the reference, 0 where not measured."""
         linear = np.zeros((matched.n_obs, len(self.names)))
@@ -358,21 +395,29 @@ class Deconvolver:
         return np.where(self.measured, foreign[:, selected] * scale[:, None], 0)
 
 
-def _cannot_estimate(world: World | None, purity: pd.Series | None) -> None:
-    """Say that unknown content is not estimated, unless the user does not want it.
+def _cannot_estimate(world: World | None, purity: pd.Series | None, symbols: NDArray[np.str_]) -> None:
+    """Say that unknown content is not estimated, unless the user chose an empty world.
 
     Raises
     ------
     InputError
-        It was given.
+        The user passed profiles of which none can be used, or a purity.
     """
+    if world is not None and len(world.facts):
+        n_shared = int(world.align(symbols)[1].sum())
+        msg = (
+            f"The given profiles do not match the reference: {n_shared:,} of its {len(symbols):,} genes are "
+            "in them, and at least two cell types must resemble a profile. The table needs gene symbols in "
+            "rows and profiles in columns."
+        )
+        raise InputError(msg)
     if purity is not None:
         msg = (
             "The purity cannot be taken into account: unknown content is not estimated without profiles that "
             "match the reference. Leave out --purity."
         )
         raise InputError(msg)
-    if world is None or len(world.facts):
+    if world is None:
         warn(
             "Unknown content is not estimated: the cell types of the reference resemble too few of the known "
             "profiles, or gene symbols differ. Fractions are shares among the known types.",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from hpvade.model._trained import TrainedModel
     from hpvade.pp import ReferenceSignature
     from hpvade.train import Row
+    from hpvade.world import World
 
 
 class HPVADE:
@@ -182,7 +183,13 @@ class HPVADE:
         return finished
 
     def deconvolve(
-        self, bulk: AnnData, *, coverage: float = COVERAGE, with_unknown: bool = True
+        self,
+        bulk: AnnData,
+        *,
+        coverage: float = COVERAGE,
+        with_unknown: bool = True,
+        world: World | None = None,
+        purity: pd.Series | None = None,
     ) -> Deconvolution:
         """Estimate fractions of bulk samples, with intervals.
 
@@ -195,7 +202,7 @@ class HPVADE:
         ----------
         bulk
             Samples × genes, linear expression, as `hpvade.io.read_bulk` returns it.
-        coverage, with_unknown
+        coverage, with_unknown, world, purity
             As for `hpvade.model.deconvolve`, which lists further errors.
 
         Raises
@@ -204,7 +211,9 @@ class HPVADE:
             The model was not trained.
         """
         trained = self._require_trained()
-        answer = deconvolve(trained, bulk, coverage=coverage, with_unknown=with_unknown)
+        answer = deconvolve(
+            trained, bulk, coverage=coverage, with_unknown=with_unknown, world=world, purity=purity
+        )
         write_slots(bulk, answer, settings=trained.settings)
         return answer
 

@@ -42,7 +42,33 @@ def methods_text(results: Results) -> str:
         if trained.config.network.use_rna_content:
             text += "Fractions refer to cells and were corrected for the RNA content of each cell type. "
     coverage = percent(results.coverage)
-    return f"{text}{coverage} intervals were calibrated on simulated mixtures of held-out cells."
+    text += f"{coverage} intervals of cell types were calibrated on simulated mixtures of held-out cells."
+    if results.qc["unknown"].isna().all():
+        return text
+    return f"{text} {_unknown_text(results)}"
+
+
+def _unknown_text(results: Results) -> str:
+    """Say how cells that the reference lacks were found."""
+    world, purity = (results.run["decisions"].get(name) for name in ("world", "purity"))
+    atlas = "the Human Protein Atlas (proteinatlas.org)"
+    source = atlas if world is None or "Protein Atlas" in world else PurePath(world).name
+    text = (
+        f"Cells that the reference lacks were found by fitting profiles of {source}, translated onto the "
+        "platform of the reference, together with the known types; what they express was subtracted. Their "
+        "interval follows the errors on real samples with cell types left out of the reference."
+    )
+    if purity:
+        text += " The share of these cells was given for some or all samples."
+    if looked_for := results.run["decisions"].get("looked_for"):
+        text += f" The samples together showed evidence for {_listed(looked_for)}."
+    if not results.with_unknown:
+        text += " Fractions are shares among the known types."
+    return text
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _training_text(trained: TrainedModel) -> str:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from hpvade import _keys
 from hpvade.deconvolve import FLAGS
 from hpvade.report._model_accuracy import JUDGED_COVERAGE
 from hpvade.report._numbers import count, percent, percentage_points
@@ -80,19 +79,25 @@ def _composition(results: Results) -> str:
     over = "" if n == 1 else f", averaged over {count(n, 'sample')}"
     text = f"The most abundant of {count(len(mean), 'cell type')} are {_listed(named)}{over}."
     if not results.with_unknown:
-        return f"{text} They are shares among the cell types of the reference."
+        text += " These are shares among the cell types of the reference."
+    if results.qc["unknown"].isna().all():
+        return f"{text} Cells that the reference lacks were not looked for."
     unknown = _unknown(results)
-    large = results.fractions[_keys.UNKNOWN].mean() > _LARGE_UNKNOWN
+    large = results.qc["unknown"].mean() > _LARGE_UNKNOWN
     return f"{unknown} {text}" if large else f"{text} {unknown}"
 
 
 def _unknown(results: Results) -> str:
     """Say how many cells the reference lacks, and what they resemble."""
-    share, upper = results.fractions[_keys.UNKNOWN].mean(), results.qc["unknown_upper"].mean()
-    text = (
-        f"An estimated {percent(share)} of the cells belong to no cell type of the reference (upper bound: "
-        f"{percent(upper)})."
-    )
+    qc = results.qc
+    share, upper = qc["unknown"].mean(), qc["unknown_upper"].mean()
+    if (qc["unknown_lower"] == qc["unknown_upper"]).all():
+        text = f"As given, {percent(share)} of the cells belong to no cell type of the reference."
+    else:
+        text = (
+            f"An estimated {percent(share)} of the cells belong to no cell type of the reference (mean upper "
+            f"bound: {percent(upper)})."
+        )
     like = results.qc["unknown_like"].str.split("; ").explode()
     counts = like[like != ""].value_counts()
     if counts.empty:
@@ -107,7 +112,7 @@ def _uncertainty(results: Results) -> str:
     widest = half.median().idxmax()
     median = percentage_points(float(np.nanmedian(half)))
     text = (
-        f"The median {percent(results.coverage)} interval is ±{median}. "
+        f"The median {percent(results.coverage)} interval of a cell type is ±{median}. "
         f"Intervals are widest for {widest} (median: ±{percentage_points(float(half[widest].median()))})."
     )
     doubted = half.median()[half.median() > _PRECISE].sort_values(ascending=False).index
@@ -138,6 +143,9 @@ def _accuracy(accuracy: ModelAccuracy | None) -> str:
     if not math.isnan(accuracy.judged_coverage):
         covered, nominal = percent(accuracy.judged_coverage), percent(JUDGED_COVERAGE)
         text += f", and {covered} of true fractions lie within the {nominal} intervals"
+    weak = accuracy.per_type.index[~(accuracy.per_type["r"] >= _FAIR_R)]
+    if len(weak):
+        text += f"; it is below {_FAIR_R:g} for {_listed([str(name) for name in weak[:_N_DOUBTED]])}"
     return f"{text}."
 
 

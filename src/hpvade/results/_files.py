@@ -28,10 +28,10 @@ ACCURACY: Final = "accuracy.tsv"
 # Everything that hpvade writes into an output folder, the most important first.
 OUTPUT_FILES: Final[Mapping[str, str]] = {
     REPORT: "Report as a single file that works offline",
-    FRACTIONS: "Cell fractions, samples × cell types; rows sum to 1",
+    FRACTIONS: "Cell fractions, samples × cell types and unknown cells; rows sum to 1",
     LOWER: "Lower bounds of the intervals of the cell fractions",
     UPPER: "Upper bounds of the intervals of the cell fractions",
-    RNA_FRACTIONS: "RNA fractions, samples × cell types; rows sum to 1",
+    RNA_FRACTIONS: "RNA fractions, samples × cell types and unknown cells; rows sum to 1",
     QC: "Quality of each sample: fit, unknown content, flags",
     GROUPS: "Group of each sample",
     GROUP_TESTS: "Comparison of the groups, cell type by cell type",

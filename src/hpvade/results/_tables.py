@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from hpvade._errors import FileFormatError
-from hpvade.deconvolve import QC_COLUMNS
+from hpvade.deconvolve import FLAGS, QC_COLUMNS
 from hpvade.results._files import FRACTIONS, LOWER, QC, RNA_FRACTIONS, UPPER, level_file
 
 if TYPE_CHECKING:
@@ -176,9 +176,15 @@ def _read_qc(path: Path, *, samples: pd.Index) -> pd.DataFrame:
         for name in _QC_NUMBERS:
             table[name] = table[name].replace("", "nan").astype(float)
         table = _with_flag_lists(table)
+        absent = [name for name in ("unknown_like",) if name not in table]
+        strange = sorted({flag for flags in table["flags"] for flag in flags} - set(FLAGS))
     except (OSError, ValueError, KeyError) as error:
         msg = f"{path} cannot be read ({error}). Run hpvade again to recreate the results."
         raise FileFormatError(msg) from error
+    if absent or strange:
+        what = f"lacks the column '{absent[0]}'" if absent else f"has an unknown flag '{strange[0]}'"
+        msg = f"{path} {what}: another version of hpvade wrote it. Run hpvade again to recreate the results."
+        raise FileFormatError(msg)
     if list(table.index) != list(samples):
         msg = f"{path} and {FRACTIONS} have different samples. Run hpvade again to recreate the results."
         raise FileFormatError(msg)

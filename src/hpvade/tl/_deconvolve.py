@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from hpvade.tl._model import AnyModel
+    from hpvade.world import World
 
 _COVARIANCE = "fractions_covariance"
 
@@ -31,6 +32,8 @@ def deconvolve(
     key_added: str = _keys.UNS,
     coverage: float = COVERAGE,
     with_unknown: bool = True,
+    world: World | None = None,
+    purity: pd.Series | None = None,
     copy: bool = False,
 ) -> AnnData | None:
     """Estimate the cell fractions of bulk samples.
@@ -43,7 +46,7 @@ def deconvolve(
         A trained model, or the folder of one.
     key_added
         Begins the names of the slots that are added.
-    coverage, with_unknown
+    coverage, with_unknown, world, purity
         As for `hpvade.model.deconvolve`, which lists the errors.
     copy
         Return a copy instead of changing ``bulk``.
@@ -52,7 +55,8 @@ def deconvolve(
     -------
     None, or the copy. Added are, samples × cell types, ``obsm["hpvade_fractions"]``, its bounds
     ``…_fractions_lower`` and ``…_fractions_upper``, and ``…_rna_fractions``; ``obs["hpvade_unknown"]``,
-    ``obs["hpvade_reconstruction_r"]`` and ``obs["hpvade_flags"]``; and the settings in ``uns["hpvade"]``.
+    ``obs["hpvade_unknown_like"]``, ``obs["hpvade_reconstruction_r"]`` and ``obs["hpvade_flags"]``; and the
+    settings in ``uns["hpvade"]``.
 
     Examples
     --------
@@ -68,10 +72,13 @@ def deconvolve(
     """
     trained = trained_model(model)
     table = bulk.copy() if copy else bulk
-    answer = deconvolve_with(trained, bulk, coverage=coverage, with_unknown=with_unknown)
+    answer = deconvolve_with(
+        trained, bulk, coverage=coverage, with_unknown=with_unknown, world=world, purity=purity
+    )
     prefix = f"{key_added}_"
     write_slots(table, answer, settings=trained.settings, prefix=prefix, key=key_added)
     table.obs[f"{prefix}flags"] = answer.qc["flags"]
+    table.obs[f"{prefix}unknown_like"] = answer.qc["unknown_like"]
     table.obsm[f"{prefix}{_COVARIANCE}"] = answer.covariance.reshape(table.n_obs, -1)
     return table if copy else None
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from hpvade._errors import FileFormatError
+from hpvade.io import read_text_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,8 +82,8 @@ def read_world(path: Path) -> World:
     Parameters
     ----------
     path
-        TSV (also .gz): gene symbols in the first column, then one column per profile, linear expression. The
-        name of a column is the name that a reader sees.
+        TSV or CSV (also .gz): gene symbols in the first column, then one column per profile, linear
+        expression. The name of a column is the name that a reader sees.
 
     Raises
     ------
@@ -90,9 +91,10 @@ def read_world(path: Path) -> World:
         The table cannot be read, has fewer than two profiles, or a value is missing or negative.
     """
     try:
-        table = pd.read_csv(path, sep="\t", index_col=0).astype(np.float32)
+        text = read_text_table(path)
+        table = text.set_index(text.columns[0]).astype(np.float32)
     except (OSError, ValueError) as error:
-        msg = f"The table of profiles {path} cannot be read ({error}). Pass a TSV of genes × profiles."
+        msg = f"The table of profiles {path} cannot be read ({error}). Pass a table of genes × profiles."
         raise FileFormatError(msg) from error
     if table.shape[1] < 2 or not np.isfinite(table.to_numpy()).all() or (table.to_numpy() < 0).any():
         msg = (

@@ -11,8 +11,6 @@ from hpvade.pp import counts_to_cpm
 from hpvade.pp._spaces import MARKER_FLOOR, floored_log
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from hpvade.world._profiles import World
@@ -54,8 +52,6 @@ class TranslatedWorld:
         for silent genes looks like.
     related
         Which profiles are of one lineage and of one owner, shape (n_profiles, n_profiles).
-    matched
-        Type of the reference → name of the profile that resembles it most, for types that have one.
     known
         Genes that the world knows and that can be compared, shape (n_genes,).
     """
@@ -68,7 +64,6 @@ class TranslatedWorld:
     content: NDArray[np.float64]
     every_tissue: NDArray[np.float64]
     related: NDArray[np.bool_]
-    matched: dict[str, str]
     known: NDArray[np.bool_]
 
 
@@ -78,7 +73,6 @@ def translate(
     *,
     symbols: NDArray[np.str_],
     usable: NDArray[np.bool_],
-    cell_types: Sequence[str],
 ) -> TranslatedWorld | None:
     """Translate the profiles of a world onto the platform of a reference.
 
@@ -102,8 +96,6 @@ def translate(
         Gene symbols, shape (n_genes,).
     usable
         Genes to compare, shape (n_genes,): neither ribosomal nor mitochondrial.
-    cell_types
-        Names of the types.
 
     Returns
     -------
@@ -141,7 +133,6 @@ def translate(
         content=_contents(world, counts[usable].sum(0), matched=matched, best=best, lineage=lineage),
         every_tissue=np.expm1(np.log1p(translated[:, _every(world)]).mean(1)),
         related=(lineage > _RELATED) & (owner == owner[:, None]),
-        matched={cell_types[int(k)]: str(world.facts.index[best[k]]) for k in matched},
         known=known,
     )
 

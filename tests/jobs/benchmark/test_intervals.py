@@ -83,9 +83,12 @@ def test_a_merged_type_is_known(plan, data):
 
 
 def test_the_manifest_can_name_the_unknown_columns(plan, data):
-    entry = plan.bulk["flow"].model_copy(update={"unknown": ["T2"]})
-    known = true_scopes(data.truth + 0.5, entry, {"B": ["B"]})  # sums above 1 do not matter
-    np.testing.assert_allclose(known["unknown"], data.truth["T2"] + 0.5)
+    entry = plan.bulk["flow"].model_copy(update={"unknown": ["Tumour"]})
+    truth = data.truth.assign(Tumour=0.7, Other=0.2)  # sums above 1 do not matter
+    coarse = plan.references["fine"].coarse
+    np.testing.assert_allclose(true_scopes(truth, entry, coarse)["unknown"], 0.7)
+    without = {name: labels for name, labels in coarse.items() if name != "B"}
+    np.testing.assert_allclose(true_scopes(truth, entry, without)["unknown"], 0.7 + truth["B"])
 
 
 def test_types_that_are_left_out_are_unknown(data):

@@ -85,8 +85,9 @@ def read_intervals(path: Path) -> pd.DataFrame:
 def true_scopes(truth: pd.DataFrame, entry: BulkEntry, coarse: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """Sum measured fractions to scored types, and those of cells that the reference lacks to ``unknown``.
 
-    These are the columns that the manifest names, or else all that are not of a known type. Without names,
-    there is no ``unknown`` if the columns of ``truth`` sum to more than 1, because they overlap.
+    These are the columns that the manifest names and those of types that the reference lacks, or without
+    names all that are not of a known type. Without names, there is no ``unknown`` if the columns of ``truth``
+    sum to more than 1, because they overlap.
     """
     scored = scored_columns(entry, coarse)["truth"]
     sums = {name: truth[columns].sum(axis=1) for name, columns in scored.items()}
@@ -97,7 +98,8 @@ def true_scopes(truth: pd.DataFrame, entry: BulkEntry, coarse: Mapping[str, Sequ
         for column in columns
     }
     if entry.unknown:
-        sums[UNKNOWN] = truth[entry.unknown].sum(axis=1)
+        lacked = {c for columns in entry.truth_types.values() for c in columns} - known
+        sums[UNKNOWN] = truth[sorted({*entry.unknown, *lacked})].sum(axis=1)
     elif (truth.sum(axis=1) < _LARGEST_SUM).all():
         sums[UNKNOWN] = truth.drop(columns=list(known)).sum(axis=1)
     return pd.DataFrame(sums)
