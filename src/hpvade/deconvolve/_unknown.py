@@ -37,6 +37,7 @@ _MIN_SUPPORT = 0.5
 _MOST_GROUPS, _MOST_RELATED = 3, 3
 _PRIOR = 0.01  # fraction of a profile
 _TAKEN_UP = 0.025  # RNA share that a profile takes up without being there
+_REPLACED = 0.5  # of a profile's RNA share, below which its own type is replaced by it
 _OUTLIER = 2.0  # standard deviations of the residuals
 _OFFSET_STEPS = 5
 _NAMED = 0.15  # share of the cells, from which they are named
@@ -54,7 +55,7 @@ class ForeignContent:
     Attributes
     ----------
     groups
-        Groups of profiles in each sample, without those of types that the reference has.
+        Groups of profiles that were fitted to each sample.
     share, rna_share
         Share of the cells, and of their RNA, that each profile has, shape (n_samples, n_profiles).
     linear
@@ -107,9 +108,9 @@ class UnknownContent:
     The profiles of a world, translated onto the platform of the reference, are fitted together with the known
     types. A profile takes part only on evidence: the reconstruction must improve, and most of the genes that
     it raises must be seen to rise (`evidence`). A profile that resembles a type of the reference nearly as
-    much as the best profile of that type does may join too, as one more state of it, and is no unknown
-    content: without this competition, a type that the reference knows badly would be taken for a neighbour
-    that the reference lacks. The price is that a type as similar as that cannot become unknown.
+    much as the best profile of that type does may join too. Where it replaces that type, it is one more state
+    of it, and no unknown content: without this competition, a type that the reference knows badly would be
+    taken for a neighbour that the reference lacks.
 
     Attributes
     ----------
@@ -128,6 +129,7 @@ class UnknownContent:
         trust: NDArray[np.float64],
         usable: NDArray[np.bool_],
         kept: NDArray[np.bool_],
+        cell_type: NDArray[np.integer],
         config: DeconvolveConfig,
     ) -> None:
         own = _own_weight(np.where((kept | (trust > 0))[:, None], world.distinct, -np.inf))
@@ -142,7 +144,7 @@ class UnknownContent:
         self.world_cpm = world.cpm / world.cpm[kept].sum(0) * CPM_TOTAL
         self.cpm = np.hstack([cells / content * CPM_TOTAL, self.world_cpm])[self.panel]
         self.every_tissue = (world.every_tissue / world.every_tissue[kept].sum() * CPM_TOTAL)[self.panel]
-        self.n_states = cells.shape[1]
+        self.n_states, self.cell_type = cells.shape[1], cell_type
         self.shared: tuple[Group, ...] = ()
 
     @classmethod
@@ -199,6 +201,7 @@ class UnknownContent:
             trust=np.where(present, weight, 0),
             usable=usable,
             kept=present & (level <= np.quantile(level[present], 1 - _TOP)),
+            cell_type=states.cell_type,
             config=config,
         )
 
@@ -237,9 +240,8 @@ class UnknownContent:
                 residuals, rna = self._residuals(cpm[members], states[members], groups)
                 share[members], rna_share[members] = self._shares(rna, groups)
                 scale[members] *= np.exp(residuals.offset)[:, None]
-        foreign = [tuple(g for g in groups if self.world.owner[g[0]] < 0) for groups in chosen]
         return ForeignContent(
-            foreign,
+            chosen,
             share,
             rna_share,
             linear=scale * (rna_share @ self.world_cpm.T),
@@ -334,21 +336,27 @@ class UnknownContent:
 
         ``rna`` are the RNA fractions of all columns, the states first. The RNA share r of a group is shrunk
         to r · max(0, 1 − τ²/r²) (the non-negative garrote, Breiman, 1995): a column takes up a little of what
-        the platform does.
+        the platform does. A group that belongs to a type of the reference is a state of this type where it
+        replaces it, that is, where the type's own columns keep less than half as much; where they stay beside
+        it, it is foreign.
         """
         foreign = np.zeros((len(rna), len(self.world.names)))
+        known = rna.copy()
         column = self.n_states
         for group in groups:
-            part = rna[:, column : column + len(group)]
+            columns = slice(column, column + len(group))
             column += len(group)
-            if self.world.owner[group[0]] < 0:
-                size = part.sum(1, keepdims=True)
-                foreign[:, group] = part * np.maximum(0, 1 - (_TAKEN_UP / np.maximum(size, 1e-9)) ** 2)
+            part = rna[:, columns]
+            size = part.sum(1, keepdims=True)
+            owner = self.world.owner[group[0]]
+            if owner >= 0:
+                own = rna[:, : self.n_states][:, self.cell_type == owner].sum(1, keepdims=True)
+                part = np.where(own < _REPLACED * size, 0, part)
+            foreign[:, group] = part * np.maximum(0, 1 - (_TAKEN_UP / np.maximum(size, 1e-9)) ** 2)
+            known[:, columns] -= part
         profiles = [j for group in groups for j in group]
-        is_foreign = np.array([False] * self.n_states + [bool(self.world.owner[j] < 0) for j in profiles])
-        columns = [*range(self.n_states), *(self.n_states + j for j in profiles)]
-        known = rna[:, ~is_foreign]
-        known_cells = (known / self.content[columns][~is_foreign]).sum(1) / known.sum(1)
+        content = self.content[[*range(self.n_states), *(self.n_states + j for j in profiles)]]
+        known_cells = (known / content).sum(1) / known.sum(1)
         cells = foreign / self.content[self.n_states :]
         total = cells.sum(1) + known_cells * (1 - foreign.sum(1))
         return cells / total[:, None], foreign
