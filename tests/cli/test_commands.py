@@ -476,7 +476,7 @@ def test_a_table_in_the_place_of_the_reference(hpv, files, tmp_path):
 def test_summary_shows_types_samples_and_where_the_results_are(hpv, files, ran, tmp_path):
     result = hpv("deconvolve", ran[0], files.bulk, "-o", tmp_path / "out", "--coverage", "0.5")
     mean = pd.read_csv(tmp_path / "out" / "fractions.tsv", sep="\t", index_col=0).mean()
-    assert "The median 50% interval is ±" in result.out
+    assert "The median 50% interval of a cell type is ±" in result.out
     for name, value in mean.items():
         line = next(line for line in result.out.splitlines() if line.startswith(f"  {name} "))
         assert f"{value:.1%}" in line
