@@ -43,7 +43,10 @@ def summary(run: RunSummary, output: Path) -> Text:
     for line in _samples(fractions[order[:_MOST_TYPES]], colors):
         text.append_text(line)
     text.append("\n")
-    if like := _likeness(run.unknown_like):
+    if len(run.likeness):
+        like = ", ".join(
+            f"{words} ({n:,} sample{'s' * (n > 1)})" for words, n in run.likeness.iloc[:_NAMED].items()
+        )
         text.append(f"Cells that the reference lacks resemble {like}.\n", style="yellow")
     text.append("".join(f"{line}\n" for line in _flagged(run.flags)), style="yellow")
     if (output / "report.html").exists():
@@ -78,13 +81,6 @@ def _samples(fractions: pd.DataFrame, colors: dict[str, str]) -> Iterator[Text]:
 def _fitted(name: object) -> str:
     text = str(name)
     return f"{text:<{_LONGEST_NAME}}" if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 1]}…"
-
-
-def _likeness(unknown_like: pd.Series) -> str:
-    """Name what unknown cells resemble, and in how many samples."""
-    found = unknown_like.str.split("; ").explode()
-    counts = found[found != ""].value_counts().iloc[:_NAMED]
-    return ", ".join(f"{words} ({n:,} sample{'s' * (n > 1)})" for words, n in counts.items())
 
 
 def _flagged(flags: pd.Series) -> Iterator[str]:

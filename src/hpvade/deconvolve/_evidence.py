@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numba
 import numpy as np
 
+from hpvade.deconvolve._fit import FAST
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -15,7 +17,6 @@ _QUICK_SHARES = np.array([0.1, 0.4])
 _N_CLOSER = 8  # profiles that are looked at closely
 _RISE = 0.3  # natural log; expected of a gene that counts for the support
 _MIN_RISING = 5  # genes
-_FAST = {"contract", "reassoc", "nsz", "arcp"}
 
 
 class Residuals(NamedTuple):
@@ -142,7 +143,7 @@ def _sample(
     )
 
 
-@numba.njit(fastmath=_FAST, cache=True, nogil=True, error_model="numpy")
+@numba.njit(fastmath=FAST, cache=True, nogil=True, error_model="numpy")
 def _gain(  # noqa: PLR0917 - compiled code takes plain arrays
     log_bulk: NDArray[np.float64],
     expected: NDArray[np.float64],

@@ -28,7 +28,7 @@ _FIRST_TOLERANCE = 1e-3  # of the first fit, which only finds outliers
 _MAX_PRODUCTS = 2**25  # products of pairs of columns of S kept in memory, 128 MB
 _MIN_LIMIT = 1e-7  # of outliers, for a sample that fits exactly
 # The compiler may reorder sums, so that loops become vector instructions; infinity stays infinity.
-_FAST = {"contract", "reassoc", "nsz", "arcp"}
+FAST = {"contract", "reassoc", "nsz", "arcp"}
 
 
 class _Iterate(NamedTuple):
@@ -392,7 +392,7 @@ def _assemble_hessian(
     return curvature
 
 
-@numba.njit(fastmath=_FAST, cache=True, nogil=True, error_model="numpy")
+@numba.njit(fastmath=FAST, cache=True, nogil=True, error_model="numpy")
 def _fill_residuals(  # noqa: PLR0917 - compiled code takes plain arrays
     log_bulk: NDArray[np.float64],
     log_expected: NDArray[np.float64],
@@ -412,7 +412,7 @@ def _fill_residuals(  # noqa: PLR0917 - compiled code takes plain arrays
         objective[i] = total
 
 
-@numba.njit(fastmath=_FAST, cache=True, nogil=True, error_model="numpy")
+@numba.njit(fastmath=FAST, cache=True, nogil=True, error_model="numpy")
 def _fill_weights(  # noqa: PLR0913, PLR0917 - compiled code takes plain arrays
     residual: NDArray[np.float64],
     expected: NDArray[np.float64],

@@ -145,6 +145,9 @@ class UnknownContent:
         self.cpm = np.hstack([cells / content * CPM_TOTAL, self.world_cpm])[self.panel]
         self.every_tissue = (world.every_tissue / world.every_tissue[kept].sum() * CPM_TOTAL)[self.panel]
         self.n_states, self.cell_type = cells.shape[1], cell_type
+        # One row per profile, as the compiled loops read them.
+        self.profile_rows = np.ascontiguousarray(self.cpm[:, self.n_states :].T)
+        self.own_rows = np.ascontiguousarray(self.own.T)
         self.shared: tuple[Group, ...] = ()
 
     @classmethod
@@ -157,10 +160,10 @@ class UnknownContent:
         trust: NDArray[np.floating],
         symbols: NDArray[np.str_],
         measured: NDArray[np.bool_],
-        world: World | None,
+        world: World,
         config: DeconvolveConfig,
     ) -> Self | None:
-        """Prepare for a table; None without a world, or if it does not match the reference.
+        """Prepare for a table; None if the world does not match the reference.
 
         Parameters
         ----------
@@ -181,8 +184,6 @@ class UnknownContent:
         config
             How known types are fitted.
         """
-        if world is None:
-            return None
         counts, selected = signature.cell_counts(), signature.selected
         usable = ~is_ribosomal_or_mitochondrial(symbols)
         translated = translate(world, counts, symbols=symbols, usable=usable)
@@ -268,8 +269,8 @@ class UnknownContent:
             for groups, members in _alike(chosen, of=np.flatnonzero(active)):
                 found = evidence(
                     self._residuals(cpm[members], states[members], groups)[0],
-                    np.ascontiguousarray(self.cpm[:, self.n_states :].T),
-                    own_weight=np.ascontiguousarray(self.own.T),
+                    self.profile_rows,
+                    own_weight=self.own_rows,
                     every_tissue=self.every_tissue,
                     pooled=pooled,
                 )
@@ -277,7 +278,7 @@ class UnknownContent:
                 if pooled:
                     support = (gain * support).sum(0, keepdims=True) / (gain.sum(0, keepdims=True) + 1e-12)
                     gain = gain.mean(0, keepdims=True)
-                gain[:, [j for group in groups for j in group]] = 0
+                gain[:, self._columns(groups)[0]] = 0
                 gain[support < _MIN_SUPPORT] = 0
                 best = gain.argmax(1)
                 for row, i in enumerate(members):
@@ -296,12 +297,16 @@ class UnknownContent:
         related = [j for j in np.flatnonzero(self.world.related[best]) if int(j) not in taken]
         return (best, *map(int, related[:_MOST_RELATED]))
 
+    def _columns(self, groups: Sequence[Group]) -> tuple[list[int], list[int]]:
+        """Return the profiles of groups, and all columns of a fit with them, the states first."""
+        profiles = [j for group in groups for j in group]
+        return profiles, [*range(self.n_states), *(self.n_states + j for j in profiles)]
+
     def _residuals(
         self, cpm: NDArray[np.float64], states: NDArray[np.float64], groups: Sequence[Group]
     ) -> tuple[Residuals, NDArray[np.float64]]:
         """Fit known types and profiles together; return residuals, and the RNA fractions of all columns."""
-        profiles = [j for group in groups for j in group]
-        columns = [*range(self.n_states), *(self.n_states + j for j in profiles)]
+        profiles, columns = self._columns(groups)
         added = self.own[:, profiles].max(1, initial=0)
         fractions = states
         if profiles:
@@ -354,8 +359,7 @@ class UnknownContent:
                 part = np.where(own < _REPLACED * size, 0, part)
             foreign[:, group] = part * np.maximum(0, 1 - (_TAKEN_UP / np.maximum(size, 1e-9)) ** 2)
             known[:, columns] -= part
-        profiles = [j for group in groups for j in group]
-        content = self.content[[*range(self.n_states), *(self.n_states + j for j in profiles)]]
+        content = self.content[self._columns(groups)[1]]
         known_cells = (known / content).sum(1) / known.sum(1)
         cells = foreign / self.content[self.n_states :]
         total = cells.sum(1) + known_cells * (1 - foreign.sum(1))

@@ -114,8 +114,8 @@ class RunSummary(NamedTuple):
         Half of the width of each interval, samples × cell types.
     flags
         Names of the flags of each sample, lists.
-    unknown_like
-        What the unknown cells of each sample resemble, text.
+    likeness
+        What unknown cells resemble → number of samples, the most frequent first.
     coverage
         Coverage of the intervals.
     cell_types
@@ -125,7 +125,7 @@ class RunSummary(NamedTuple):
     fractions: pd.DataFrame
     half_widths: pd.DataFrame
     flags: pd.Series
-    unknown_like: pd.Series
+    likeness: pd.Series
     coverage: float
     cell_types: list[str]
 
@@ -356,7 +356,7 @@ def finish(
         results.fractions,
         results.half_widths,
         results.qc["flags"],
-        results.qc["unknown_like"],
+        results.likeness,
         options.coverage,
         [str(name) for name in results.known],
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from hpvade import __version__
-from hpvade.report._numbers import count, percent
+from hpvade.report._numbers import count, listed, percent
 from hpvade.report._sections import PageTable
 
 if TYPE_CHECKING:
@@ -61,14 +61,10 @@ def _unknown_text(results: Results) -> str:
     if purity:
         text += " The share of these cells was given for some or all samples."
     if looked_for := results.run["decisions"].get("looked_for"):
-        text += f" The samples together showed evidence for {_listed(looked_for)}."
+        text += f" The samples together showed evidence for {listed(looked_for)}."
     if not results.with_unknown:
         text += " Fractions are shares among the known types."
     return text
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _training_text(trained: TrainedModel) -> str:

@@ -1,4 +1,4 @@
-"""How the page writes numbers: counts with commas, shares in percent, values with three decimals."""
+"""How the page writes numbers: counts with commas, shares in percent, three decimals; and lists of names."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ def percentage_points(share: float) -> str:
 def count(n: int, noun: str) -> str:
     """Return a count with its noun, which takes an s in the plural."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def listed(names: list[str]) -> str:
+    """Return names separated by commas, with "and" before the last."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def table_cell(value: object) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from hpvade.deconvolve import FLAGS
 from hpvade.report._model_accuracy import JUDGED_COVERAGE
-from hpvade.report._numbers import count, percent, percentage_points
+from hpvade.report._numbers import count, listed, percent, percentage_points
 
 if TYPE_CHECKING:
     from hpvade.report._model_accuracy import ModelAccuracy
@@ -77,7 +77,7 @@ def _composition(results: Results) -> str:
     named = [f"{name} ({percent(value)})" for name, value in mean.iloc[:_N_NAMED].items()]
     n = len(results.fractions)
     over = "" if n == 1 else f", averaged over {count(n, 'sample')}"
-    text = f"The most abundant of {count(len(mean), 'cell type')} are {_listed(named)}{over}."
+    text = f"The most abundant of {count(len(mean), 'cell type')} are {listed(named)}{over}."
     if not results.with_unknown:
         text += " These are shares among the cell types of the reference."
     if results.qc["unknown"].isna().all():
@@ -98,8 +98,7 @@ def _unknown(results: Results) -> str:
             f"An estimated {percent(share)} of the cells belong to no cell type of the reference (mean upper "
             f"bound: {percent(upper)})."
         )
-    like = results.qc["unknown_like"].str.split("; ").explode()
-    counts = like[like != ""].value_counts()
+    counts = results.likeness
     if counts.empty:
         return text
     of_all = f"of {count(len(results.qc), 'sample')}"
@@ -121,7 +120,7 @@ def _uncertainty(results: Results) -> str:
     names = [str(name) for name in doubted[:_N_DOUBTED]]
     if len(doubted) > _N_DOUBTED:
         names.append(f"{len(doubted) - _N_DOUBTED} more")
-    return f"{text} Less certain than ±{percentage_points(_PRECISE)}: {_listed(names)}."
+    return f"{text} Less certain than ±{percentage_points(_PRECISE)}: {listed(names)}."
 
 
 def _flagged(names: list[str], *, n_samples: int) -> str:
@@ -129,7 +128,7 @@ def _flagged(names: list[str], *, n_samples: int) -> str:
         return "No sample is flagged."
     flagged = f"{len(names):,} of {count(n_samples, 'sample')} {'is' if len(names) == 1 else 'are'} flagged"
     some = ", including " if len(names) > _N_NAMED else ": "
-    return f"{flagged}{some}{_listed(names[:_N_NAMED])} (see Quality)."
+    return f"{flagged}{some}{listed(names[:_N_NAMED])} (see Quality)."
 
 
 def _accuracy(accuracy: ModelAccuracy | None) -> str:
@@ -145,9 +144,5 @@ def _accuracy(accuracy: ModelAccuracy | None) -> str:
         text += f", and {covered} of true fractions lie within the {nominal} intervals"
     weak = accuracy.per_type.index[~(accuracy.per_type["r"] >= _FAIR_R)]
     if len(weak):
-        text += f"; it is below {_FAIR_R:g} for {_listed([str(name) for name in weak[:_N_DOUBTED]])}"
+        text += f"; it is below {_FAIR_R:g} for {listed([str(name) for name in weak[:_N_DOUBTED]])}"
     return f"{text}."
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -103,6 +103,12 @@ class Results:
         return bool(self.run["decisions"]["with_unknown"])
 
     @property
+    def likeness(self) -> pd.Series:
+        """What unknown cells resemble → number of samples, the most frequent first."""
+        like = self.qc["unknown_like"].str.split("; ").explode()
+        return like[like != ""].value_counts()
+
+    @property
     def half_widths(self) -> pd.DataFrame:
         """Half of the width of the interval of each fraction, samples × cell types."""
         return ResultTables(self.tables, self.qc).half_widths

@@ -176,13 +176,13 @@ def _read_qc(path: Path, *, samples: pd.Index) -> pd.DataFrame:
         for name in _QC_NUMBERS:
             table[name] = table[name].replace("", "nan").astype(float)
         table = _with_flag_lists(table)
-        absent = [name for name in ("unknown_like",) if name not in table]
         strange = sorted({flag for flags in table["flags"] for flag in flags} - set(FLAGS))
     except (OSError, ValueError, KeyError) as error:
         msg = f"{path} cannot be read ({error}). Run hpvade again to recreate the results."
         raise FileFormatError(msg) from error
-    if absent or strange:
-        what = f"lacks the column '{absent[0]}'" if absent else f"has an unknown flag '{strange[0]}'"
+    lacks_likeness = "unknown_like" not in table
+    if lacks_likeness or strange:
+        what = "lacks the column 'unknown_like'" if lacks_likeness else f"has an unknown flag '{strange[0]}'"
         msg = f"{path} {what}: another version of hpvade wrote it. Run hpvade again to recreate the results."
         raise FileFormatError(msg)
     if list(table.index) != list(samples):
