@@ -186,7 +186,9 @@ class UnknownContent:
         """
         counts, selected = signature.cell_counts(), signature.selected
         usable = ~is_ribosomal_or_mitochondrial(symbols)
-        translated = translate(world, counts, symbols=symbols, usable=usable)
+        translated = translate(
+            world, counts, symbols=symbols, labels=signature.all_genes.cell_types, usable=usable
+        )
         if translated is None:
             return None
         cells = counts[:, states.cell_type]

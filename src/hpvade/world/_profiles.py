@@ -12,6 +12,7 @@ import pandas as pd
 
 from hpvade._errors import FileFormatError
 from hpvade.io import read_text_table
+from hpvade.world._lineages import lineages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +53,14 @@ class World:
     def is_mixed(self) -> NDArray[np.bool_]:
         """Which profiles are of tissues or cultured lines, not of cells as they are in blood."""
         return (self.facts["kind"] != _CELLS).to_numpy()
+
+    @property
+    def lineages(self) -> list[frozenset[str]]:
+        """Lineages of blood cells that the name of each profile says; none for tissues and lines."""
+        return [
+            frozenset() if is_mixed else lineages(words)
+            for words, is_mixed in zip(self.facts["words"], self.is_mixed, strict=True)
+        ]
 
     def align(self, symbols: NDArray[np.str_]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Return the levels in genes of these symbols, and which of the genes are known.

@@ -9,8 +9,11 @@ import numpy as np
 
 from hpvade.pp import counts_to_cpm
 from hpvade.pp._spaces import MARKER_FLOOR, floored_log
+from hpvade.world._lineages import T, lineages
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from hpvade.world._profiles import World
@@ -72,6 +75,7 @@ def translate(
     counts: NDArray[np.float64],
     *,
     symbols: NDArray[np.str_],
+    labels: Sequence[str],
     usable: NDArray[np.bool_],
 ) -> TranslatedWorld | None:
     """Translate the profiles of a world onto the platform of a reference.
@@ -94,6 +98,8 @@ def translate(
         Counts of one cell of each type, shape (n_genes, n_types).
     symbols
         Gene symbols, shape (n_genes,).
+    labels
+        Name of each type, length n_types.
     usable
         Genes to compare, shape (n_genes,): neither ribosomal nor mitochondrial.
 
@@ -120,7 +126,7 @@ def translate(
     translated = _translated(cpm, level, here, there, known=known, pairs=(matched, best))
     translated[~known] = here[~known, None]
     translated = counts_to_cpm(np.where(usable[:, None], translated, 0).T).T
-    owner = _owners(similarity)
+    owner = _owners(similarity, types=[lineages(label) for label in labels], profiles=world.lineages)
     distinct = floored_log(translated, MARKER_FLOOR) - floored_log(cpm.max(1), MARKER_FLOOR)[:, None]
     distinct[~known] = -np.inf
     lineage = _lineages(np.log(level[known] + _LEVEL_FLOOR))
@@ -178,15 +184,27 @@ def _translated(
     return translated
 
 
-def _owners(similarity: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Find the type that each profile belongs to: the most similar, if its best profile is hardly more so.
+def _owners(
+    similarity: NDArray[np.float64],
+    *,
+    types: Sequence[frozenset[str]],
+    profiles: Sequence[frozenset[str]],
+) -> NDArray[np.intp]:
+    """Find the type that each profile belongs to; -1: none.
 
-    A profile of a type that the reference has can only mean that bulk expresses this type differently.
+    It is the most similar type, if its best profile is hardly more similar to it. A label may name lineages
+    (``types`` and ``profiles``), and is believed if the type resembles a profile of them: the type then owns
+    profiles of these lineages only, and it owns them even if another profile is more similar. Profiles of T
+    cells, which references divide into many types, have to be similar in any case.
     """
-    owner, closest = similarity.argmax(0), similarity.max(1)
-    own = similarity.max(0)
-    belongs = (closest[owner] > _SAME) & (own > _OWNED * closest[owner])
-    return np.where(belongs, owner, -1)
+    named = np.array([[bool(a & b) for b in profiles] for a in types]) & (similarity > _MATCHED)
+    has_lineage = np.array([bool(names) for names in profiles])
+    excluded = named.any(1, keepdims=True) & has_lineage & ~named
+    owner = np.where(excluded, -1, similarity).argmax(0)
+    closest, own = similarity.max(1)[owner], similarity[owner, np.arange(len(profiles))]
+    belongs = (closest > _SAME) & (own > _OWNED * closest) & ~excluded[owner, np.arange(len(profiles))]
+    by_name = named.any(0) & np.array([T not in names for names in profiles])
+    return np.where(by_name, np.where(named, similarity, -1).argmax(0), np.where(belongs, owner, -1))
 
 
 def _lineages(log_level: NDArray[np.float64]) -> NDArray[np.float64]:
