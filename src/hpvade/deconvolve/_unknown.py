@@ -37,6 +37,7 @@ _MIN_SUPPORT = 0.5
 _MOST_GROUPS, _MOST_RELATED = 3, 3
 _PRIOR = 0.01  # fraction of a profile
 _TAKEN_UP = 0.025  # RNA share that a profile takes up without being there
+_FAMILIAR = 0.25  # mean RNA share in a table, from which a profile is adapted to it
 _REPLACED = 0.5  # of a profile's RNA share, below which its own type is replaced by it
 _OUTLIER = 2.0  # standard deviations of the residuals
 _OFFSET_STEPS = 5
@@ -218,8 +219,12 @@ class UnknownContent:
         states
             Cell fractions of the states of the known types, shape (n_samples, n_states), rows sum to 1.
         """
-        if len(linear) >= MIN_COHORT:
-            self.shared = self._choose(self._scaled(linear), states, pooled=True)[0]
+        if len(linear) < MIN_COHORT:
+            return
+        cpm = self._scaled(linear)
+        self.shared = self._choose(cpm, states, pooled=True)[0]
+        if self.shared:
+            self._adapt(cpm, states)
 
     @property
     def shared_words(self) -> list[str]:
@@ -253,6 +258,35 @@ class UnknownContent:
             is_given=np.zeros(len(linear), dtype=bool),
             is_searched=where,
         )
+
+    def _adapt(self, cpm: NDArray[np.float64], states: NDArray[np.float64]) -> None:
+        """Adapt the shared profiles that the reference lacks to the samples, over the panel's genes.
+
+        With s_ig, the share of the expected expression of gene g in sample i that a group of profiles
+        accounts for, an error δ_g of their log level leaves residuals e_ig ≈ s_ig · δ_g. Ridge regression
+        estimates it:
+
+            δ_g = u² / (u² + 0.25²) · Σ_i s_ig e_ig / Σ_i (s_ig² + 1),
+
+        where the first factor, with the mean RNA share u of the group, leaves groups alone of which the
+        samples hold too little to tell errors of the profiles from those of the platform.
+        """
+        residuals, rna = self._residuals(cpm, states, self.shared)
+        e = residuals.log_bulk - floored_log(residuals.expected, residuals.noise_floor)
+        limit = residuals.limit[:, None]
+        e = np.clip(e - residuals.offset[:, None], -limit, limit)
+        for group, columns in _with_columns(self.shared, first=self.n_states):
+            if self.world.owner[group[0]] >= 0:
+                continue
+            members = list(group)
+            part = rna[:, columns] @ self.world_cpm[self.panel][:, members].T
+            s = part / (residuals.expected + residuals.noise_floor)
+            error = (s * e).sum(0) / (s**2 + 1).sum(0) * (residuals.weight > 0)
+            size = rna[:, columns].sum(1).mean() ** 2
+            factor = np.exp(error * size / (size + _FAMILIAR**2))
+            self.world_cpm[np.ix_(self.panel, members)] *= factor[:, None]
+            self.world_cpm[:, members] *= CPM_TOTAL / self.world_cpm[np.ix_(self.kept, members)].sum(0)
+        self.cpm[:, self.n_states :] = self.world_cpm[self.panel]
 
     def _scaled(self, linear: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the panel's genes in CPM of the whole transcriptome without its top."""
@@ -349,10 +383,7 @@ class UnknownContent:
         """
         foreign = np.zeros((len(rna), len(self.world.names)))
         known = rna.copy()
-        column = self.n_states
-        for group in groups:
-            columns = slice(column, column + len(group))
-            column += len(group)
+        for group, columns in _with_columns(groups, first=self.n_states):
             part = rna[:, columns]
             size = part.sum(1, keepdims=True)
             owner = self.world.owner[group[0]]
@@ -487,6 +518,13 @@ def _location(
         w = weight * np.minimum(1, limit[:, None] / np.maximum(np.abs(residual), 1e-9))
         offset = offset + (w * residual).sum(1) / w.sum(1)
     return offset, limit
+
+
+def _with_columns(groups: Sequence[Group], *, first: int) -> Iterator[tuple[Group, slice]]:
+    """Find the columns of each group in a fit, of which those of the known types come first."""
+    for group in groups:
+        yield group, slice(first, first + len(group))
+        first += len(group)
 
 
 class _Alike(NamedTuple):
