@@ -13,7 +13,7 @@ from scipy.stats import norm
 from hpvade._errors import InputError
 from hpvade.deconvolve._evidence import Residuals, evidence
 from hpvade.deconvolve._fit import MAD_TO_SD, FractionFit
-from hpvade.pp import is_ribosomal_or_mitochondrial
+from hpvade.pp import is_globin, is_ribosomal_or_mitochondrial
 from hpvade.pp._spaces import CPM_TOTAL, floored_log
 from hpvade.world import translate
 
@@ -186,7 +186,7 @@ class UnknownContent:
             How known types are fitted.
         """
         counts, selected = signature.cell_counts(), signature.selected
-        usable = ~is_ribosomal_or_mitochondrial(symbols)
+        usable = ~(is_ribosomal_or_mitochondrial(symbols) | is_globin(symbols))
         translated = translate(
             world, counts, symbols=symbols, labels=signature.all_genes.cell_types, usable=usable
         )
