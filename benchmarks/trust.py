@@ -32,7 +32,7 @@ from hpvade.jobs.benchmark._fit import load_reference
 from hpvade.jobs.benchmark._intervals import true_scopes
 from hpvade.jobs.benchmark._plan import benchmark_references
 from hpvade.metrics import ccc, evaluate, pearson
-from hpvade.model._deconvolver import Deconvolver
+from hpvade.model import Deconvolver
 from hpvade.pp import counts_to_cpm
 from hpvade.simulate import SimulateConfig, add_effects, add_unseen_platform_effects, draw_mixtures, simulate
 
@@ -111,7 +111,7 @@ def intervals(data: Path, *, seeds: list[int]) -> pd.DataFrame:
 
 def _ensemble(model: hpvade.HPVADE, bulk: AnnData) -> np.ndarray:
     """Estimate fractions with each member of the ensemble, shape (n_members, n_samples, n_types)."""
-    deconvolver = Deconvolver(model.trained, bulk, coverage=0.9, with_unknown=False)
+    deconvolver = Deconvolver(model.trained, bulk)
     matched = deconvolver.match.renamed(bulk)
     cpm = torch.from_numpy(deconvolver._model_cpm(deconvolver._linear(matched), matched.obs_names)).float()
     measured = torch.from_numpy(deconvolver.measured).float()

@@ -9,7 +9,7 @@ import torch
 
 import hpvade
 from hpvade._threads import map_in_threads
-from hpvade.model import deconvolve_blocks
+from hpvade.model import Deconvolver
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_threads_do_not_change_fractions():
     for threads, blocks in ((1, 3), (2, 3), (3, 3), (1, 1), (2, 1)):
         torch.set_num_threads(threads)
         given = (bulk[at : at + 10] for at in range(0, 10 * blocks, 10))
-        first, *_ = deconvolve_blocks(model.trained, given, representative=bulk)
+        first, *_ = Deconvolver(model.trained, bulk).answers(given)
         found.append(first.fractions)
     torch.set_num_threads(before)
     assert all(other.equals(found[0]) for other in found[1:])

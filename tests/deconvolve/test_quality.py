@@ -94,12 +94,17 @@ def test_real_blood_is_not_flagged_and_noise_is(shared_data, blood_model, datase
         assert blood_model.deconvolve(table).qc["flags"].str.contains("out_of_distribution").all()
 
 
-def test_other_tissues_of_another_species_are_flagged(shared_data, blood_model):
+def test_other_tissues_of_another_species_are_named(shared_data, blood_model):
+    """Three samples each of rat liver, brain and lung, then mixtures of them, and a model of human blood."""
     entry = hpvade.datasets.read_manifest(shared_data).bulk["shenorr_GSE19830"]
     rat = hpvade.io.read_bulk(entry.path, unit=entry.unit)
     rat.var_names = rat.var_names.str.upper()
     rat = rat[:, ~rat.var_names.duplicated()].copy()
-    assert blood_model.deconvolve(rat).qc["flags"].str.contains("out_of_distribution").all()
+    qc = blood_model.deconvolve(rat).qc
+    assert qc["flags"].str.contains("incomplete_reference").all()
+    assert (qc["unknown"] > 0.8).all()
+    for tissue, samples in (("liver", [0, 1, 2]), ("cerebral cortex", [3, 4, 5]), ("lung", [6, 7, 8])):
+        assert qc["unknown_like"].iloc[samples].str.startswith(tissue).all()
 
 
 @pytest.fixture(scope="module")

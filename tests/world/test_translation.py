@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from hpvade.world import World, translate
+from hpvade.world._lineages import lineages
+from hpvade.world._translation import _owners
 
 KNOWN = 5
 
@@ -13,7 +15,7 @@ KNOWN = 5
 @pytest.fixture
 def translated(world, types, symbols):
     usable = np.ones(len(symbols), dtype=bool)
-    return translate(world, types[:, :KNOWN], symbols=symbols, usable=usable)
+    return translate(world, types[:, :KNOWN], symbols=symbols, labels=list("vwxyz"), usable=usable)
 
 
 def test_types_are_matched_with_their_profiles(translated):
@@ -45,6 +47,7 @@ def test_the_content_of_a_cell_follows_from_the_matched_types(world, types, symb
         world,
         2 * types[:, :KNOWN],
         symbols=symbols,
+        labels=list("vwxyz"),
         usable=np.ones(len(symbols), dtype=bool),
     )
     mean = 2 * np.exp(np.log(types[:, :KNOWN].sum(0)).mean())
@@ -52,9 +55,34 @@ def test_the_content_of_a_cell_follows_from_the_matched_types(world, types, symb
 
 
 def test_a_world_that_does_not_resemble_the_reference_is_of_no_use(world, types, symbols):
-    arguments = {"symbols": symbols, "usable": np.ones(len(symbols), bool)}
+    arguments = {"symbols": symbols, "labels": list("vwxyz"), "usable": np.ones(len(symbols), bool)}
     shuffled = World(world.genes, np.random.default_rng(2).permutation(world.level), world.facts)
     assert translate(shuffled, types[:, :KNOWN], **arguments) is None
     assert translate(World.empty(), types[:, :KNOWN], **arguments) is None
     few = {**arguments, "symbols": np.where(np.arange(len(symbols)) < 100, symbols, "other")}
     assert translate(world, types[:, :KNOWN], **few) is None
+
+
+@pytest.mark.parametrize(
+    ("label", "owned"),
+    [
+        ("cluster 7", [True, True, False]),  # both resemble the type
+        ("Monocytes", [True, False, False]),
+        ("mDC", [False, True, False]),
+        ("NK cells", [True, True, False]),  # it resembles no NK cell: the label is not believed
+    ],
+)
+def test_a_label_decides_which_similar_profiles_belong_to_a_type(label, owned):
+    similarity = np.array([[0.8, 0.75, 0.1], [0.0, 0.0, 0.3]])
+    profiles = [lineages(name) for name in ("monocytes", "dendritic cells", "NK cells")]
+    owner = _owners(similarity, types=[lineages(label), lineages("other")], profiles=profiles)
+    assert owner.tolist() == [0 if is_owned else -1 for is_owned in owned]
+
+
+def test_a_profile_may_belong_to_a_type_that_resembles_another_more():
+    similarity = np.array([[0.5, 0.9]])
+    profiles = [lineages(name) for name in ("monocytes", "dendritic cells")]
+    assert _owners(similarity, types=[lineages("x")], profiles=profiles).tolist() == [-1, 0]
+    assert _owners(similarity, types=[lineages("Monocytes")], profiles=profiles).tolist() == [0, -1]
+    profiles = [lineages(name) for name in ("naive T cells", "memory T cells")]
+    assert _owners(similarity, types=[lineages("T")], profiles=profiles).tolist() == [-1, 0]

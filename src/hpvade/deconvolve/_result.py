@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -71,6 +71,9 @@ class Deconvolution:
     looked_for
         What the samples of the table hold together besides the types of the reference, and what was therefore
         looked for in each; empty for fewer than six samples.
+    unknown_profiles
+        Expression of what unknown cells resemble, as `hpvade.model.Deconvolver.unknown_profiles` returns it;
+        empty for a block of samples.
     """
 
     fractions: pd.DataFrame
@@ -81,6 +84,7 @@ class Deconvolution:
     qc: pd.DataFrame
     levels: dict[str, LevelFractions]
     looked_for: tuple[str, ...] = ()
+    unknown_profiles: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def with_unknown(self, rna_share: NDArray[np.float64]) -> Deconvolution:
         """Add a column of unknown content, and rescale the fractions and their bounds.
@@ -113,9 +117,9 @@ class Deconvolution:
             for name in blocks[0].levels
         }
         tables = {
-            field.name: pd.concat([getattr(block, field.name) for block in blocks])
-            for field in fields(cls)
-            if field.name not in ("levels", "covariance", "looked_for")
+            entry.name: pd.concat([getattr(block, entry.name) for block in blocks])
+            for entry in fields(cls)
+            if entry.name not in ("levels", "covariance", "looked_for", "unknown_profiles")
         }
         covariance = np.concatenate([block.covariance for block in blocks])
         return cls(**tables, covariance=covariance, levels=levels, looked_for=blocks[0].looked_for)

@@ -278,7 +278,7 @@ class UnknownContent:
         for group, columns in _with_columns(self.shared, first=self.n_states):
             if self.world.owner[group[0]] >= 0:
                 continue
-            members = list(group)
+            members = np.array(group, dtype=np.intp)
             part = rna[:, columns] @ self.world_cpm[self.panel][:, members].T
             s = part / (residuals.expected + residuals.noise_floor)
             error = (s * e).sum(0) / (s**2 + 1).sum(0) * (residuals.weight > 0)

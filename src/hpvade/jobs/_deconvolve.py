@@ -25,7 +25,7 @@ from hpvade.io import (
 )
 from hpvade.jobs._report import add_report
 from hpvade.jobs._unknown import NO_WORLD, load_world, read_purity
-from hpvade.model import COVERAGE, deconvolve_blocks, expression, load, model_folder, versions
+from hpvade.model import COVERAGE, Deconvolver, load, model_folder, versions
 from hpvade.results import (
     FoundModel,
     Results,
@@ -35,8 +35,9 @@ from hpvade.results import (
     keep_groups,
     own_files,
     write_deconvolution,
+    write_signature,
 )
-from hpvade.results._files import RUN
+from hpvade.results._files import RUN, UNKNOWN_PROFILES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -130,6 +131,13 @@ class RunSummary(NamedTuple):
     cell_types: list[str]
 
 
+class TableAnswer(NamedTuple):
+    """The results of a table, and what answered them."""
+
+    tables: ResultTables
+    deconvolver: Deconvolver
+
+
 class Shard(NamedTuple):
     """One of several parts of a table, counted from 1."""
 
@@ -206,7 +214,7 @@ def deconvolve_files(
                 record.inputs[str(model_path)] = sha256(place)
                 record.add_input(bulk)
                 record.decisions["model"] = str(place)
-            tables = deconvolve_table(
+            answer = deconvolve_table(
                 trained,
                 samples,
                 folder,
@@ -219,7 +227,7 @@ def deconvolve_files(
             )
             record.write(folder / RUN)
         return finish(
-            tables,
+            answer,
             output,
             bulk=samples,
             shard=shard,
@@ -241,8 +249,8 @@ def deconvolve_table(
     options: OutputOptions,
     shard: Shard | None = None,
     on_block: Callable[[str, int, int], None] = lambda _name, _done, _total: None,
-) -> ResultTables:
-    """Deconvolve a table and write the files that `write_deconvolution` writes.
+) -> TableAnswer:
+    """Deconvolve a table; write the files of `write_deconvolution`, and what unknown cells resemble.
 
     Parameters
     ----------
@@ -293,15 +301,15 @@ def deconvolve_table(
         n_earlier = record.decisions["blocks_of_an_earlier_run"] = files.done
         blocks = (bulk.block(start, min(start + BLOCK, starts.stop)) for start in starts[n_earlier:])
         answers = []
-        results = deconvolve_blocks(
+        deconvolver = Deconvolver(
             trained,
-            blocks,
-            representative=bulk.representative_samples(),
+            bulk.representative_samples(),
             coverage=coverage,
             with_unknown=with_unknown,
             world=world,
             purity=purity,
         )
+        results = deconvolver.answers(blocks)
         with closing(results):
             for done in range(n_earlier, len(starts)):
                 on_block("blocks of samples", done, len(starts))
@@ -315,16 +323,18 @@ def deconvolve_table(
         tables = ResultTables.read(folder)
     else:
         tables = ResultTables.from_deconvolution(Deconvolution.concatenate(answers))
-    if answers:
-        record.decisions["looked_for"] = list(answers[0].looked_for)
+    profiles = deconvolver.unknown_profiles(tables.qc["unknown_like"])
+    if profiles.shape[1]:
+        write_signature(profiles, folder / UNKNOWN_PROFILES)
+    record.decisions["looked_for"] = deconvolver.looked_for
     # There is no column where no profile matches the reference.
     record.decisions["with_unknown"] = tables.fractions.shape[1] > len(trained.cell_types)
     record.decisions["genes_used"] = int(tables.qc["genes_used"].iloc[0])
-    return tables
+    return TableAnswer(tables, deconvolver)
 
 
 def finish(
-    tables: ResultTables,
+    answer: TableAnswer,
     output: Path,
     *,
     bulk: BulkFile,
@@ -335,21 +345,13 @@ def finish(
     options: OutputOptions,
 ) -> RunSummary:
     """Write expression and report once the output is in place: whatever happens, the fractions are there."""
-    if options.expression is not None and model.trained is not None:
+    if options.expression is not None:
         with record.stage("expression"), output_file(options.expression, force=True) as file:
             starts = (shard or Shard()).block_starts(bulk.n_obs)
             samples = bulk.block(starts.start, starts.stop)
-            world, purity = load_unknown_inputs(options, bulk)
-            table = expression(
-                model.trained,
-                samples,
-                tables.fractions,
-                representative=bulk.representative_samples(),
-                world=world,
-                purity=purity,
-            )
+            table = answer.deconvolver.expression(samples, answer.tables.fractions)
             table.write_h5ad(file, compression="gzip")
-    results = Results.combine(tables, run=record.to_dict(), model=model, groups=groups)
+    results = Results.combine(answer.tables, run=record.to_dict(), model=model, groups=groups)
     if options.report:
         add_report(results, output, record=record)
     return RunSummary(

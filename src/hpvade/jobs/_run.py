@@ -80,7 +80,7 @@ def run_files(
             if not finished or model.trained is None:
                 record.write(folder / RUN)
                 return None
-            tables = deconvolve_table(
+            answer = deconvolve_table(
                 model.trained,
                 samples,
                 folder,
@@ -91,7 +91,7 @@ def run_files(
             )
             record.write(folder / RUN)
         return finish(
-            tables,
+            answer,
             output,
             bulk=samples,
             model=FoundModel(model.trained, model.history),

@@ -2,7 +2,7 @@
 
 from hpvade.model._checkpoint import MODEL_FILES, load, model_folder, save
 from hpvade.model._config import PRESETS, HPVADEConfig, preset_config, preset_name
-from hpvade.model._deconvolver import COVERAGE, check_model_overlap, deconvolve, deconvolve_blocks, expression
+from hpvade.model._deconvolver import COVERAGE, Deconvolver, check_model_overlap, deconvolve, expression
 from hpvade.model._hpvade import HPVADE
 from hpvade.model._latent import Latent, latent
 from hpvade.model._prepare import PreparedReference, prepare, prepare_cells
@@ -16,6 +16,7 @@ __all__ = [
     "HPVADE",
     "MODEL_FILES",
     "PRESETS",
+    "Deconvolver",
     "HPVADEConfig",
     "Latent",
     "PreparedReference",
@@ -23,7 +24,6 @@ __all__ = [
     "Training",
     "check_model_overlap",
     "deconvolve",
-    "deconvolve_blocks",
     "expression",
     "latent",
     "load",

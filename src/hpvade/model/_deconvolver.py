@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -106,53 +107,17 @@ def deconvolve(
     if bulk.n_obs == 0:
         msg = "The bulk table contains no samples. Provide at least one."
         raise InputError(msg)
-    blocks = deconvolve_blocks(
+    deconvolver = Deconvolver(
         trained,
-        (bulk[start : start + _BLOCK] for start in range(0, bulk.n_obs, _BLOCK)),
-        representative=bulk[np.concatenate([np.arange(*run) for run in representative_runs(bulk.n_obs)])],
+        bulk[np.concatenate([np.arange(*run) for run in representative_runs(bulk.n_obs)])],
         coverage=coverage,
         with_unknown=with_unknown,
         world=world,
         purity=purity,
     )
-    return Deconvolution.concatenate(list(blocks))
-
-
-def deconvolve_blocks(
-    trained: TrainedModel,
-    blocks: Iterable[AnnData],
-    *,
-    representative: AnnData,
-    coverage: float = COVERAGE,
-    with_unknown: bool = True,
-    world: World | None = None,
-    purity: pd.Series | None = None,
-) -> Generator[Deconvolution, None, None]:
-    """Estimate the cell fractions of a table that comes in blocks of samples.
-
-    Parameters
-    ----------
-    blocks
-        Runs of samples of one table.
-    representative
-        Samples that represent all of them, see `hpvade.io.representative_runs`.
-    trained, coverage, with_unknown, world, purity
-        As for `deconvolve`, which lists the errors.
-
-    Yields
-    ------
-    The result for each block, computed by `map_in_threads`.
-    """
-    with one_thread_each():
-        deconvolver = Deconvolver(
-            trained,
-            representative,
-            coverage=coverage,
-            with_unknown=with_unknown,
-            world=world,
-            purity=purity,
-        )
-    yield from map_in_threads(deconvolver.deconvolve, blocks)
+    blocks = (bulk[start : start + _BLOCK] for start in range(0, bulk.n_obs, _BLOCK))
+    answer = Deconvolution.concatenate(list(deconvolver.answers(blocks)))
+    return replace(answer, unknown_profiles=deconvolver.unknown_profiles(answer.qc["unknown_like"]))
 
 
 def expression(
@@ -160,13 +125,10 @@ def expression(
     bulk: AnnData,
     fractions: pd.DataFrame,
     *,
-    representative: AnnData | None = None,
     world: World | None = None,
     purity: pd.Series | None = None,
 ) -> AnnData:
-    """Split what the known types express in bulk samples by cell type, gene by gene.
-
-    What cells express that the reference lacks is subtracted first.
+    """Split what the known types express in bulk samples by cell type; see `Deconvolver.expression`.
 
     Parameters
     ----------
@@ -174,22 +136,8 @@ def expression(
         As for `deconvolve`.
     fractions
         Cell fractions, samples × cell types.
-    representative
-        Samples that represent the table. Default: ``bulk``.
-
-    Returns
-    -------
-    As `hpvade.deconvolve.expression_table` returns it.
     """
-    deconvolver = Deconvolver(
-        trained,
-        bulk if representative is None else representative,
-        coverage=COVERAGE,
-        with_unknown=False,
-        world=world,
-        purity=purity,
-    )
-    return expression_table(deconvolver.known_part(bulk), fractions, signature=trained.reference_signature)
+    return Deconvolver(trained, bulk, world=world, purity=purity).expression(bulk, fractions)
 
 
 def check_model_overlap(matched: AnnData, genes: Sequence[str]) -> ValidationReport:
@@ -199,15 +147,15 @@ def check_model_overlap(matched: AnnData, genes: Sequence[str]) -> ValidationRep
 
 
 class Deconvolver:
-    """Deconvolves blocks of samples of one table.
+    """Deconvolves a table that comes in blocks of samples.
 
     Parameters
     ----------
     trained, coverage, with_unknown, world, purity
         As for `deconvolve`.
     representative
-        Samples that represent the table: they say which genes it has, which profiles are looked for in every
-        sample, and what all samples have in excess of the known types.
+        Samples that represent the table, see `hpvade.io.representative_runs`: they say which genes it has,
+        which profiles are looked for in every sample, and what all samples have in excess of the known types.
     """
 
     def __init__(
@@ -215,8 +163,8 @@ class Deconvolver:
         trained: TrainedModel,
         representative: AnnData,
         *,
-        coverage: float,
-        with_unknown: bool,
+        coverage: float = COVERAGE,
+        with_unknown: bool = True,
         world: World | None = None,
         purity: pd.Series | None = None,
     ) -> None:
@@ -260,14 +208,27 @@ class Deconvolver:
             measured=self.known if self.unknown is None else self.known & self.unknown.world.known,
             noise_floor=trained.config.deconvolve.noise_floor,
         )
-        linear = self._linear(matched)
-        estimate = self.estimator(self._model_cpm(linear, matched.obs_names))
-        self.excess.learn(self.excess.log_ratio(linear, estimate.fractions))
         if self.unknown is None:
             _cannot_estimate(world, purity, symbols)
-        else:
-            told = ~is_flat(matched)
+        with one_thread_each():
+            self._learn(matched)
+
+    def _learn(self, representative: AnnData) -> None:
+        linear = self._linear(representative)
+        estimate = self.estimator(self._model_cpm(linear, representative.obs_names))
+        self.excess.learn(self.excess.log_ratio(linear, estimate.fractions))
+        if self.unknown is not None:
+            told = ~is_flat(representative)
             self.unknown.learn(linear[told], estimate.states[told])
+
+    @property
+    def looked_for(self) -> list[str]:
+        """What the samples of the table hold together, see `Deconvolution`."""
+        return [] if self.unknown is None else self.unknown.shared_words
+
+    def answers(self, blocks: Iterable[AnnData]) -> Generator[Deconvolution, None, None]:
+        """Deconvolve runs of samples of the table, with `map_in_threads`; the answers come in order."""
+        yield from map_in_threads(self.deconvolve, blocks)
 
     def deconvolve(self, samples: AnnData) -> Deconvolution:
         """Estimate the fractions of a block of samples."""
@@ -332,14 +293,28 @@ class Deconvolver:
                 noise_floor=self.trained.config.deconvolve.noise_floor,
             ),
             levels=levels,
-            looked_for=() if self.unknown is None else tuple(self.unknown.shared_words),
+            looked_for=tuple(self.looked_for),
         )
         if found is None or not self.with_unknown:
             return answer
         return answer.with_unknown(found.rna_unknown)
 
-    def known_part(self, samples: AnnData) -> AnnData:
-        """Subtract what cells express that the reference lacks, over the genes of the reference."""
+    def expression(self, samples: AnnData, fractions: pd.DataFrame) -> AnnData:
+        """Split what the known types express in samples by cell type, gene by gene.
+
+        What cells express that the reference lacks is subtracted first.
+
+        Parameters
+        ----------
+        samples
+            Samples of the table.
+        fractions
+            Their cell fractions, samples × cell types.
+
+        Returns
+        -------
+        As `hpvade.deconvolve.expression_table` returns it.
+        """
         matched = _matched(samples, self.match, genes=self.trained.genes)
         genes = self.names[self.known]
         known = matched[:, genes].to_df()
@@ -348,7 +323,28 @@ class Deconvolver:
             estimate = self.estimator(self._model_cpm(linear, matched.obs_names))
             foreign = self._found(matched, linear, estimate).linear[:, self.known]
             known = (known - foreign).clip(lower=0)
-        return AnnData(known.to_numpy(), obs=matched.obs, var=matched[:, genes].var)
+        part = AnnData(known.to_numpy(), obs=matched.obs, var=matched[:, genes].var)
+        return expression_table(part, fractions, signature=self.trained.reference_signature)
+
+    def unknown_profiles(self, like: Iterable[str]) -> pd.DataFrame:
+        """Return the expression of what unknown cells resemble.
+
+        Parameters
+        ----------
+        like
+            ``unknown_like`` of samples of the table.
+
+        Returns
+        -------
+        Genes × names, CPM over the genes of the profiles, as the platform of the reference would measure it
+        and adapted to the table; without columns if nothing is named.
+        """
+        named = sorted({name for names in like for name in names.split("; ") if name})
+        if self.unknown is None:
+            return pd.DataFrame(index=self.names[:0])
+        columns = [self.unknown.world.words.index(name) for name in named]
+        cpm = counts_to_cpm(self.unknown.world_cpm[self.unknown.world.known][:, columns].T).T
+        return pd.DataFrame(cpm, index=self.names[self.unknown.world.known], columns=named)
 
     def _found(self, matched: AnnData, linear: NDArray[np.float64], estimate: Estimate) -> ForeignContent:
         assert self.unknown is not None  # for the type checker: the callers ask

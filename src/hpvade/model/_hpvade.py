@@ -217,12 +217,19 @@ class HPVADE:
         write_slots(bulk, answer, settings=trained.settings)
         return answer
 
-    def expression(self, bulk: AnnData, fractions: pd.DataFrame | None = None) -> AnnData:
+    def expression(
+        self,
+        bulk: AnnData,
+        fractions: pd.DataFrame | None = None,
+        *,
+        world: World | None = None,
+        purity: pd.Series | None = None,
+    ) -> AnnData:
         """Split bulk samples by cell type, gene by gene; see `hpvade.deconvolve.split_by_cell_type`.
 
         Parameters
         ----------
-        bulk
+        bulk, world, purity
             As for `deconvolve`, which lists the errors.
         fractions
             Cell fractions, samples × cell types. Default: those of `deconvolve`.
@@ -233,8 +240,8 @@ class HPVADE:
         """
         trained = self._require_trained()
         if fractions is None:
-            fractions = deconvolve(trained, bulk).fractions
-        return expression(trained, bulk, fractions)
+            fractions = deconvolve(trained, bulk, world=world, purity=purity).fractions
+        return expression(trained, bulk, fractions, world=world, purity=purity)
 
     def latent(self, reference: AnnData | None = None) -> Latent:
         """Locate cells and the prototypes of the cell types in the latent space of the VAE.

@@ -13,6 +13,7 @@ LOWER: Final = "fractions_lower.tsv"
 UPPER: Final = "fractions_upper.tsv"
 RNA_FRACTIONS: Final = "rna_fractions.tsv"
 QC: Final = "qc.tsv"
+UNKNOWN_PROFILES: Final = "unknown_profiles.tsv.gz"
 REPORT: Final = "report.html"
 SIGNATURE: Final = "signature.tsv.gz"
 HISTORY: Final = "history.csv"
@@ -33,6 +34,7 @@ OUTPUT_FILES: Final[Mapping[str, str]] = {
     UPPER: "Upper bounds of the intervals of the cell fractions",
     RNA_FRACTIONS: "RNA fractions, samples × cell types and unknown cells; rows sum to 1",
     QC: "Quality of each sample: fit, unknown content, flags",
+    UNKNOWN_PROFILES: "Expression of what the unknown cells resemble, CPM",
     GROUPS: "Group of each sample",
     GROUP_TESTS: "Comparison of the groups, cell type by cell type",
     MULTIQC_FRACTIONS: "Cell fractions for MultiQC",

@@ -10,12 +10,21 @@ from hpvade.model import expression as expression_with
 from hpvade.tl._model import trained_model
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
 
     from hpvade.tl._model import AnyModel
+    from hpvade.world import World
 
 
-def expression(bulk: AnnData, model: AnyModel, *, key_added: str = _keys.UNS) -> AnnData:
+def expression(
+    bulk: AnnData,
+    model: AnyModel,
+    *,
+    world: World | None = None,
+    purity: pd.Series | None = None,
+    key_added: str = _keys.UNS,
+) -> AnnData:
     """Split bulk samples by cell type, gene by gene.
 
     Parameters
@@ -25,6 +34,8 @@ def expression(bulk: AnnData, model: AnyModel, *, key_added: str = _keys.UNS) ->
         are estimated.
     model
         A trained model, or the folder of one.
+    world, purity
+        As for `hpvade.model.deconvolve`.
     key_added
         As for `deconvolve`.
 
@@ -34,5 +45,8 @@ def expression(bulk: AnnData, model: AnyModel, *, key_added: str = _keys.UNS) ->
     """
     trained = trained_model(model)
     slot = f"{key_added}_{_keys.FRACTIONS}"
-    fractions = bulk.obsm[slot] if slot in bulk.obsm else deconvolve(trained, bulk).fractions
-    return expression_with(trained, bulk, fractions)
+    if slot in bulk.obsm:
+        fractions = bulk.obsm[slot]
+    else:
+        fractions = deconvolve(trained, bulk, world=world, purity=purity).fractions
+    return expression_with(trained, bulk, fractions, world=world, purity=purity)
