@@ -113,8 +113,8 @@ FLAGS = {
             meaning="a large part of the sample belongs to no cell type of the reference",
             remedy="unknown_like says what it resembles, and unknown_genes lists its genes. Add the missing "
             "cell type to the reference, or use only the proportions of the known types among themselves.",
-            # Of 80 samples of complete PBMC with four references, the largest has 0.31.
-            condition=lambda found: found.unknown > 0.32,
+            # Of 80 samples of complete PBMC with four references and three seeds, the largest has 0.324.
+            condition=lambda found: found.unknown > 0.35,
             is_grave=False,
         ),
     )
