@@ -26,6 +26,8 @@ UNIT_TITLES: Final = {
     "cpm": "CPM",
     "fpkm": "FPKM",
     "log2": "log2-transformed",
+    "ln": "log-transformed, base e",
+    "log10": "log10-transformed",
     "microarray": "microarray intensity",
 }
 _FACT_TITLES: Final = {

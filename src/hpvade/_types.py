@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
-BulkUnit = Literal["auto", "counts", "tpm", "cpm", "fpkm", "log2", "microarray"]
+BulkUnit = Literal["auto", "counts", "tpm", "cpm", "fpkm", "log2", "ln", "log10", "microarray"]
 Preset = Literal["default", "fast", "original"]
 PRESETS: tuple[str, ...] = get_args(Preset)
 OLD_PRESETS = {"seed": "original"}  # earlier names

@@ -23,8 +23,8 @@ def judged():
     rng = np.random.default_rng(0)
     expected = counts_to_cpm(np.exp(1.2 * rng.standard_normal((1, N_GENES))))
 
-    def flags(change=None, *, noise=0.4, measured=1.0, fractions=(0.6, 0.4), width=(0.1, 0.1), unknown=0.0):
-        sample = expected * np.exp(noise * rng.standard_normal(expected.shape))
+    def flags(change=None, *, measured=1.0, known=1.0, fractions=(0.6, 0.4), width=(0.1, 0.1), unknown=0.0):
+        sample = expected * np.exp(0.4 * rng.standard_normal(expected.shape))
         sample = sample if change is None else change(sample, rng)
         names = pd.Index([f"G{i}" for i in range(N_GENES)])
         table = quality(
@@ -32,6 +32,7 @@ def judged():
             cpm=counts_to_cpm(sample),
             expected=expected,
             measured=np.arange(N_GENES) < measured * N_GENES,
+            reference_overlap=known,
             fractions=np.array([fractions]),
             widest={"cell_type": np.array([max(width)])},
             unknown=pd.DataFrame({"unknown": [unknown]}, index=["s"]),
@@ -62,6 +63,7 @@ def test_values(judged, flags, change):
     ("flag", "arguments"),
     [
         ("few_genes", {"measured": 0.4}),
+        ("few_genes", {"known": 0.05}),
         ("one_type", {"fractions": (0.97, 0.03)}),
         ("wide_interval", {"width": (0.6, 0.1)}),
         ("incomplete_reference", {"unknown": 0.4}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -91,6 +92,7 @@ def test_path_below_a_file(tmp_path, opened):
 def test_existing_output_is_refused_before_any_work(tmp_path):
     (tmp_path / "file").write_text("old")
     (tmp_path / "dir").mkdir()
+    (tmp_path / "dir" / "run.json").write_text("old")
     for opened in (output_file(tmp_path / "file"), output_folder(tmp_path / "dir")):
         with pytest.raises(OutputError, match=r"exists\. Pass --force to replace it"), opened:
             pytest.fail("no work may begin")
@@ -121,11 +123,23 @@ def test_failure_with_force_keeps_the_older_output(tmp_path):
     assert (tmp_path / "run.json").read_text() == "old"
 
 
-def test_force_never_replaces_a_folder_of_other_things(tmp_path):
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("others", [[], ["thesis.tex"]])
+def test_files_are_added_to_a_folder_of_other_things(tmp_path, monkeypatch, force, others):
+    """Workflow managers create the output folder, and ``-o .`` is the folder that one is in."""
+    for name in others:
+        (tmp_path / name).write_text("precious")
+    monkeypatch.chdir(tmp_path)
+    with output_folder(Path(), force=force, inputs=[tmp_path / name for name in others]) as temporary:
+        (temporary / "run.json").write_text("new")
+        assert not (tmp_path / "run.json").exists()
+    assert everything(tmp_path) == sorted([*others, "run.json"])
+
+
+def test_a_folder_of_other_things_stays_as_it_was_if_a_run_fails(tmp_path):
     (tmp_path / "thesis.tex").write_text("precious")
-    with pytest.raises(OutputError, match=r"contains 'thesis\.tex', which hpvade did not write"):  # noqa: SIM117
-        with output_folder(tmp_path, force=True):
-            pytest.fail("no work may begin")
+    with pytest.raises(RuntimeError):
+        write_and_fail(output_folder(tmp_path), error=RuntimeError)
     assert everything(tmp_path) == ["thesis.tex"]
 
 

@@ -19,6 +19,12 @@ def test_output_folder_with_a_model_in_it(folder):
     assert HPVADE.load(folder.parent).cell_types == ["B", "Monocyte", "T"]
 
 
+def test_files_have_the_permissions_that_the_user_gives_new_files(folder):
+    new = folder / "new"
+    new.touch()
+    assert {file.stat().st_mode for file in folder.iterdir()} == {new.stat().st_mode}
+
+
 def test_folder_that_is_no_model(tmp_path):
     with pytest.raises(FileFormatError, match=r"is not a model: .*config.json is missing"):
         HPVADE.load(tmp_path)

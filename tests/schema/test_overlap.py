@@ -21,10 +21,19 @@ def genes(n, *, prefix="GENE"):
 
 
 @pytest.mark.parametrize(
-    ("shared", "wanted", "ok"), [(100, 500, True), (99, 100, False), (100, 501, False), (0, 500, False)]
+    ("shared", "others", "wanted", "ok"),
+    [
+        (100, 400, 500, True),
+        (99, 1, 100, False),
+        (100, 1_000, 503, False),  # a fifth is missed
+        (0, 500, 500, False),
+        (450, 0, 20_000, True),  # a panel of genes
+        (10_000, 0, 55_000, True),  # the expressed genes, and an atlas with all names
+        (121, 24_000, 24_248, False),  # what mouse and human symbols happen to share
+    ],
 )
-def test_overlap_needs_a_hundred_genes_and_a_fifth(shared, wanted, ok):
-    report = check_overlap(bulk_with(genes(shared) + genes(50, prefix="OTHER")), genes(wanted))
+def test_overlap_needs_a_hundred_genes_and_a_fifth_of_the_smaller_set(shared, others, wanted, ok):
+    report = check_overlap(bulk_with(genes(shared) + genes(others, prefix="OTHER")), genes(wanted))
     assert report.ok is ok
     assert report.facts["shared_genes"] == shared
     assert report.facts["shared_genes_share"] == pytest.approx(shared / wanted)

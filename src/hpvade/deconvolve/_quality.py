@@ -29,6 +29,7 @@ class Evidence(NamedTuple):
     """What the flags depend on; each array has shape (n_samples,)."""
 
     gene_overlap: NDArray[np.float64]  # share of the model's genes that the table has
+    reference_overlap: float  # share of the reference's genes that the table has
     reconstruction_r: NDArray[np.float64]  # correlation of S·r with the sample, log space
     residual_sd: NDArray[np.float64]  # of log residuals, natural log
     top_share: NDArray[np.float64]  # share of a sample's total in the top 1% of its genes
@@ -65,9 +66,10 @@ FLAGS = {
     for flag in (
         Flag(
             name="few_genes",
-            meaning="more than half of the model's genes are missing from the table",
-            remedy="Check the gene names. Train with this bulk table, so that the model uses its genes.",
-            condition=lambda found: found.gene_overlap < 0.5,
+            meaning="the table lacks more than half of the model's genes, or 90% of the reference's",
+            remedy="Check the gene names. Train with this bulk table, so that the model uses its genes. For "
+            "a panel of genes, interpret similar cell types with caution.",
+            condition=lambda found: (found.gene_overlap < 0.5) | (found.reference_overlap < 0.1),
         ),
         Flag(
             name="poor_fit",
@@ -171,6 +173,7 @@ def quality(
     cpm: NDArray[np.float64],
     expected: NDArray[np.float64],
     measured: NDArray[np.bool_],
+    reference_overlap: float,
     fractions: NDArray[np.float64],
     widest: Mapping[str, NDArray[np.float64]],
     unknown: pd.DataFrame,
@@ -186,6 +189,8 @@ def quality(
         The samples and their reconstruction S·r over the model's genes, shape (n_samples, n_genes), CPM.
     measured
         Genes of the model that the table has, shape (n_genes,).
+    reference_overlap
+        Share of the genes of the reference that the table has.
     fractions
         Cell fractions, shape (n_samples, n_types).
     widest
@@ -209,6 +214,7 @@ def quality(
     spread = MAD_TO_SD * np.median(centred, axis=1)
     found = Evidence(
         gene_overlap=np.full(bulk.n_obs, measured.mean()),
+        reference_overlap=reference_overlap,
         reconstruction_r=r,
         residual_sd=spread,
         top_share=_top_share(bulk),

@@ -14,7 +14,7 @@ from ._genes import (
     strip_ensembl_version,
 )
 from ._labels import is_missing_label
-from ._output import check_output_file, output_dir, output_file, sha256
+from ._output import check_output_file, is_added_to, output_dir, output_file, sha256
 from ._reference import ReferenceFile, ReferenceRun, count_cells, open_reference, read_reference
 from ._resumable import unfinished
 from ._tables import read_text_table
@@ -34,6 +34,7 @@ __all__ = [
     "describe_non_counts",
     "detect_unit",
     "find_gene_match",
+    "is_added_to",
     "is_missing_label",
     "match_genes",
     "open_bulk",

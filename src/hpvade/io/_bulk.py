@@ -19,7 +19,7 @@ from hpvade._warnings import DataWarning, warn
 from ._files import reader_errors
 from ._formats import BulkSource, open_table
 from ._genes import describe_repeats, group_columns, strip_ensembl_version
-from ._units import Unit, find_unit
+from ._units import Unit, describe_other_scale, find_unit
 
 if TYPE_CHECKING:
     import os
@@ -110,7 +110,11 @@ def open_bulk(
             rows, names, columns = rows.T, columns, names
         names, columns = names.astype(str), columns.astype(str)
         representative = [_read_rows(rows, *run, path=path) for run in representative_runs(len(names))]
-        found = find_unit(np.concatenate(representative), unit=unit, format_unit=table.unit)
+        try:
+            found = find_unit(np.concatenate(representative), unit=unit, format_unit=table.unit)
+        except CountsError as error:
+            msg = f"{path}: {error}"
+            raise CountsError(msg) from error
         var, gene_notes = _distinct_genes(columns, gene_names=table.gene_names)
         notes = [*found.notes, *gene_notes]
         if orientation_by == "longer axis":
@@ -167,7 +171,11 @@ class BulkFile:
         """Read a run of samples; the result and the errors are those of `read_bulk`."""
         raw = _read_rows(self._rows, start, stop, path=self.path)
         samples = self.obs_names[start:stop]
-        linear = self._unit.linear(_finite_or_zero(raw))
+        finite = _finite_or_zero(raw)
+        if (other := self._unit.other_scale(finite)).any():
+            msg = f"{self.path}: {describe_other_scale(self.obs_names[start:stop][other], unit=self._unit)}"
+            raise CountsError(msg)
+        linear = self._unit.linear(finite)
         x = _sum_genes(linear, self._genes)
         problems = bulk_problems(
             pd.DataFrame(raw, index=samples, columns=self._genes, copy=False),

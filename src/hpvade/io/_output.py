@@ -46,7 +46,7 @@ def output_file(path: str | os.PathLike[str], *, force: bool = False) -> Iterato
     """
     final = _resolved(path)
     check_output_file(final, force=force)
-    with _workspace(final) as workspace:
+    with _workspace(final, inside=final.parent) as workspace:
         yield workspace / final.name
         (workspace / final.name).replace(final)
 
@@ -59,19 +59,20 @@ def output_dir(
     force: bool = False,
     inputs: Iterable[Path] = (),
 ) -> Iterator[Path]:
-    """Yield a temporary folder that becomes ``path`` when the block ends without an exception.
+    """Yield a temporary folder whose files are those of ``path`` when the block ends without an exception.
 
     Parameters
     ----------
     path
-        The folder to write; missing parent folders are created.
+        The folder to write; missing parent folders are created. If it exists and holds none of
+        ``own_files``, files are added to it, and the others stay.
     own_files
         Returns which of these file names hpvade writes into such a folder.
     force
         Whether to replace an existing output, which must contain nothing but ``own_files``: ``--force -o ~``
         cannot delete a home directory.
     inputs
-        Files and folders that are read meanwhile; an output that contains one of them is refused.
+        Files and folders that are read meanwhile; an output that contains one of them is not replaced.
 
     Raises
     ------
@@ -82,6 +83,12 @@ def output_dir(
     if final.exists() and not final.is_dir():
         msg = f"{path} is a file. Choose a folder for the output."
         raise OutputError(msg)
+    if is_added_to(final, own_files=own_files):
+        with _workspace(final, inside=final) as workspace:
+            yield workspace
+            for entry in sorted(workspace.iterdir()):
+                entry.replace(final / entry.name)
+        return
     _refuse_existing(final, force=force)
     for given in inputs:
         if given.resolve().is_relative_to(final):
@@ -95,11 +102,16 @@ def output_dir(
             "Choose another output folder, or empty this one yourself."
         )
         raise OutputError(msg)
-    with _workspace(final) as workspace:
+    with _workspace(final, inside=final.parent) as workspace:
         complete = workspace / final.name
         complete.mkdir()
         yield complete
         _swap(complete, final, workspace=workspace)
+
+
+def is_added_to(folder: Path, *, own_files: Callable[[AbstractSet[str]], AbstractSet[str]]) -> bool:
+    """Tell whether an output is added to a folder: it exists and holds none of our files."""
+    return folder.is_dir() and not own_files({entry.name for entry in folder.iterdir()})
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
@@ -148,8 +160,8 @@ def _refuse_existing(final: Path, *, force: bool) -> None:
 
 
 @contextmanager
-def _workspace(final: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside ``final``; it is always deleted afterwards."""
+def _workspace(final: Path, *, inside: Path) -> Iterator[Path]:
+    """Yield a temporary folder for an output; it is always deleted afterwards."""
     created = [parent for parent in final.parents if not parent.exists()]  # the deepest first
     above = next(parent for parent in final.parents if parent.exists())
     if not above.is_dir():
@@ -158,7 +170,7 @@ def _workspace(final: Path) -> Iterator[Path]:
     workspace = None
     done = False
     try:
-        workspace = _make_workspace(final)
+        workspace = _make_workspace(final, inside=inside)
         yield workspace
         done = True
     except OSError as error:
@@ -174,10 +186,10 @@ def _workspace(final: Path) -> Iterator[Path]:
                 parent.rmdir()
 
 
-def _make_workspace(final: Path) -> Path:
+def _make_workspace(final: Path, *, inside: Path) -> Path:
     try:
-        final.parent.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=final.parent))
+        inside.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=inside))
     except OSError as error:
         reason = _REASONS.get(error.errno or 0, f"{error.strerror}; choose another output")
         msg = f"{final} cannot be written: {reason}. Nothing was written."

@@ -54,7 +54,7 @@ class Unfinished:
 
 
 @contextmanager
-def unfinished(output: Path, *, key: str) -> Iterator[Unfinished]:
+def unfinished(output: Path, *, key: str, inside: bool = False) -> Iterator[Unfinished]:
     """Yield the files of a run; they are deleted when the block ends without an exception.
 
     Parameters
@@ -65,13 +65,16 @@ def unfinished(output: Path, *, key: str) -> Iterator[Unfinished]:
     key
         What the results depend on. The files of an earlier run with the same key are resumed. Others are
         deleted, as are those of a run that ends with an `InputError`.
+    inside
+        Whether the files are in the folder of the results instead: where these are added to others.
 
     Raises
     ------
     OutputError
         If another run is writing there, or the file system cannot lock files.
     """
-    workspace = output.resolve().with_name(f".{output.name}.unfinished")
+    place = output.resolve()
+    workspace = (place if inside else place.parent) / f".{place.name}.unfinished"
     workspace.mkdir(parents=True, exist_ok=True)
     with _locked(workspace, output=output):
         files = Unfinished(workspace / _FILES, _resume(workspace, key=key), key)

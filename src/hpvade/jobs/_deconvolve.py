@@ -17,6 +17,7 @@ from hpvade.deconvolve import Deconvolution, check_coverage
 from hpvade.io import (
     all_gene_names,
     check_output_file,
+    is_added_to,
     open_bulk,
     output_dir,
     output_file,
@@ -297,7 +298,8 @@ def deconvolve_table(
         options.world,
         shard,
     )
-    with record.stage("deconvolve"), unfinished(output, key=key) as files:
+    inside = is_added_to(output, own_files=own_files)
+    with record.stage("deconvolve"), unfinished(output, key=key, inside=inside) as files:
         n_earlier = record.decisions["blocks_of_an_earlier_run"] = files.done
         blocks = (bulk.block(start, min(start + BLOCK, starts.stop)) for start in starts[n_earlier:])
         answers = []

@@ -11,7 +11,8 @@ import pandas as pd
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialise
 
 from hpvade import _keys
 from hpvade._errors import FileFormatError
@@ -50,7 +51,7 @@ def save(trained: TrainedModel, folder: str | Path) -> None:
         **{f"{_CALIBRATION}{name}": array for name, array in trained.calibration.to_arrays().items()},
     }
     tensors |= {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
-    save_file(tensors, folder / WEIGHTS)
+    (folder / WEIGHTS).write_bytes(serialise(tensors))  # save_file would make it private to the user
     config = {
         "format_version": FORMAT_VERSION,
         "cell_types": trained.cell_types,

@@ -287,6 +287,7 @@ class Deconvolver:
                 cpm=cpm,
                 expected=expected,
                 measured=self.measured,
+                reference_overlap=float(self.known.mean()),
                 fractions=p,
                 widest={**widest, _keys.CELL_TYPE: _widest(calibration, estimate)},
                 unknown=unknown,

@@ -38,7 +38,7 @@ def check_bulk(bulk: AnnData) -> ValidationReport:
     else:
         values = bulk.to_df()
         errors = bulk_problems(values)
-        if not errors and "unit" not in recorded and detect_unit(values.to_numpy()) == "log2":
+        if not errors and "unit" not in recorded and detect_unit(values.to_numpy()) == "log":
             warnings.append(
                 "The bulk looks log-transformed: small values that are not whole numbers. Linear expression "
                 "is needed. Read the table with hpvade.io.read_bulk, or undo the logarithm yourself."

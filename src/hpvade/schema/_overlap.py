@@ -24,6 +24,9 @@ def check_overlap(
 ) -> ValidationReport:
     """Check that a bulk table has enough of the required genes.
 
+    A fifth of the smaller of both sets is needed: a panel of selected genes is enough for a reference, and
+    the expressed genes of a bulk table for an atlas that lists every gene.
+
     Parameters
     ----------
     bulk
@@ -40,11 +43,12 @@ def check_overlap(
     shared = int(required.isin(present).sum())
     share = shared / len(required) if len(required) else 0.0
     facts: dict[str, object] = {"shared_genes": shared, "shared_genes_share": share}
-    if shared >= min_shared and share >= _MIN_SHARE:
+    needed = max(min_shared, round(_MIN_SHARE * min(len(required), len(present))))
+    if shared >= needed:
         return ValidationReport(facts=facts)
     msg = (
-        f"The bulk table has {shared:,} of the {len(required):,} genes of {owner} ({share:.1%}); at least "
-        f"{min_shared} and {_MIN_SHARE:.0%} are needed. The bulk has gene names like "
+        f"The bulk table has {shared:,} of the {len(required):,} genes of {owner}, and "
+        f"{len(present) - shared:,} others; at least {needed:,} are needed. The bulk has gene names like "
         f"{_examples(present, required)}, {owner} like {_examples(required, present)}."
         f"{_hint(present, required)}"
     )
