@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from anndata import AnnData
+from anndata import AnnData, read_h5ad
 
 import hpvade
 from hpvade._errors import InputError
@@ -14,7 +14,7 @@ from hpvade.deconvolve import Deconvolution
 from hpvade.deconvolve._excess import log_excess, top_unexplained_genes, usual_excess
 from hpvade.jobs._deconvolve import OutputOptions, deconvolve_files
 from hpvade.model import deconvolve, expression, save
-from hpvade.world import World, shipped_world
+from hpvade.world import World, read_world, shipped_world
 
 TYPES = "ABCDEX"
 HOUSEKEEPING = 6  # a gene that all types express alike
@@ -162,10 +162,9 @@ def test_the_command_writes_the_profiles(trained, bulk, world, answer, tmp_path)
     save(trained, tmp_path / "model")
     bulk.to_df().T.to_csv(tmp_path / "bulk.tsv", sep="\t")
     pd.DataFrame(world.level, world.genes, world.facts["words"]).to_csv(tmp_path / "world.tsv", sep="\t")
+    bulk[:1].to_df().T.to_csv(tmp_path / "first.tsv", sep="\t")
     options = OutputOptions(world=str(tmp_path / "world.tsv"), expression=tmp_path / "parts.h5ad")
     for samples, written in (("bulk.tsv", True), ("first.tsv", False)):
-        table = pd.read_csv(tmp_path / "bulk.tsv", sep="\t", index_col=0)
-        table.iloc[:, :1].to_csv(tmp_path / "first.tsv", sep="\t")
         deconvolve_files(
             tmp_path / "model", tmp_path / samples, tmp_path / "out", options=options, force=True
         )
@@ -173,6 +172,11 @@ def test_the_command_writes_the_profiles(trained, bulk, world, answer, tmp_path)
         if written:
             found = pd.read_csv(tmp_path / "out" / "unknown_profiles.tsv.gz", sep="\t", index_col=0)
             pd.testing.assert_frame_equal(found, answer.unknown_profiles, rtol=1e-4, check_names=False)
+            parts = read_h5ad(tmp_path / "parts.h5ad")
+            same = read_world(tmp_path / "world.tsv")  # without RNA contents
+            fractions = deconvolve(trained, bulk, world=same).fractions
+            expected = expression(trained, bulk, fractions, world=same)
+            np.testing.assert_allclose(parts.layers["cpm"], expected.layers["cpm"], rtol=1e-3, atol=1e-3)
 
 
 def test_haemoglobin_is_no_evidence(trained, bulk, world, answer):

@@ -23,7 +23,7 @@ def test_the_world_can_be_chosen(tmp_path):
 
 def test_purity_of_some_samples_is_enough(tmp_path):
     path = tmp_path / "purity.csv"
-    path.write_text("sample,share\nb,0.25\na,0\nc,\n")
+    path.write_text("sample,share\nb,0.25\na,0\nc,NA\n")
     assert read_purity(path, samples=SAMPLES).to_dict() == {"b": 0.25, "a": 0}
 
 
@@ -38,7 +38,7 @@ def test_purity_of_some_samples_is_enough(tmp_path):
             InputError,
             "1 of 2 samples .* not in the bulk table, for example 'x'",
         ),
-        ("sample,share\na,much\n", FileFormatError, "cannot be read"),
+        ("sample,share\na,0;6\n", FileFormatError, "sample 'a' in .* is '0;6', which is not a number"),
         ("sample\na\n", FileFormatError, "cannot be read"),
         ("sample,share\na,40\n", InputError, "is 40.*Divide percentages by 100"),
         ("a,0.4\nb,0.5\n", FileFormatError, "has no header: its first line is a sample"),

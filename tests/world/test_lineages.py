@@ -9,13 +9,44 @@ from hpvade.world._lineages import lineages
 
 LABELS = {
     "B": ["B", "B cells", "bcells", "B-cell", "naive_B", "B_Plasma", "Naive B lymphocyte"],
-    "T": ["T_CD4", "CD8", "CD4 TCM", "Tregs", "memoryt", "cytotoxict", "thelper", "Th17", "MAIT", "T cell"],
-    "NK": ["nk", "NK cells", "CD56bright NK", "natural killer cell"],
-    "monocyte": ["CD14+ Mono", "FCGR3A+ Mono", "classical monocyte", "Macrophages", "Mono_CD16"],
-    "dendritic": ["DC", "mDC", "cDC2", "Dendritic cell"],
+    "T": [
+        "T_CD4",
+        "CD8",
+        "CD4 TCM",
+        "Tregs",
+        "memoryt",
+        "naivecytotoxic",
+        "thelper",
+        "Th17",
+        "MAIT",
+        "T cell",
+    ],
+    "NK": ["nk", "NK cells", "CD56bright NK", "natural killer cell", "Cytotoxic NK cells"],
+    "monocyte": [
+        "CD14+ Mono",
+        "FCGR3A+ Mono",
+        "classical monocyte",
+        "Macrophages",
+        "Mono_CD16",
+        "TAM",
+        "cMono",
+    ],
+    "dendritic": ["mDC", "cDC2", "moDC", "CD4+ cDC", "conventional dendritic cell"],
     "plasmacytoid": ["pDC", "plasmacytoid dendritic cell"],
-    "neutrophil": ["Neutrophils", "PMN"],
-    "": ["Hepatocyte", "Tumor Epithelial", "beta", "Plasma", "Fibroblast", "Platelet", "H2228", "gamma"],
+    "neutrophil": ["Neutrophils", "PMN", "Neut"],
+    "": [
+        "Non-T cells",
+        "Monociliated",
+        "Basophilic erythroblast",
+        "Hepatocyte",
+        "Tumor Epithelial",
+        "beta",
+        "Plasma",
+        "Fibroblast",
+        "Platelet",
+        "H2228",
+        "gamma",
+    ],
 }
 
 
@@ -27,7 +58,10 @@ def test_labels_in_use(lineage, label):
 
 
 def test_a_label_may_name_several():
-    assert lineages("T/NK") == {"T", "NK"}
+    assert lineages("T/NK") == lineages("iNKT cells/NK") == {"T", "NK"}
+    assert (
+        lineages("cDC/pDC") == lineages("DC") == lineages("Dendritic cell") == {"dendritic", "plasmacytoid"}
+    )
     assert lineages("Granulocytes") == {"neutrophil", "eosinophil", "basophil"}
     assert lineages("Mast cells") == {"basophil"}
 

@@ -49,7 +49,14 @@ def test_a_table_of_profiles_is_read(tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["gene\tone\nA\t1\n", "gene\tone\ttwo\nA\t1\t-1\n", "gene\tone\ttwo\nA\t1\t\n", "gene\ta\tb\nA\tx\t1\n"],
+    [
+        "gene\tone\tone; two\nA\t1\t2\n",
+        "gene\tone\ttwo\n" + "".join(f"G{i}\t{i % 14}.5\t{i % 9}.5\n" for i in range(2_000)),
+        "gene\tone\nA\t1\n",
+        "gene\tone\ttwo\nA\t1\t-1\n",
+        "gene\tone\ttwo\nA\t1\t\n",
+        "gene\ta\tb\nA\tx\t1\n",
+    ],
 )
 def test_other_tables_are_refused(tmp_path, text):
     path = tmp_path / "world.tsv"

@@ -69,8 +69,8 @@ class Deconvolution:
     levels
         Name of each level above the types → its fractions, sums of those of the types.
     looked_for
-        What the samples of the table hold together besides the types of the reference, and what was therefore
-        looked for in each; empty for fewer than six samples.
+        What the samples of the table have evidence for together, and what was therefore looked for in each,
+        states of known types included; empty for fewer than six samples.
     unknown_profiles
         Expression of what unknown cells resemble, as `hpvade.model.Deconvolver.unknown_profiles` returns it;
         empty for a block of samples.

@@ -108,8 +108,8 @@ class UnknownContent:
 
     The profiles of a world, translated onto the platform of the reference, are fitted together with the known
     types. A profile takes part only on evidence: the reconstruction must improve, and most of the genes that
-    it raises must be seen to rise (`evidence`). A profile that resembles a type of the reference nearly as
-    much as the best profile of that type does may join too. Where it replaces that type, it is one more state
+    it raises must be seen to rise (`evidence`). A profile that belongs to a type of the reference, by its
+    similarity and the type's label, may join too. Where it replaces that type, it is one more state
     of it, and no unknown content: without this competition, a type that the reference knows badly would be
     taken for a neighbour that the reference lacks.
 
@@ -210,7 +210,7 @@ class UnknownContent:
         )
 
     def learn(self, linear: NDArray[np.float64], states: NDArray[np.float64]) -> None:
-        """Choose the profiles for which representative samples have evidence together.
+        """Choose the profiles for which representative samples have evidence together, and adapt them.
 
         Parameters
         ----------
@@ -228,8 +228,8 @@ class UnknownContent:
 
     @property
     def shared_words(self) -> list[str]:
-        """Name what representative samples hold together, without types that the reference has."""
-        return [self.world.words[group[0]] for group in self.shared if self.world.owner[group[0]] < 0]
+        """Name the best profile of each group that is looked for in every sample."""
+        return [self.world.words[group[0]] for group in self.shared]
 
     def find(
         self, linear: NDArray[np.float64], states: NDArray[np.float64], *, where: NDArray[np.bool_]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from hpvade._errors import FileFormatError, InputError
 from hpvade.deconvolve import check_purity
 from hpvade.io import read_text_table
@@ -13,9 +15,8 @@ from hpvade.world import World, read_world
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    import pandas as pd
-
 NO_WORLD = "none"
+_NOT_GIVEN = ("", "na", "nan", "n/a")
 
 
 def load_world(choice: str | None) -> World | None:
@@ -55,13 +56,17 @@ def read_purity(path: Path, *, samples: Collection[str]) -> pd.Series:
     try:
         table = read_text_table(path)
         samples_column, shares_column = table.columns[:2]
-        told = table[table[shares_column].str.strip() != ""]
-        share = told.set_index(samples_column)[shares_column].astype(float)
+        text = table.set_index(samples_column)[shares_column].str.strip()
+        share = pd.to_numeric(text[~text.str.lower().isin(_NOT_GIVEN)], errors="coerce")
     except (OSError, ValueError) as error:
         msg = f"The table of purity {path} cannot be read. {needed}"
         raise FileFormatError(msg) from error
     if samples_column in set(map(str, samples)):
         msg = f"The table of purity {path} has no header: its first line is a sample. {needed}"
+        raise FileFormatError(msg)
+    if share.isna().any():
+        sample = share.index[share.isna()][0]
+        msg = f"The purity of sample '{sample}' in {path} is '{text[sample]}', which is not a number."
         raise FileFormatError(msg)
     if share.empty:
         msg = f"The table of purity {path} lists no share. {needed}"

@@ -63,9 +63,9 @@ def deconvolve(
 
     Both paths of the model contribute, see `hpvade.deconvolve.Estimator`. Cells of types that the reference
     lacks are found first, and what they express is subtracted. In a table of six samples or more, profiles
-    for which the samples have evidence together are looked for in each of them, and ``unknown_genes`` are
-    those that set a sample apart. Apart from this, the neighbours of a sample do not matter, nor do the order
-    of samples and genes, and the scale of a sample.
+    for which the samples have evidence together are looked for in each of them and adapted to the table, and
+    ``unknown_genes`` are those that set a sample apart. Apart from this, the neighbours of a sample do not
+    matter, nor do the order of samples and genes, and the scale of a sample.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def deconvolve(
         raise InputError(msg)
     deconvolver = Deconvolver(
         trained,
-        bulk[np.concatenate([np.arange(*run) for run in representative_runs(bulk.n_obs)])],
+        _representative(bulk),
         coverage=coverage,
         with_unknown=with_unknown,
         world=world,
@@ -137,7 +137,12 @@ def expression(
     fractions
         Cell fractions, samples × cell types.
     """
-    return Deconvolver(trained, bulk, world=world, purity=purity).expression(bulk, fractions)
+    deconvolver = Deconvolver(trained, _representative(bulk), world=world, purity=purity)
+    return deconvolver.expression(bulk, fractions)
+
+
+def _representative(bulk: AnnData) -> AnnData:
+    return bulk[np.concatenate([np.arange(*run) for run in representative_runs(bulk.n_obs)])]
 
 
 def check_model_overlap(matched: AnnData, genes: Sequence[str]) -> ValidationReport:
@@ -340,9 +345,11 @@ class Deconvolver:
         Genes × names, CPM over the genes of the profiles, as the platform of the reference would measure it
         and adapted to the table; without columns if nothing is named.
         """
-        named = sorted({name for names in like for name in names.split("; ") if name})
         if self.unknown is None:
             return pd.DataFrame(index=self.names[:0])
+        named = sorted(
+            {name for names in pd.Series(list(like)).dropna() for name in names.split("; ") if name}
+        )
         columns = [self.unknown.world.words.index(name) for name in named]
         cpm = counts_to_cpm(self.unknown.world_cpm[self.unknown.world.known][:, columns].T).T
         return pd.DataFrame(cpm, index=self.names[self.unknown.world.known], columns=named)

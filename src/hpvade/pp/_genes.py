@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _DECAY = 4.0  # trust of the last marker of a type: exp(-4)
 _RIBOSOMAL_MITOCHONDRIAL = re.compile(r"(RP[LS]\d+[AXYL]*\d?|RPSA|RPLP\d|MT-.*|MTRNR.*)", re.IGNORECASE)
 
-_GLOBIN = re.compile(r"HB(A|B|D|E|G|M|Q|Z)\d?|HB[AB]-.*", re.IGNORECASE)
+_GLOBIN = re.compile(r"HB(A|B|D|E|G|M|Q|Z)(\d[AB]?|P\d)?|HB[AB]-.*", re.IGNORECASE)
 
 
 def is_ribosomal_or_mitochondrial(genes: Iterable[str]) -> NDArray[np.bool_]:
@@ -40,8 +40,8 @@ def is_ribosomal_or_mitochondrial(genes: Iterable[str]) -> NDArray[np.bool_]:
 def is_globin(genes: Iterable[str]) -> NDArray[np.bool_]:
     """Recognise haemoglobin genes by their symbols, shape (n_genes,).
 
-    >>> is_globin(["HBA1", "Hbb-bs", "HBEGF", "HBP1"]).tolist()
-    [True, True, False, False]
+    >>> is_globin(["HBA1", "Hbq1b", "Hbb-bs", "HBEGF", "HBP1"]).tolist()
+    [True, True, True, False, False]
     """
     return np.array([_GLOBIN.fullmatch(str(g)) is not None for g in genes])
 

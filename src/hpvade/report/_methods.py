@@ -61,7 +61,10 @@ def _unknown_text(results: Results) -> str:
     if purity:
         text += " The share of these cells was given for some or all samples."
     if looked_for := results.run["decisions"].get("looked_for"):
-        text += f" The samples together showed evidence for {listed(looked_for)}."
+        text += (
+            " Profiles for which the samples together showed evidence were adapted to them and looked for in "
+            f"each: {listed(looked_for)}."
+        )
     if not results.with_unknown:
         text += " Fractions are shares among the known types."
     return text

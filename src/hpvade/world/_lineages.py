@@ -7,17 +7,25 @@ import re
 # Patterns of a label in lower case with spaces between its words.
 _PATTERNS = {
     "B": r"\bb\b|\bb ?cells?\b",
-    "basophil": r"basophil|granulocyte|\bmast",
-    "dendritic": r"\b(as|c|m)?dcs?\d?\b|dendritic",
-    "eosinophil": r"eosinophil|granulocyte",
-    "monocyte": r"mono|macrophage",
-    "neutrophil": r"neutrophil|granulocyte|\bpmn",
+    "basophil": r"\bbaso(phils?|s)?\b|granulocyte|\bmast",
+    "dendritic": r"\b(as|c|m|mo)?dcs?\d?\b|dendritic",
+    "eosinophil": r"\beos(inophils?)?\b|granulocyte",
+    "monocyte": r"\b\w{0,2}mono(s|cytes?)?\b|macrophage|\bmac(ro)?s?\b|\btams?\b|kupffer",
+    "neutrophil": r"\bneut?s?\b|neutrophil|granulocyte|\bpmn",
     "NK": r"\bnk ?(cells?|t)?\b|natural killer",
-    "plasmacytoid": r"\bpdcs?\b|plasmacytoid",
+    "plasmacytoid": r"\bpdcs?\b|plasmacytoid|\bdcs?\b|dendritic",
     "T": (
-        r"\bt\b|\bt ?cells?\b|\bnkt\b|\bcd[48](?!\d)|\btregs?\b|\btfh\b|\bth\d+\b|\bt(cm|em|n|rm|emra)\b"
-        r"|\bmait\b|\bgdt\b|t ?helper|cytotoxic|(naive|memory|regulatory)t\b"
+        r"(?<!non )(?<!not )\bt\b|(?<!non )\bt ?cells?\b|\bi?nkt\b|\btregs?\b|\btfh\b|\bth\d+\b"
+        r"|\bt(cm|em|n|rm|emra)\b|\bmait\b|\bgdt\b|t ?helper|cytotoxic(?! ?(nk|natural))"
+        r"|(naive|memory|regulatory)t\b"
     ),
+}
+_T_MARKERS = r"\bcd[348](?!\d)"  # which some other cells have too
+# Kinds of dendritic cells by their short names, so that "dendritic" alone means all of them.
+_SHORT = {
+    "plasmacytoid dendritic": "plasmacytoid",
+    "myeloid dendritic": "mdc",
+    "conventional dendritic": "cdc",
 }
 T = "T"  # the lineage that references divide into many types
 
@@ -31,7 +39,9 @@ def lineages(label: str) -> frozenset[str]:
     (['monocyte'], ['NK', 'T'], [])
     """
     words = re.sub(r"[^a-z0-9]+", " ", label.lower())
+    for name, short in _SHORT.items():
+        words = words.replace(name, short)
     found = {name for name, pattern in _PATTERNS.items() if re.search(pattern, words)}
-    if "plasmacytoid" in found:
-        found.discard("dendritic")
+    if not found and re.search(_T_MARKERS, words):
+        found = {T}
     return frozenset(found)

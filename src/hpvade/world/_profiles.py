@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from hpvade._errors import FileFormatError
-from hpvade.io import read_text_table
+from hpvade.io import detect_unit, read_text_table
 from hpvade.world._lineages import lineages
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _STEPS = 16  # of the stored levels per doubling
 _USUAL_CONTENT = 1.5  # of a cell whose RNA content is not known, relative to a CD4 T cell
 _CELLS = "cells"
+_ENOUGH_GENES = 1_000  # to recognise logarithms
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class World:
     def lineages(self) -> list[frozenset[str]]:
         """Lineages of blood cells that the name of each profile says; none for tissues and lines."""
         return [
-            frozenset() if is_mixed else lineages(words)
+            frozenset() if is_mixed else lineages(str(words))
             for words, is_mixed in zip(self.facts["words"], self.is_mixed, strict=True)
         ]
 
@@ -97,7 +98,8 @@ def read_world(path: Path) -> World:
     Raises
     ------
     FileFormatError
-        The table cannot be read, has fewer than two profiles, or a value is missing or negative.
+        The table cannot be read, has fewer than two profiles, a value is missing or negative, the values are
+        logarithms, or a name contains a semicolon, which separates names in the results.
     """
     try:
         text = read_text_table(path)
@@ -110,6 +112,12 @@ def read_world(path: Path) -> World:
             f"The table of profiles {path} must have at least two profiles, and linear values without gaps: "
             f"it has {table.shape[1]}, and values from {table.min().min():g} to {table.max().max():g}."
         )
+        raise FileFormatError(msg)
+    if len(table) >= _ENOUGH_GENES and detect_unit(table.to_numpy(np.float64).T) == "log":
+        msg = f"The values of the table of profiles {path} look like logarithms. Provide linear values."
+        raise FileFormatError(msg)
+    if any(";" in str(name) for name in table):
+        msg = f"The table of profiles {path} has a name with a semicolon. Rename the column."
         raise FileFormatError(msg)
     table = table.groupby(table.index.astype(str).str.upper()).sum()
     facts = pd.DataFrame(

@@ -101,7 +101,7 @@ def translate(
     labels
         Name of each type, length n_types.
     usable
-        Genes to compare, shape (n_genes,): neither ribosomal nor mitochondrial.
+        Genes to compare, shape (n_genes,): neither ribosomal, mitochondrial nor of haemoglobin.
 
     Returns
     -------
