@@ -190,14 +190,33 @@ class TestHandled:
 class TestOutput:
     def test_existing_output_is_kept(self, hpv, files, tmp_path):
         (tmp_path / "out").mkdir()
-        (tmp_path / "out" / "precious.txt").write_text("mine")
+        (tmp_path / "out" / "run.json").write_text("mine")
         result = hpv("run", files.reference, files.bulk, "-o", tmp_path / "out", "-q")
         assert result.code == 2
         assert "--force" in result.err
+        assert (tmp_path / "out" / "run.json").read_text() == "mine"
+
+    def test_an_output_is_added_to_other_files_of_a_folder(self, hpv, files, tmp_path):
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "precious.txt").write_text("mine")
+        arguments = (
+            "run",
+            files.reference,
+            files.bulk,
+            "-o",
+            tmp_path / "out",
+            "-q",
+            "--config",
+            files.quick,
+        )
+        assert hpv(*arguments).code == 0
+        assert (tmp_path / "out" / "fractions.tsv").exists()
         assert (tmp_path / "out" / "precious.txt").read_text() == "mine"
+        assert not [entry.name for entry in (tmp_path / "out").iterdir() if entry.name.startswith(".")]
 
     def test_force_replaces_only_what_hpvade_wrote(self, hpv, files, tmp_path):
         (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "qc.tsv").write_text("old")
         (tmp_path / "out" / "precious.txt").write_text("mine")
         arguments = ("run", files.reference, files.bulk, "-o", tmp_path / "out", "-q", "--force")
         assert hpv(*arguments, "--config", files.quick).code == 2
