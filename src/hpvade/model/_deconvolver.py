@@ -352,7 +352,8 @@ class Deconvolver:
         )
         columns = [self.unknown.world.words.index(name) for name in named]
         cpm = counts_to_cpm(self.unknown.world_cpm[self.unknown.world.known][:, columns].T).T
-        return pd.DataFrame(cpm, index=self.names[self.unknown.world.known], columns=named)
+        genes = self.names[self.unknown.world.known].rename("gene")
+        return pd.DataFrame(cpm, index=genes, columns=named)
 
     def _found(self, matched: AnnData, linear: NDArray[np.float64], estimate: Estimate) -> ForeignContent:
         assert self.unknown is not None  # for the type checker: the callers ask
