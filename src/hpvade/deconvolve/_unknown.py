@@ -279,7 +279,7 @@ class UnknownContent:
             if self.world.owner[group[0]] >= 0:
                 continue
             members = np.array(group, dtype=np.intp)
-            part = rna[:, columns] @ self.world_cpm[self.panel][:, members].T
+            part = rna[:, columns] @ self.cpm[:, self.n_states + members].T
             s = part / (residuals.expected + residuals.noise_floor)
             error = (s * e).sum(0) / (s**2 + 1).sum(0) * (residuals.weight > 0)
             size = rna[:, columns].sum(1).mean() ** 2

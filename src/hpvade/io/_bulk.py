@@ -111,7 +111,9 @@ def open_bulk(
         names, columns = names.astype(str), columns.astype(str)
         representative = [_read_rows(rows, *run, path=path) for run in representative_runs(len(names))]
         try:
-            found = find_unit(np.concatenate(representative), unit=unit, format_unit=table.unit)
+            found = find_unit(
+                _finite_or_zero(np.concatenate(representative)), unit=unit, format_unit=table.unit
+            )
         except CountsError as error:
             msg = f"{path}: {error}"
             raise CountsError(msg) from error
@@ -173,7 +175,7 @@ class BulkFile:
         samples = self.obs_names[start:stop]
         finite = _finite_or_zero(raw)
         if (other := self._unit.other_scale(finite)).any():
-            msg = f"{self.path}: {describe_other_scale(self.obs_names[start:stop][other], unit=self._unit)}"
+            msg = f"{self.path}: {describe_other_scale(samples[other], unit=self._unit)}"
             raise CountsError(msg)
         linear = self._unit.linear(finite)
         x = _sum_genes(linear, self._genes)

@@ -9,7 +9,7 @@ logarithms; for a panel of some hundred genes, the ratio to the 90th percentile 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -17,8 +17,6 @@ import numpy as np
 from hpvade._errors import CountsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 
 
 LOG_BASES: Final = {"log2": 2.0, "ln": float(np.e), "log10": 10.0}
-_BASE_NAMES: Final = {2.0: "2", float(np.e): "e", 10.0: "10"}
+_BASE_NAMES: Final = {"log2": "2", "ln": "e", "log10": "10"}
 _LINEAR_HINT = "--bulk-unit tpm, cpm, fpkm or microarray"
 _LOG_HINT = "--bulk-unit log2, ln or log10"
 
@@ -54,24 +52,26 @@ class Unit:
 
     Attributes
     ----------
-    base
-        Base of the logarithm; None for linear values.
     plus_one
         Whether the logarithm is that of the value plus 1.
     """
 
     name: str
     given_or_detected: str
-    base: float | None = None
     plus_one: bool = False
     notes: tuple[str, ...] = ()
+
+    @property
+    def base(self) -> float | None:
+        """Base of the logarithm; None for linear values."""
+        return LOG_BASES.get(self.name)
 
     @property
     def transform(self) -> str:
         """The conversion to linear values, for a reader."""
         if self.base is None:
             return "none"
-        return f"{_BASE_NAMES[self.base]}**x{' - 1' if self.plus_one else ''}"
+        return f"{_BASE_NAMES[self.name]}**x{' - 1' if self.plus_one else ''}"
 
     def linear(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Convert values of the table to the linear scale, any shape."""
@@ -95,7 +95,7 @@ def find_unit(values: NDArray[np.float64], *, unit: BulkUnit, format_unit: BulkU
     Parameters
     ----------
     values
-        Samples of the table, shape (n_samples, n_genes).
+        Samples of the table, finite, shape (n_samples, n_genes).
     unit
         What the user stated; ``"auto"`` uses the unit of the format, or else detects it from the values.
     format_unit
@@ -107,10 +107,9 @@ def find_unit(values: NDArray[np.float64], *, unit: BulkUnit, format_unit: BulkU
         The genes were centred or scaled, a logarithm was stated for other values, or the values do not show
         whether they are logarithms or of which base.
     """
-    values = np.where(np.isfinite(values), values, 0)
-    if how := _scaling(values):
+    if sign := _scaling(values):
         msg = (
-            f"The values are not expression: {how}. Provide the values before they were scaled or centred: "
+            f"The values are not expression: {sign}. Provide the values before they were scaled or centred: "
             "counts, TPM, intensities or their logarithms."
         )
         raise CountsError(msg)
@@ -214,7 +213,7 @@ def _log_unit(values: NDArray[np.float64], found: str, *, how: str) -> Unit:
     """Find the base of logarithms, where it was not stated, and how to undo them."""
     largest = float(np.median(values.max(axis=1)))
     # log(x + 1) starts at about 0, log(x) well above (arrays) or below it (TPM + ε).
-    plus_one = _commonest(abs(sample.min()) < 1 for sample in values)
+    plus_one = bool((np.abs(values.min(axis=1)) < 1).mean() > 0.5)
     confirmed = _confirmed_bases(values, plus_one=plus_one)
     if found != "log":
         if largest * np.log2(LOG_BASES[found]) > _LARGEST_STATED:
@@ -228,10 +227,10 @@ def _log_unit(values: NDArray[np.float64], found: str, *, how: str) -> Unit:
             for name, why in confirmed.items()
             if found not in confirmed
         ]
-        return Unit(found, how, LOG_BASES[found], plus_one, tuple(notes))
+        return Unit(found, how, plus_one, tuple(notes))
     if len(confirmed) == 1:
         [(name, why)] = confirmed.items()
-        evidence = f"The base is {_BASE_NAMES[LOG_BASES[name]]}, because {why}."
+        evidence = f"The base is {_BASE_NAMES[name]}, because {why}."
     elif largest < _SMALLEST_LOG2:
         msg = (
             f"The values appear to be logarithms (the median of the sample maxima is {largest:g}), but do "
@@ -240,13 +239,13 @@ def _log_unit(values: NDArray[np.float64], found: str, *, how: str) -> Unit:
         raise CountsError(msg)
     else:
         name, evidence = "log2", "Base 2 was assumed, because the values do not show the base."
-    unit = Unit(name, how, LOG_BASES[name], plus_one)
+    unit = Unit(name, how, plus_one)
     note = (
         "The values appear to be log-transformed (not whole numbers; the median of the sample maxima is "
         f"{largest:g}) and were converted with {unit.transform}. {evidence} If this is wrong, pass "
         f"{_LOG_HINT}; if they are linear, {_LINEAR_HINT}."
     )
-    return Unit(name, how, LOG_BASES[name], plus_one, (note,))
+    return replace(unit, notes=(note,))
 
 
 def _confirmed_bases(values: NDArray[np.float64], *, plus_one: bool) -> dict[str, str]:
@@ -270,9 +269,3 @@ def _confirmed_bases(values: NDArray[np.float64], *, plus_one: bool) -> dict[str
 def _power(values: NDArray[np.float64], base: float, *, plus_one: bool) -> NDArray[np.float64]:
     linear: NDArray[np.float64] = np.power(base, values)
     return np.maximum(linear - 1, 0) if plus_one else linear
-
-
-def _commonest(answers: Iterable[bool]) -> bool:
-    """Return the commonest answer; False if both are equally common."""
-    counted = Counter(answers)
-    return counted[True] > counted[False]

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _DECAY = 4.0  # trust of the last marker of a type: exp(-4)
 _RIBOSOMAL_MITOCHONDRIAL = re.compile(r"(RP[LS]\d+[AXYL]*\d?|RPSA|RPLP\d|MT-.*|MTRNR.*)", re.IGNORECASE)
-
 _GLOBIN = re.compile(r"HB(A|B|D|E|G|M|Q|Z)(\d[AB]?|P\d)?|HB[AB]-.*", re.IGNORECASE)
 
 
@@ -34,7 +33,7 @@ def is_ribosomal_or_mitochondrial(genes: Iterable[str]) -> NDArray[np.bool_]:
     >>> is_ribosomal_or_mitochondrial(["RPL3", "MT-CO1", "CD3E", "RPS6KA1"]).tolist()
     [True, True, False, False]
     """
-    return np.array([_RIBOSOMAL_MITOCHONDRIAL.fullmatch(str(g)) is not None for g in genes])
+    return _matching(_RIBOSOMAL_MITOCHONDRIAL, genes)
 
 
 def is_globin(genes: Iterable[str]) -> NDArray[np.bool_]:
@@ -43,7 +42,11 @@ def is_globin(genes: Iterable[str]) -> NDArray[np.bool_]:
     >>> is_globin(["HBA1", "Hbq1b", "Hbb-bs", "HBEGF", "HBP1"]).tolist()
     [True, True, True, False, False]
     """
-    return np.array([_GLOBIN.fullmatch(str(g)) is not None for g in genes])
+    return _matching(_GLOBIN, genes)
+
+
+def _matching(pattern: re.Pattern[str], genes: Iterable[str]) -> NDArray[np.bool_]:
+    return np.array([pattern.fullmatch(str(gene)) is not None for gene in genes])
 
 
 def gene_symbols(var: pd.DataFrame) -> NDArray[np.str_]:
