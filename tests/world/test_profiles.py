@@ -14,7 +14,7 @@ from hpvade.world import World, read_world, shipped_world
 
 def test_shipped_profiles_express_the_genes_that_textbooks_name():
     world = shipped_world()
-    assert set(world.facts["kind"]) == {"cells", "tissue", "line"}
+    assert set(world.facts["kind"]) == {"cells", "markers", "tissue", "line"}
     level, known = world.align(np.array(["FCGR3B", "MS4A1", "ALB", "EPCAM", "no such gene"]))
     assert known.tolist() == [True, True, True, True, False]
     best = [world.facts.index[row.argmax()] for row in level[:3]]
@@ -23,6 +23,8 @@ def test_shipped_profiles_express_the_genes_that_textbooks_name():
     assert best[2] in {"liver", "line:Hep G2"}
     epcam = dict(zip(world.facts.index, level[3], strict=True))
     assert epcam["line:OE19"] > 20 * epcam["neutrophil"]
+    (pf4,), _ = world.align(np.array(["PF4"]))
+    assert world.facts.index[pf4.argmax()] == "platelet"
 
 
 def test_shipped_profiles_carry_their_licence():

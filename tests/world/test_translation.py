@@ -63,6 +63,20 @@ def test_a_world_that_does_not_resemble_the_reference_is_of_no_use(world, types,
     assert translate(world, types[:, :KNOWN], **few) is None
 
 
+@pytest.mark.parametrize("n_known", [KNOWN, KNOWN + 1])
+def test_a_profile_made_from_markers_leaves_the_others_as_they_are(world, types, symbols, n_known):
+    usable = np.ones(len(symbols), dtype=bool)
+    arguments = {"symbols": symbols, "labels": list("uvwxyz")[:n_known], "usable": usable}
+    made_up = world.level.mean(1)
+    made_up[100 * KNOWN : 100 * (KNOWN + 1)] = 200  # the genes of f, without those that f lacks
+    facts = world.facts.assign(kind=["cells"] * KNOWN + ["markers"])
+    measured = World(world.genes, world.level[:, :KNOWN], facts[:KNOWN])
+    larger = World(world.genes, np.column_stack([measured.level, made_up]), facts)
+    without, with_markers = (translate(w, types[:, :n_known], **arguments) for w in (measured, larger))
+    np.testing.assert_allclose(with_markers.cpm[:, :-1], without.cpm)
+    assert with_markers.owner.tolist() == [*without.owner, -1 if n_known == KNOWN else KNOWN]
+
+
 @pytest.mark.parametrize(
     ("label", "owned"),
     [

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _STEPS = 16  # of the stored levels per doubling
 _USUAL_CONTENT = 1.5  # of a cell whose RNA content is not known, relative to a CD4 T cell
-_CELLS = "cells"
+_CELLS, _MARKERS = "cells", "markers"
 _ENOUGH_GENES = 1_000  # to recognise logarithms
 
 
@@ -36,8 +36,9 @@ class World:
     level
         Expression, linear, shape (n_genes, n_profiles). Only ratios between profiles matter.
     facts
-        One row per profile: ``words`` (a name for a reader), ``kind`` (``cells``, ``tissue`` or ``line``) and
-        ``rna_content`` of a cell relative to a CD4 T cell.
+        One row per profile: ``words`` (a name for a reader), ``kind`` (``cells``, ``tissue`` or ``line``;
+        ``markers`` if the profile was made from the marker genes of a cell) and ``rna_content`` of a cell
+        relative to a CD4 T cell.
     """
 
     genes: pd.Index
@@ -51,9 +52,14 @@ class World:
         return cls(pd.Index([], dtype=object), np.zeros((0, 0), np.float32), facts)
 
     @property
+    def is_measured(self) -> NDArray[np.bool_]:
+        """Which profiles were measured, not made up from the markers of a cell."""
+        return (self.facts["kind"] != _MARKERS).to_numpy()
+
+    @property
     def is_mixed(self) -> NDArray[np.bool_]:
         """Which profiles are of tissues or cultured lines, not of cells as they are in blood."""
-        return (self.facts["kind"] != _CELLS).to_numpy()
+        return ~self.facts["kind"].isin([_CELLS, _MARKERS]).to_numpy()
 
     @property
     def lineages(self) -> list[frozenset[str]]:

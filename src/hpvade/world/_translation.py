@@ -80,9 +80,9 @@ def translate(
 ) -> TranslatedWorld | None:
     """Translate the profiles of a world onto the platform of a reference.
 
-    A type of the reference is matched with the profile whose log expression, relative to the mean over the
-    best profiles of all types, correlates best with the type's, relative to the mean over types. For gene g
-    and profile w,
+    A type of the reference is matched with the measured profile whose log expression, relative to the mean
+    over the best profiles of all types, correlates best with the type's, relative to the mean over types. For
+    gene g and profile w,
 
         t_gw = (h_g + f) · ((w_g + d) / (v_g + d))^γ,
 
@@ -116,9 +116,13 @@ def translate(
     compared = known & (cpm.max(1) > _EXPRESSED)
     if compared.sum() < _MIN_GENES:
         return None
-    similarity = _similarity(np.log(cpm[compared] + MARKER_FLOOR), np.log(level[compared] + _LEVEL_FLOOR))
-    best = similarity.argmax(1)
-    closest = similarity.max(1)
+    similarity = _similarity(
+        np.log(cpm[compared] + MARKER_FLOOR),
+        np.log(level[compared] + _LEVEL_FLOOR),
+        is_measured=world.is_measured,
+    )
+    measured = np.where(world.is_measured, similarity, -1)
+    best, closest = measured.argmax(1), measured.max(1)
     matched = np.flatnonzero(closest > _MATCHED)
     if len(matched) < _MIN_TYPES:
         return None
@@ -143,19 +147,24 @@ def translate(
     )
 
 
-def _similarity(types: NDArray[np.float64], profiles: NDArray[np.float64]) -> NDArray[np.float64]:
+def _similarity(
+    types: NDArray[np.float64], profiles: NDArray[np.float64], *, is_measured: NDArray[np.bool_]
+) -> NDArray[np.float64]:
     """Correlation of each type with each profile, (n_types, n_profiles), both in log space by genes.
 
-    Profiles are centred on the mean over the best profiles of all types, which is found in three rounds.
+    Profiles are centred on the mean over the best measured profiles of all types, which is found in three
+    rounds.
     """
     n_types = types.shape[1]
     types = types - types.mean(1, keepdims=True)
-    centre = profiles.mean(1, keepdims=True)
+    centre = profiles[:, is_measured].mean(1, keepdims=True)
     for _ in range(_ROUNDS):
         relative = profiles - centre
-        differing = np.argsort(-(types.std(1) + relative.std(1)), kind="stable")[:_N_COMPARED]
+        spread = types.std(1) + relative[:, is_measured].std(1)
+        differing = np.argsort(-spread, kind="stable")[:_N_COMPARED]
         similarity = np.corrcoef(types[differing].T, relative[differing].T)[:n_types, n_types:]
-        centre = profiles[:, similarity.argmax(1)].mean(1, keepdims=True)
+        best = np.where(is_measured, similarity, -1).argmax(1)
+        centre = profiles[:, best].mean(1, keepdims=True)
     return np.asarray(similarity)
 
 
