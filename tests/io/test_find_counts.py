@@ -126,6 +126,22 @@ def test_counts_of_any_depth_are_counts_beside_any_transformation(counts, share,
     assert (found.candidate.name, found.notes) == ("layers['umi']", ())
 
 
+@pytest.mark.parametrize("simulate", ["integers", "poisson"])
+def test_simulated_counts_without_zeros_are_counts(simulate):
+    rng = np.random.default_rng(6)
+    shape = (N_CELLS, 100)
+    values = rng.integers(0, 20, shape) if simulate == "integers" else rng.poisson(100, shape)
+    found = find_counts(AnnData(values.astype(np.float32)), layer=None, path=Path("cells.h5ad"))
+    assert (found.candidate.name, found.notes) == ("X", ())
+
+
+def test_counts_of_few_molecules_are_counts():
+    few = np.eye(N_CELLS, N_GENES, dtype=np.float32)
+    few[:20, 0] = 2
+    found = find(make(log_normalised(few), umi=few))
+    assert (found.candidate.name, found.notes) == ("layers['umi']", ())
+
+
 # parts of counts
 
 

@@ -175,6 +175,6 @@ def test_corrected_counts_need_not_be_whole_numbers():
 
 def test_bins_are_no_counts():
     adata = make(["T"] * 20 + ["B"] * 20)
-    adata.layers["counts"] = sparse.csr_matrix(np.tile([0.0, 25.0, 50.0], (40, 1)))
+    adata.layers["counts"] = sparse.csr_matrix(np.tile([0.0, 0.0, 50.0], (40, 1)))
     (problem,) = check_reference(adata, labels_key="cell_type").errors
     assert "as in binned values" in problem.message

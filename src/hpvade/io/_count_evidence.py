@@ -78,6 +78,16 @@ class CellSample:
         return np.asarray(self.values.sum(1), dtype=np.float64).ravel()
 
     @property
+    def detected(self) -> NDArray[np.integer]:
+        """Number of genes with a value in each cell."""
+        return np.diff(self.values.indptr)
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether most values are 0, as in single cells; otherwise their range shows little."""
+        return bool(np.median(self.detected) < 0.5 * self.values.shape[1])
+
+    @property
     def is_whole(self) -> bool:
         """Whether it may hold counts: whole numbers, not negative, and not just 0 and 1."""
         data = self.values.data
@@ -104,9 +114,9 @@ class CellSample:
         subsampling, but their smallest value is 1.
         """
         total, values = self.constant_total(), self.values
-        if total is None or not np.isclose(total, _ROUND_TOTALS, rtol=0.02).any():
+        if total is None or not self.is_sparse or not np.isclose(total, _ROUND_TOTALS, rtol=0.02).any():
             return None
-        smallest = np.minimum.reduceat(values.data, values.indptr[:-1][np.diff(values.indptr) > 0])
+        smallest = np.minimum.reduceat(values.data, values.indptr[:-1][self.detected > 0])
         return total if np.median(smallest) > 1 else None
 
     def reproduces(self, normalised: CellSample) -> bool:
@@ -123,7 +133,8 @@ class CellSample:
                 other[:, _positions(normalised.genes, shared)],
             )
         if other.nnz and other.data.max() > LARGEST_LOG:
-            return Agreement(_correlation(own, other), _correlation(own, _apply(np.log1p, other)))
+            linear = max(_correlation(own, other), _correlation(own, _apply(np.square, other)))
+            return Agreement(linear, _correlation(own, _apply(np.log1p, other)))
         linear = max(_correlation(own, _apply(inverse, other)) for inverse in _INVERSES)
         return Agreement(linear, _correlation(own, other))
 
@@ -138,21 +149,18 @@ def why_not_counts(sample: CellSample, normalised: CellSample | None) -> str:
     normalised
         Normalised expression of the same cells.
     """
-    values = sample.values
-    detected = np.diff(values.indptr)
-    if (detected > 0).sum() < _ENOUGH_CELLS:
+    found = None if normalised is None else sample.agreement(normalised)
+    filled = sample.detected > 0
+    if filled.sum() < _ENOUGH_CELLS or (found is not None and found.linear > _SAME):
         return ""
-    filled = detected > 0
-    largest = values.max(axis=1).toarray().ravel()[filled]
+    largest = sample.values.max(axis=1).toarray().ravel()[filled]
     low, middle, high = np.quantile(largest, [0.05, 0.5, 0.95])
-    if middle >= 3 and high - low <= 0.1 * middle:
+    if sample.is_sparse and middle >= 3 and high - low <= 0.1 * middle:
         return f"whole numbers, but the largest is {middle:.0f} in almost every cell, as in binned values"
-    if np.mean(largest == detected[filled]) > 0.8 and middle >= _ENOUGH_CELLS:
+    if np.mean(largest == sample.detected[filled]) > 0.8 and middle >= _ENOUGH_CELLS:
         return "whole numbers, but ranks of the genes in each cell"
-    if normalised is not None:
-        found = sample.agreement(normalised)
-        if found.stored > max(found.linear, 0.8):
-            return f"whole numbers, but binned or rounded logarithms: they follow {normalised.name} as it is"
+    if normalised is not None and found is not None and found.stored > max(found.linear, 0.8):
+        return f"whole numbers, but binned or rounded logarithms: they follow {normalised.name} as it is"
     return ""
 
 
