@@ -6,7 +6,7 @@ import gzip
 import warnings
 import zipfile
 import zlib
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
@@ -90,27 +90,35 @@ def is_zipped_zarr(path: Path) -> bool:
 
 @contextmanager
 def open_group(path: Path) -> Iterator[Any]:
-    """Open the group that holds an AnnData: an h5ad file, a zarr store, or gene expression in a MuData file.
-
-    Raises
-    ------
-    FileFormatError
-        If the file cannot be opened, or is a MuData file without a modality of gene expression.
-    """
+    """Open the root group of an h5ad file or a zarr store, in a folder or in a zip file."""
     if is_zarr(path) or is_zipped_zarr(path):
         import zarr  # noqa: PLC0415 - takes a quarter of a second, and most files are h5ad
 
-        with reader_errors(path, expected="an AnnData zarr store"):
-            if path.is_dir():
-                file = zarr.open_group(path, mode="r")
-            else:
-                store = zarr.storage.ZipStore(path, mode="r")
-                file = zarr.open_group(store, path=str(_store_in_zip(path)).lstrip("."), mode="r")
-        yield _anndata_group(file, path)
+        with ExitStack() as stack:
+            with reader_errors(path, expected="an AnnData zarr store"):
+                if path.is_dir():
+                    file = zarr.open_group(path, mode="r")
+                else:
+                    store = stack.enter_context(zarr.storage.ZipStore(path, mode="r"))
+                    file = zarr.open_group(store, path=str(_store_in_zip(path)).lstrip("."), mode="r")
+            yield file
         return
     with reader_errors(path, expected="an h5ad file"):
         file = h5py.File(path, "r")
     with file:
+        yield file
+
+
+@contextmanager
+def open_anndata(path: Path) -> Iterator[Any]:
+    """Open the group that holds an AnnData: the root group, or gene expression in a MuData file.
+
+    Raises
+    ------
+    FileFormatError
+        If the file cannot be opened, is not AnnData, or is MuData without a modality of gene expression.
+    """
+    with open_group(path) as file:
         yield _anndata_group(file, path)
 
 
@@ -160,7 +168,7 @@ def read_known_parts(path: Path) -> tuple[AnnData, list[str]]:
     FileFormatError
         If the file cannot be opened, or its tables of cells or genes cannot be read.
     """
-    with open_group(path) as group, reader_errors(path, expected="an AnnData file"):
+    with open_anndata(path) as group, reader_errors(path, expected="an AnnData file"):
         if hasattr(group["obs"], "dtype") or "raw.X" in group:  # anndata before 0.7: tables are arrays
             return ad.read_h5ad(path) if isinstance(group, h5py.Group) else ad.read_zarr(group), []
         left_out: list[str] = []

@@ -20,7 +20,7 @@ from ._counts import Candidate, require_counts, to_csr
 from ._features import ReferenceGenes, reference_genes
 from ._files import (
     ignore_anndata_warnings,
-    open_group,
+    open_anndata,
     read_known_parts,
     read_obs,
     read_table,
@@ -249,7 +249,7 @@ class ReferenceRun:
     @contextmanager
     def open(self) -> Iterator[ReferenceFile]:
         """Open the run; its ``obs`` has names only."""
-        with open_group(self.path) as file:
+        with open_anndata(self.path) as file:
             yield ReferenceFile(
                 self.path,
                 self.obs,
@@ -275,7 +275,7 @@ def count_cells(path: str | os.PathLike[str]) -> int | None:
     if is_tenx(path):
         return None
     refuse_foreign(path)
-    with open_group(path) as file:
+    with open_anndata(path) as file:
         index = file["obs"].attrs.get("_index")
         return None if index is None else int(file["obs"][index].shape[0])
 
@@ -306,7 +306,7 @@ def open_reference(
     """
     path = Path(path)
     refuse_foreign(path)
-    with open_group(path) as file:
+    with open_anndata(path) as file:
         left_out: list[str] = []
         with reader_errors(path, expected="an AnnData file"):
             obs = read_obs(file, left_out)
