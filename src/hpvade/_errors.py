@@ -43,15 +43,19 @@ class NonFiniteLossError(HPVADEError):
     """A loss term became NaN or infinite; training stops immediately."""
 
 
-def absent_column(key: str, columns: Iterable[object], *, option: str, place: str) -> str:
+def absent_column(
+    key: str, columns: Iterable[object], *, option: str, place: str, likely: Sequence[str] = ()
+) -> str:
     """Describe a missing column: which columns exist, which has a similar name, and how to select one.
 
-    All options but ``levels`` are options of the command line too.
+    ``likely`` are columns that may be meant. All options but ``levels`` are options of the command line too.
     """
     known = [str(column) for column in columns]
     present = ", ".join(known) or "none"
     remedy = "Pass other levels." if option == "levels" else f"Select one with --{option.replace('_', '-')}."
     near = suggest(key, known)
+    if likely and not near:
+        near = f" These look like cell types: {', '.join(map(repr, likely))}."
     return f"{option}='{key}' is not in {place}. Columns: {present}.{near} {remedy}"
 
 

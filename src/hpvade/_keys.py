@@ -15,6 +15,8 @@ REFERENCE: Final = "hpvade_reference"  # obs: the reference of a cell, where sev
 SOURCE: Final = "hpvade_source"  # obs: reference and donor of a cell, where several references were combined
 SUMS: Final = "hpvade_sums"  # varm: counts of all cells, summed by label, where obs is a pool
 N_CELLS: Final = "n_cells_of_labels"  # uns["hpvade"]: number of cells of each label, pooled or not
+NOTES: Final = "notes"  # uns["hpvade"]: what was decided when a file was read
+CORRECTED: Final = "corrected_counts"  # uns["hpvade"]: whether the counts need not be whole numbers
 RNA_WEIGHT: Final = "hpvade_rna_weight"  # obs: factor that gives a cell the RNA content of its type
 
 FRACTIONS: Final = "fractions"  # obsm: cell fractions p, samples × cell types, rows sum to 1

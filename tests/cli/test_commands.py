@@ -241,6 +241,16 @@ class TestSteps:
         assert "Did you mean 'cell_type'" in result.out
         assert "none.tsv" in result.out
 
+    def test_validate_with_a_table_of_labels(self, files, hpv, tmp_path):
+        cells = anndata.read_h5ad(files.reference)
+        cells.obs[["cell_type"]].rename(columns={"cell_type": "kind"}).to_csv(tmp_path / "labels.csv")
+        del cells.obs["cell_type"]
+        cells.write_h5ad(tmp_path / "cells.h5ad")
+        options = ("--labels", tmp_path / "labels.csv", "--labels-key", "kind", "--json")
+        result = hpv("validate", tmp_path / "cells.h5ad", *options)
+        assert result.code == 0
+        assert json.loads(result.out)["facts"]["cell_types"] == {"B": 40, "Monocyte": 40, "T": 40}
+
     def test_validate_reads_the_settings_file(self, files, hpv, tmp_path):
         (tmp_path / "c.yaml").write_text("preprocess: {min_cells: 50}")
         result = hpv("validate", files.reference, "--config", tmp_path / "c.yaml")

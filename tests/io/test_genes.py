@@ -40,6 +40,12 @@ def test_versions_are_stripped_off_ensembl_ids_only():
         ),
         (bulk_with(SYMBOLS), reference_var(IDS, feature_name=SYMBOLS), "names = reference feature_name"),
         (bulk_with(IDS, gene_name=SYMBOLS), reference_var(SYMBOLS), "gene_name = reference names"),
+        (bulk_with(SYMBOLS), reference_var(IDS, my_names=SYMBOLS), "bulk names = reference my_names"),
+        (
+            bulk_with(SYMBOLS),
+            reference_var(IDS, chromosome=["CD3E"] * len(IDS), my_names=pd.Categorical(SYMBOLS)),
+            "bulk names = reference my_names",
+        ),
         (
             bulk_with([f"{i}.3" for i in IDS]),
             reference_var([f"{i}.7" for i in IDS]),

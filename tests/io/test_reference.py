@@ -213,11 +213,8 @@ def test_truncated_h5ad(saved, kept):
 
 def test_text_file_is_not_a_reference(tmp_path):
     (tmp_path / "table.h5ad").write_text("gene\ts1\nCD3E\t1\n")
-    with pytest.raises(FileFormatError, match="another format"):
+    with pytest.raises(FileFormatError, match=r"table\.h5ad is a text file, not an AnnData file"):
         read_reference(tmp_path / "table.h5ad")
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(FileFormatError, match="neither an AnnData zarr store nor a 10x folder"):
-        read_reference(tmp_path / "folder")
 
 
 def test_hdf5_that_is_not_anndata(tmp_path):
@@ -239,7 +236,7 @@ def test_zarr(tmp_path, version):
 def test_broken_zarr(tmp_path):
     (tmp_path / "reference.zarr").mkdir()
     (tmp_path / "reference.zarr" / "zarr.json").write_text(json.dumps({"zarr_format": 3}))
-    with pytest.raises(FileFormatError, match="zarr folder"):
+    with pytest.raises(FileFormatError, match=r"reference\.zarr is not an AnnData file: it holds nothing"):
         read_reference(tmp_path / "reference.zarr")
 
 
@@ -338,7 +335,7 @@ def test_counts_by_genes_and_files_that_are_not_references(reference, tmp_path):
     ):
         pass
     (tmp_path / "text.h5ad").write_text("cells")
-    for name, message in (("text.h5ad", "cannot be read as an h5ad"), ("none.h5ad", "does not exist")):
+    for name, message in (("text.h5ad", "is a text file"), ("none.h5ad", "does not exist")):
         with pytest.raises(FileFormatError, match=message), open_reference(tmp_path / name):
             pass
         with pytest.raises(FileFormatError, match=message):

@@ -43,6 +43,8 @@ def test_label_map_file(tmp_path):
     assert read_label_map(path)["cell_type"].tolist() == ["B cell"]
     (compressed := tmp_path / "map.csv.gz").write_bytes(gzip.compress(b"label,cell_type\nB,B cell\n"))
     assert read_label_map(compressed)["cell_type"].tolist() == ["B cell"]
+    path.write_text("label\tcell_type\nB \t B cell\n")  # spaces around labels are removed as in references
+    assert read_label_map(path).to_dict("list") == {"label": ["B"], "cell_type": ["B cell"]}
     path.write_text("name\tcell_type\nB\tB cell\n")
     with pytest.raises(FileFormatError, match="has no column 'label'"):
         read_label_map(path)

@@ -101,3 +101,80 @@ def test_donors_missing_or_single_are_warnings():
     )
     assert report.ok
     assert ["no donor" in p.message or "fewer than two" in p.message for p in report.warnings] == [True, True]
+
+
+def warnings_of(*labels):
+    report = check_reference(make([label for label in labels for _ in range(10)]), labels_key="cell_type")
+    assert report.ok
+    return [problem.message for problem in report.warnings]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ("T cell", "T cells", "B"),
+        ("T cell", "t_cell", "B"),
+        ("CD4+ T", "CD4+T", "B"),
+        ("NK-cell", "NK cell", "B"),
+        ("Mono.1", "mono 1", "B"),
+        ("Naïve T", "naïve-T", "B"),
+    ],
+)
+def test_labels_that_differ_in_spelling_are_a_warning(labels):
+    (text,) = warnings_of(*labels)
+    assert f"differ only in spelling, but count as different cell types: '{min(labels[:2])}' (10)" in text
+    assert "--label-map" in text
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ("CD4+ T", "CD4- T"),
+        ("CD16- NK", "CD16 NK"),
+        ("CD8 T", "CD4 T"),
+        ("Cluster 1.1", "Cluster 11"),
+        ("T1 2", "T12"),
+        ("Th1", "Th17"),
+        ("DC", "pDC"),
+        ("gamma", "gammas delta"),
+    ],
+)
+def test_other_labels_are_no_warning(labels):
+    assert warnings_of(*labels) == []
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "Doublet",
+        "T-B doublets",
+        "unassigned",
+        "Unknown",
+        "low quality",
+        "Low_quality cells",
+        "lowQ",
+        "Unassigned_3",
+    ],
+)
+def test_labels_that_are_no_cell_type_are_a_warning(label):
+    (text,) = warnings_of("T", "B", label)
+    assert f"do not look like cell types: '{label}' (10)" in text
+    assert "--label-map" in text
+
+
+def test_corrected_counts_need_not_be_whole_numbers():
+    adata = make(GOOD)
+    adata.layers["counts"] = adata.layers["counts"] * 1.01
+    assert not check_reference(adata, labels_key="cell_type").ok
+    adata.uns["hpvade"]["corrected_counts"] = True
+    assert check_reference(adata, labels_key="cell_type").ok
+    adata.layers["counts"].data[4] = -1
+    (problem,) = check_reference(adata, labels_key="cell_type").errors
+    assert "negative value -1.0 in cell 'c1'" in problem.message
+
+
+def test_bins_are_no_counts():
+    adata = make(["T"] * 20 + ["B"] * 20)
+    adata.layers["counts"] = sparse.csr_matrix(np.tile([0.0, 0.0, 50.0], (40, 1)))
+    (problem,) = check_reference(adata, labels_key="cell_type").errors
+    assert "as in binned values" in problem.message

@@ -146,7 +146,20 @@ DonorKey = Annotated[
 ]
 Layer = Annotated[
     str | None,
-    typer.Option("--layer", help="Where the counts are: a layer, X or raw. Default: detected automatically."),
+    typer.Option(
+        "--layer",
+        help="Where the counts are: a layer, X or raw. Default: detected automatically. Counts corrected for "
+        "ambient RNA, which are not whole numbers, are used only if they are named here.",
+    ),
+]
+Labels = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels",
+        metavar="TABLE",
+        help="TSV or CSV of cell labels, for a reference without them: barcodes in the first column, cell "
+        "types in the column --labels-key.",
+    ),
 ]
 LabelMap = Annotated[
     Path | None,

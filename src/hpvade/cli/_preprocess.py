@@ -15,12 +15,13 @@ EXAMPLE = "hpvade preprocess reference.h5ad -o prepared.h5ad --donor-key donor"
 
 def preprocess(
     context: typer.Context,
-    reference: Annotated[list[Path], typer.Argument(help="h5ad, zarr, or 10x mtx folder; one or more.")],
+    reference: Annotated[list[Path], typer.Argument(help="h5ad, zarr, h5mu, or 10x output; one or more.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="h5ad file for the prepared reference.")],
     config: o.Config = None,
     labels_key: o.LabelsKey = "cell_type",
     donor_key: o.DonorKey = None,
     layer: o.Layer = None,
+    labels: o.Labels = None,
     label_map: o.LabelMap = None,
     n_genes: o.NGenes = None,
     min_cells: o.MinCells = None,

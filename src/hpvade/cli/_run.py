@@ -26,6 +26,7 @@ def run(
     labels_key: o.LabelsKey = "cell_type",
     donor_key: o.DonorKey = None,
     layer: o.Layer = None,
+    labels: o.Labels = None,
     label_map: o.LabelMap = None,
     rna_content: o.RnaContent = None,
     bulk_unit: o.BulkUnit = "auto",
@@ -57,7 +58,8 @@ def run(
     if len(inputs) < 2:
         msg = "Pass at least one reference, followed by the bulk table."
         raise typer.BadParameter(msg)
-    if swapped := [path for path in inputs[:-1] if path.suffix in {".tsv", ".csv", ".txt", ".gct", ".gz"}]:
+    tables = (".tsv", ".csv", ".txt", ".gct")
+    if swapped := [path for path in inputs[:-1] if path.name.removesuffix(".gz").endswith(tables)]:
         msg = f"{swapped[0]} is a table, not a single-cell reference. The bulk table comes last."
         raise InputError(msg)
     terminal = Terminal(quiet=quiet, threads=threads)

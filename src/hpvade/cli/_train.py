@@ -15,7 +15,7 @@ EXAMPLE = "hpvade train reference.h5ad -o model --bulk bulk.tsv.gz"
 
 def train(
     context: typer.Context,
-    reference: Annotated[list[Path], typer.Argument(help="h5ad, zarr, or 10x mtx folder; one or more.")],
+    reference: Annotated[list[Path], typer.Argument(help="h5ad, zarr, h5mu, or 10x output; one or more.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for model, history and signature.")],
     bulk: Annotated[
         Path | None,
@@ -29,6 +29,7 @@ def train(
     labels_key: o.LabelsKey = "cell_type",
     donor_key: o.DonorKey = None,
     layer: o.Layer = None,
+    labels: o.Labels = None,
     label_map: o.LabelMap = None,
     rna_content: o.RnaContent = None,
     bulk_unit: o.BulkUnit = "auto",

@@ -15,12 +15,13 @@ EXAMPLE = "hpvade validate reference.h5ad --bulk bulk.tsv.gz"
 
 def validate(
     context: typer.Context,
-    reference: Annotated[Path, typer.Argument(help="h5ad, zarr, or 10x mtx folder.")],
+    reference: Annotated[Path, typer.Argument(help="h5ad, zarr, h5mu, or 10x output.")],
     bulk: Annotated[Path | None, typer.Option("--bulk", help="Table of bulk samples.")] = None,
     config: o.Config = None,
     labels_key: o.LabelsKey = "cell_type",
     donor_key: o.DonorKey = None,
     layer: o.Layer = None,
+    labels: o.Labels = None,
     label_map: o.LabelMap = None,
     min_cells: o.MinCells = None,
     max_cells: o.MaxCells = 20_000,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from ._bulk import BulkFile, bulk_problems, open_bulk, read_bulk, representative_runs
 from ._counts import describe_non_counts
 from ._genes import (
-    ALIAS_COLUMNS,
     SYMBOL_COLUMNS,
     GeneMatch,
+    alias_columns,
     all_gene_names,
     find_gene_match,
     match_genes,
@@ -21,12 +21,12 @@ from ._tables import read_text_table
 from ._units import detect_unit
 
 __all__ = [
-    "ALIAS_COLUMNS",
     "SYMBOL_COLUMNS",
     "BulkFile",
     "GeneMatch",
     "ReferenceFile",
     "ReferenceRun",
+    "alias_columns",
     "all_gene_names",
     "bulk_problems",
     "check_output_file",

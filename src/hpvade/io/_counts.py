@@ -1,27 +1,25 @@
-"""Finding the raw counts of an AnnData, and checking that they are counts."""
+"""Values of matrices that may hold counts: what they are, and their conversion."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
-from hpvade import _keys as keys
-from hpvade._errors import CountsError, suggest
-from hpvade._warnings import DataWarning, warn
+from hpvade._errors import CountsError
+
+from ._count_evidence import LARGEST_LOG, CellSample, why_not_counts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     import pandas as pd
-    from anndata import AnnData
     from numpy.typing import NDArray
 
 _BLOCK_VALUES = 2**20  # values checked or converted at a time
-_LARGEST_LOG = 30.0  # larger values are not logarithms of expression
 
 Matrix = Any  # a SciPy sparse matrix (CSR or CSC) or a NumPy array, cells × genes
 
@@ -34,80 +32,85 @@ class Candidate:
     matrix: Matrix
     var: pd.DataFrame
 
+    def sample(self) -> CellSample:
+        """Return some of its cells."""
+        return CellSample.draw(self.name, self.matrix, self.var.index)
+
 
 @dataclass(frozen=True)
 class ValueSummary:
-    """Summary of a matrix; ``first_bad`` describes the first value that cannot be a count."""
+    """Summary of a matrix.
+
+    Attributes
+    ----------
+    low, high
+        Smallest and largest value.
+    integers
+        Whether all values are whole numbers.
+    first_bad
+        Describes the first value that cannot be a count.
+    other
+        Describes what whole numbers are if not counts.
+    total
+        What every cell sums to, if the values are normalised.
+    """
 
     low: float
     high: float
     integers: bool
     first_bad: str
+    other: str = ""
+    total: float | None = None
 
     @property
     def are_counts(self) -> bool:
-        """Whether the values are finite, non-negative, whole numbers, and not just 0 and 1."""
-        return not self.first_bad and self.integers and self.high > 1
+        """Whether the values are finite, non-negative, whole numbers, not just 0 and 1, and nothing else."""
+        whole = not self.first_bad and self.integers and self.high > 1
+        return whole and not self.other and self.total is None
+
+    @property
+    def are_linear(self) -> bool:
+        """Whether the values are not whole numbers, but too large for logarithms."""
+        return not self.first_bad and not self.integers and self.high > LARGEST_LOG
 
     def __str__(self) -> str:
         text = f"{self.low:.4g} … {self.high:.4g}"
-        if self.first_bad:
-            return f"{text}, {self.first_bad}"
+        if self.first_bad or self.other:
+            return f"{text}, {self.first_bad or self.other}"
+        if self.total is not None:
+            return f"{text}, normalised: every cell sums to about {self.total:,.0f}"
         if self.integers:
             return f"{text}, no value above 1"
-        looks = " (looks log-normalised)" if self.high <= _LARGEST_LOG else ""
+        looks = " (looks log-normalised)" if self.high <= LARGEST_LOG else ""
         return f"{text}, not whole numbers{looks}"
 
 
-def find_counts(adata: AnnData, *, layer: str | None, path: Path) -> Candidate:
-    """Return the first matrix of ``adata`` that holds counts.
+def describe_non_counts(
+    matrix: Matrix, *, cells: pd.Index, var: pd.DataFrame, corrected: bool = False
+) -> str:
+    """Describe the values of a matrix if they are not counts; an empty text if they are.
 
-    Parameters
-    ----------
-    adata
-        Cells × genes.
-    layer
-        The only matrix to check: the name of a layer, ``"X"`` or ``"raw"``. If None, checks
-        ``layers["counts"]``, ``X``, ``raw.X``, and then the other layers.
-    path
-        The file, for messages.
-
-    Raises
-    ------
-    CountsError
-        If no matrix holds counts; reports what each of them holds.
+    ``corrected`` counts only have to be finite and non-negative.
     """
-    checked: dict[str, ValueSummary] = {}
-    for candidate in _candidates(adata) if layer is None else [_named(adata, layer=layer, path=path)]:
-        checked[candidate.name] = _summarise(candidate, cells=adata.obs_names)
-        if checked[candidate.name].are_counts:
-            _warn_of_unusable_layer(checked, found=candidate.name)
-            return candidate
-    found = "\n".join(f"  {name}: {values}" for name, values in checked.items()) or "  (no matrix)"
-    msg = (
-        f"No raw counts were found in {path}. Checked:\n{found}\n"
-        "Counts are finite, non-negative whole numbers. Store them in layers['counts'], "
-        "or pass --layer if they are elsewhere."
-    )
-    raise CountsError(msg)
-
-
-def describe_non_counts(matrix: Matrix, *, cells: pd.Index, var: pd.DataFrame) -> str:
-    """Describe the values of a matrix if they are not counts; an empty text if they are."""
-    values = _summarise(Candidate("counts", matrix, var), cells=cells)
+    candidate = Candidate("counts", matrix, var)
+    values = summarise(candidate, cells=cells)
+    if corrected:
+        return str(values) if values.first_bad else ""
+    if values.are_counts:
+        values = replace(values, other=why_not_counts(candidate.sample(), None))
     return "" if values.are_counts else str(values)
 
 
-def require_counts(block: Candidate, *, cells: pd.Index, path: Path) -> None:
-    """Check some cells of a matrix that holds counts.
+def require_counts(block: Candidate, *, cells: pd.Index, path: Path, corrected: bool = False) -> None:
+    """Check some cells of a matrix that holds counts; ``corrected`` ones need not be whole numbers.
 
     Raises
     ------
     CountsError
         If a value is not a count.
     """
-    values = _summarise(block, cells=cells)
-    if values.first_bad or not values.integers:
+    values = summarise(block, cells=cells)
+    if values.first_bad or not (values.integers or corrected):
         msg = (
             f"{path}: {block.name} contains counts in its first cells but not in later ones ({values}). "
             "Fix the file, or pass --layer if the counts are elsewhere."
@@ -127,38 +130,7 @@ def to_csr(matrix: Matrix) -> sparse.csr_matrix[np.float32]:
     return sparse.csr_matrix(sparse.vstack(blocks, format="csr"))
 
 
-def _candidates(adata: AnnData) -> Iterator[Candidate]:
-    if keys.COUNTS in adata.layers:
-        yield _layer(adata, keys.COUNTS)
-    if adata.X is not None:
-        yield Candidate("X", adata.X, adata.var)
-    if adata.raw is not None:
-        yield Candidate("raw.X", adata.raw.X, adata.raw.var)
-    for name in adata.layers:
-        if name != keys.COUNTS:
-            yield _layer(adata, name)
-
-
-def _named(adata: AnnData, *, layer: str, path: Path) -> Candidate:
-    if layer in adata.layers:
-        return _layer(adata, layer)
-    for candidate in _candidates(adata):
-        if (layer, candidate.name) in {("X", "X"), ("raw", "raw.X")}:
-            return candidate
-    known = [name for name, values in (("X", adata.X), ("raw", adata.raw)) if values is not None]
-    known += list(adata.layers)
-    msg = (
-        f"layer='{layer}' is not in {path}. Layers: {', '.join(known)}.{suggest(layer, known)} "
-        "Choose one with --layer."
-    )
-    raise CountsError(msg)
-
-
-def _layer(adata: AnnData, name: str) -> Candidate:
-    return Candidate(f"layers['{name}']", adata.layers[name], adata.var)
-
-
-def _summarise(candidate: Candidate, *, cells: pd.Index) -> ValueSummary:
+def summarise(candidate: Candidate, *, cells: pd.Index) -> ValueSummary:
     """Check every stored value, a block at a time."""
     low, high, integers, first_bad = np.inf, -np.inf, True, ""
     for start, block in _blocks(candidate.matrix):
@@ -200,10 +172,3 @@ def _position(matrix: Matrix, where: tuple[int, ...]) -> tuple[int, int]:
     major = int(matrix.indptr.searchsorted(where[0], side="right")) - 1
     minor = int(matrix.indices[where[0]])
     return (major, minor) if matrix.format == "csr" else (minor, major)
-
-
-def _warn_of_unusable_layer(checked: dict[str, ValueSummary], *, found: str) -> None:
-    expected = f"layers['{keys.COUNTS}']"
-    if found != expected and expected in checked:
-        msg = f"{expected} does not contain counts ({checked[expected]}); {found} was used instead."
-        warn(msg, DataWarning, stacklevel=4)

@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 # GENCODE marks the second copy of a pseudoautosomal gene with _PAR_Y; it is the same gene.
 _ENSEMBL_VERSION = r"^(ENS[A-Z]*G\d+)\.\d+(?:_PAR_Y)?$"
 
-SYMBOL_COLUMNS = ("feature_name", "gene_name", "gene_symbols", "gene_symbol")
+SYMBOL_COLUMNS = (
+    "feature_name",
+    "gene_name",
+    "gene_symbols",
+    "gene_symbol",
+    "gene_short_name",
+    "hgnc_symbol",
+    "symbol",
+    "Symbol",
+)
 ALIAS_COLUMNS = ("gene_ids", "gene_id", "ensembl_id", "feature_id", *SYMBOL_COLUMNS)
 
 
@@ -55,31 +64,36 @@ def describe_repeats(names: pd.Index) -> str:
     return f"{found} more than once (for instance '{repeated[0]}')"
 
 
-def distinct_genes(var: pd.DataFrame) -> tuple[pd.DataFrame, sparse.csr_matrix[np.float32] | None]:
-    """Return the genes of a reference with each name once, and the matrix that sums those that share one.
+def alias_columns(var: pd.DataFrame) -> list[str]:
+    """Return the columns with other names of genes: those with a usual heading, and texts that hardly repeat.
 
-    A `DataWarning` reports repeated names; the first row of ``var`` is kept. None if no name is repeated.
+    >>> alias_columns(pd.DataFrame({"gene_ids": ["ENSG1", "ENSG2"], "chr": ["1", "1"], "alias": ["A", "B"]}))
+    ['gene_ids', 'alias']
     """
-    if var.index.is_unique:
-        return var.copy(), None
-    note = f"{describe_repeats(var.index)} in the reference; their counts were summed."
-    warn(note, DataWarning, stacklevel=3)
-    return var[~var.index.duplicated()].copy(), group_columns(var.index)
+    usual = [column for column in ALIAS_COLUMNS if column in var]
+    others = [str(column) for column in var if column not in usual and _hold_names(var[column])]
+    return usual + others
+
+
+def _hold_names(values: pd.Series) -> bool:
+    present = values.dropna()
+    kind = pd.api.types.infer_dtype(present.cat.categories if hasattr(present, "cat") else present)
+    return kind == "string" and present.nunique() > len(values) / 2
 
 
 def match_genes(bulk: AnnData, reference_var: pd.DataFrame) -> AnnData:
     """Rename the bulk's genes to the reference's names.
 
     Compares the bulk's names and its ``var["gene_name"]`` with the reference's names and each column of
-    aliases, Ensembl versions stripped on both sides, and uses the pair that shares most genes. Genes
-    with the same new name are summed; genes that are not in the reference keep their names.
+    other names (`alias_columns`), Ensembl versions stripped on both sides, and uses the pair that shares most
+    genes. Genes with the same new name are summed; genes that are not in the reference keep their names.
 
     Parameters
     ----------
     bulk
         Samples × genes, linear values.
     reference_var
-        The reference's genes: names in the index, aliases in columns such as ``gene_ids``.
+        The reference's genes: names in the index, other names in columns such as ``gene_ids``.
 
     Returns
     -------
@@ -120,13 +134,13 @@ def find_gene_match(bulk_var: pd.DataFrame, reference_var: pd.DataFrame) -> Gene
     if "gene_name" in bulk_var:
         sources["gene_name"] = pd.Index(bulk_var["gene_name"])
     targets = {"names": reference_var.index}
-    targets |= {key: pd.Index(reference_var[key]) for key in ALIAS_COLUMNS if key in reference_var}
+    targets |= {str(key): pd.Index(reference_var[key]) for key in alias_columns(reference_var)}
+    known_names = {key: _alias_to_name(aliases, reference_var.index) for key, aliases in targets.items()}
 
     best = GeneMatch(None, "", 0)
     for source, bulk_names in sources.items():
         stripped = strip_ensembl_version(bulk_names)
-        for target, aliases in targets.items():
-            known = _alias_to_name(aliases, reference_var.index)
+        for target, known in known_names.items():
             n_shared = stripped.unique().isin(list(known)).sum()
             if n_shared > best.n_shared:
                 names = [known.get(s, own) for s, own in zip(stripped, bulk_var.index, strict=True)]

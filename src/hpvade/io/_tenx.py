@@ -1,10 +1,11 @@
-"""Reader of 10x Genomics matrix folders: matrix.mtx, barcodes.tsv, and genes.tsv or features.tsv."""
+"""Readers of 10x Genomics output: the folder of matrix.mtx, and the HDF5 file of Cell Ranger 2 or later."""
 
 from __future__ import annotations
 
 import csv
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+import h5py
 import pandas as pd
 from anndata import AnnData
 from scipy import io, sparse
@@ -19,48 +20,84 @@ if TYPE_CHECKING:
 _LABEL_TABLES = [f"{stem}.{kind}" for stem in ("labels", "metadata") for kind in ("tsv", "csv")]
 
 
+class _Matrix(NamedTuple):
+    """Counts, shape (cells, features), the barcodes, and the features, by symbol."""
+
+    counts: sparse.csr_matrix
+    barcodes: pd.Index
+    features: pd.DataFrame
+
+
 def is_tenx(path: Path) -> bool:
-    """Whether the folder ``path`` holds a 10x matrix."""
-    return path.is_dir() and _find(path, "matrix.mtx") is not None
+    """Whether ``path`` is a folder that holds a 10x matrix, or a 10x HDF5 file."""
+    if path.is_dir():
+        return _find(path, "matrix.mtx") is not None
+    if not path.is_file() or not h5py.is_hdf5(path):
+        return False
+    try:
+        with h5py.File(path, "r") as file:
+            return bool(_matrix_groups(file))
+    except OSError:  # truncated
+        return False
 
 
-def read_tenx(path: Path, *, labels_key: str) -> AnnData:
-    """Read a 10x folder, including its table of cell labels.
-
-    Parameters
-    ----------
-    path
-        The folder.
-    labels_key
-        The column with the labels, for messages.
+def read_tenx(path: Path) -> AnnData:
+    """Read 10x output, a folder or an HDF5 file.
 
     Returns
     -------
-    Cells × genes; X holds the counts, ``var_names`` the symbols, ``var["gene_ids"]`` the Ensembl ids.
+    Cells × features; X holds the counts, ``var_names`` the symbols, ``var["gene_ids"]`` the Ensembl ids,
+    ``var["feature_types"]`` the types of the features, if they are known.
 
     Raises
     ------
     FileFormatError
-        If a file of the folder is missing, truncated, or does not match the others.
-    LabelError
-        If the folder has no table of labels, or the table lists none of the cells.
+        If a file is missing, truncated, or does not match the others.
     """
+    counts, barcodes, features = _read_folder(path) if path.is_dir() else _read_hdf5(path)
+    with ignore_anndata_warnings():
+        return AnnData(counts, obs=pd.DataFrame(index=barcodes), var=features)
+
+
+def find_label_table(path: Path, *, labels_key: str) -> Path:
+    """Return the table of cell labels in a 10x folder.
+
+    Raises
+    ------
+    LabelError
+        If there is none.
+    """
+    found = _find(path, *_LABEL_TABLES) if path.is_dir() else None
+    if found is None:
+        place = (
+            "Add a table labels.tsv to the folder, or pass --labels TABLE"
+            if path.is_dir()
+            else "Pass --labels TABLE"
+        )
+        msg = (
+            f"{path} has no cell labels; 10x output does not include them. {place}, with the barcodes in the "
+            f"first column and the cell types in a column '{labels_key}'."
+        )
+        raise LabelError(msg)
+    return found
+
+
+# The folder
+
+
+def _read_folder(path: Path) -> _Matrix:
     matrix_file = _require(path, "matrix.mtx")
     with reader_errors(matrix_file, expected="a Matrix Market file"):
         counts = sparse.csr_matrix(io.mmread(matrix_file).T)  # the file is genes × cells
-    genes = _read_genes(_require(path, "features.tsv", "genes.tsv"))
+    features = _read_features(_require(path, "features.tsv", "genes.tsv"))
     barcodes = _read_tsv(_require(path, "barcodes.tsv"))[0]
-    if counts.shape != (len(barcodes), len(genes)):
+    if counts.shape != (len(barcodes), len(features)):
         msg = (
             f"{path}: matrix.mtx has {counts.shape[1]} genes and {counts.shape[0]} cells, but the tables "
-            f"next to it list {len(genes)} genes and {len(barcodes)} cells. Download the folder again."
+            f"next to it list {len(features)} genes and {len(barcodes)} cells. Download the folder again."
         )
         raise FileFormatError(msg)
-    expressed = (genes["feature_type"] == "Gene Expression").to_numpy()
-    obs = _read_labels(path, pd.Index(list(barcodes)), labels_key=labels_key)
-    var = genes.loc[expressed, ["gene_ids"]]
-    with ignore_anndata_warnings():
-        return AnnData(X=counts[:, expressed], obs=obs, var=var)
+    return _Matrix(counts, pd.Index(list(barcodes)), features)
 
 
 def _find(path: Path, *names: str) -> Path | None:
@@ -83,32 +120,45 @@ def _read_tsv(file: Path) -> pd.DataFrame:
         )
 
 
-def _read_genes(file: Path) -> pd.DataFrame:
+def _read_features(file: Path) -> pd.DataFrame:
     """Read id, symbol and type of each row of the matrix; older files lack the type, and some the symbol."""
     table = _read_tsv(file)
     symbols = table[1] if 1 in table else table[0]
-    types = table.get(2, "Gene Expression")
-    return pd.DataFrame({"gene_ids": table[0], "feature_type": types}).set_index(pd.Index(list(symbols)))
+    types = {"feature_types": table[2]} if 2 in table else {}
+    return pd.DataFrame({"gene_ids": table[0]} | types).set_index(pd.Index(list(symbols)))
 
 
-def _read_labels(path: Path, barcodes: pd.Index, *, labels_key: str) -> pd.DataFrame:
-    file = _find(path, *_LABEL_TABLES)
-    if file is None:
-        msg = (
-            f"{path} has no cell labels; 10x folders do not include them. Add a table labels.tsv to the "
-            f"folder, with the barcodes in the first column and the cell types in a column '{labels_key}'."
-        )
-        raise LabelError(msg)
-    separator = "," if ".csv" in file.name else "\t"
-    with reader_errors(file, expected="a table of labels, first column the barcode"):
-        labels = pd.read_csv(file, sep=separator, index_col=0)
-    labels.index = labels.index.astype(str)
-    labels = labels[~labels.index.duplicated()]
-    if labels.index.intersection(barcodes).empty:
-        msg = (
-            f"{file} lists none of the cells of {path}: its barcodes look like "
-            f"'{labels.index[:1].str.cat()}', those of the matrix like '{barcodes[:1].str.cat()}'. "
-            "Put the barcodes in its first column."
-        )
-        raise LabelError(msg)
-    return labels.reindex(barcodes)
+# The HDF5 file
+
+
+def _matrix_groups(file: h5py.File) -> list[h5py.Group]:
+    """Return the matrices: 'matrix' of Cell Ranger 3 or later, one for each genome of earlier versions."""
+    groups = [file[name] for name in file if isinstance(file.get(name), h5py.Group)]
+    return [group for group in groups if "barcodes" in group and ("features" in group or "genes" in group)]
+
+
+def _read_hdf5(path: Path) -> _Matrix:
+    with reader_errors(path, expected="a 10x HDF5 file"), h5py.File(path, "r") as file:
+        groups = _matrix_groups(file)
+        if len(groups) > 1:
+            names = ", ".join(group.name.strip("/") for group in groups)
+            msg = f"{path} holds the genomes {names}. Give a file of one genome."
+            raise FileFormatError(msg)
+        (group,) = groups
+        if "features" in group:
+            ids, symbols = _texts(group["features/id"]), _texts(group["features/name"])
+            features = pd.DataFrame(
+                {"gene_ids": ids, "feature_types": _texts(group["features/feature_type"])}
+            )
+        else:
+            symbols = _texts(group["gene_names"])
+            features = pd.DataFrame({"gene_ids": _texts(group["genes"])})
+        barcodes = pd.Index(_texts(group["barcodes"]))
+        # Stored by columns as features × cells, which is cells × features by rows.
+        parts = (group["data"][:], group["indices"][:], group["indptr"][:])
+        counts = sparse.csr_matrix(parts, shape=(len(barcodes), len(features)))
+    return _Matrix(counts, barcodes, features.set_index(pd.Index(symbols)))
+
+
+def _texts(stored: h5py.Dataset) -> list[str]:
+    return [text.decode() if isinstance(text, bytes) else str(text) for text in stored[:]]

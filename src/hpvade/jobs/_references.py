@@ -6,9 +6,10 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from anndata import AnnData
 
 from hpvade import _keys
 from hpvade._errors import InputError, LabelError, absent_column
@@ -25,9 +26,8 @@ from hpvade.pp import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from anndata import AnnData
     from distributed import Client
 
 
@@ -44,6 +44,8 @@ class ReferenceOptions:
         Columns of ``obs``.
     layer
         Where the counts are; None searches for them.
+    labels
+        Table of cell labels of a reference that has none.
     label_map
         Table that renames, merges and drops labels.
     rna_content
@@ -63,6 +65,12 @@ class ReferenceOptions:
     rna_content: Path | None = None
     max_cells: int = 20_000
     dask: str | None = None
+    labels: Path | None = None
+
+    @property
+    def tables(self) -> list[Path]:
+        """Return the tables that belong to the references."""
+        return [table for table in (self.labels, self.label_map, self.rna_content) if table is not None]
 
 
 def load_references(paths: Sequence[Path], *, options: ReferenceOptions) -> AnnData:
@@ -71,8 +79,15 @@ def load_references(paths: Sequence[Path], *, options: ReferenceOptions) -> AnnD
     Raises
     ------
     InputError
-        A file or its labels cannot be used, or two references have the same name.
+        A file or its labels cannot be used, two references have the same name, or several come with one table
+        of labels.
     """
+    if options.labels is not None and len(paths) > 1:
+        msg = (
+            f"--labels belongs to one reference, but there are {len(paths)}. Store the labels in the obs of "
+            "each file instead."
+        )
+        raise InputError(msg)
     content = None if options.rna_content is None else read_rna_content(options.rna_content)
     label_map = None if options.label_map is None else read_label_map(options.label_map)
     references: dict[str, AnnData] = {}
@@ -96,6 +111,7 @@ def load_references(paths: Sequence[Path], *, options: ReferenceOptions) -> AnnD
     labels = combined.obs[options.labels_key].astype(str)
     for level, groups in levels.drop(columns=options.labels_key, errors="ignore").items():
         combined.obs[level] = labels.map(groups).to_numpy()
+    combined.uns[_keys.UNS] = {**combined.uns.get(_keys.UNS, {}), **_records(references)}
     HPVADE.setup_anndata(
         combined,
         labels_key=options.labels_key,
@@ -110,18 +126,64 @@ def _read(path: Path, *, options: ReferenceOptions) -> AnnData:
     """Read a reference, or a pool of its cells where it is large."""
     n_cells = count_cells(path)
     if n_cells is None or n_cells <= options.max_cells:
-        return read_reference(path, labels_key=options.labels_key, layer=options.layer)
+        return read_reference(path, labels_key=options.labels_key, layer=options.layer, labels=options.labels)
     with (
         _dask_client(options.dask) as client,
-        open_reference(path, labels_key=options.labels_key, layer=options.layer) as file,
+        open_reference(
+            path, labels_key=options.labels_key, layer=options.layer, labels=options.labels
+        ) as file,
     ):
-        return pool_reference(
+        pool = pool_reference(
             file,
             labels_key=options.labels_key,
             donor_key=options.donor_key if options.donor_key in file.obs else None,
             max_cells=options.max_cells,
             client=client,
         )
+    if options.labels is None:
+        return pool
+    return pool[pool.obs[options.labels_key].notna().to_numpy()].copy()  # the sums have labelled cells alone
+
+
+def read_without_labels(path: Path, *, options: ReferenceOptions) -> AnnData:
+    """Read the counts of a reference, whatever its labels; of a large one, only the first cells.
+
+    Raises
+    ------
+    InputError
+        The file cannot be used, labels apart.
+    """
+    n_cells = count_cells(path)
+    if n_cells is None or n_cells <= options.max_cells:
+        return read_reference(path, labels_key=None, layer=options.layer)
+    with open_reference(path, labels_key=None, layer=options.layer) as file:
+        cells = AnnData(obs=file.obs.iloc[: options.max_cells, :0], var=file.var)
+        cells.layers[_keys.COUNTS] = file.block(0, options.max_cells)
+        cells.uns[_keys.UNS] = file.record
+    return cells
+
+
+def reference_facts(reference: AnnData) -> dict[str, Any]:
+    """Return what was decided when references were read, for ``run.json``."""
+    recorded = reference.uns[_keys.UNS]
+    return {name: recorded[name] for name in ("counts_found_in", _keys.NOTES)}
+
+
+def _records(references: Mapping[str, AnnData]) -> dict[str, Any]:
+    """Join what was recorded about each reference when it was read."""
+    records = {name: reference.uns[_keys.UNS] for name, reference in references.items()}
+    several = len(records) > 1
+    return {
+        "counts_found_in": ", ".join(
+            f"{name}: {found['counts_found_in']}" if several else found["counts_found_in"]
+            for name, found in records.items()
+        ),
+        _keys.NOTES: [
+            f"{name}: {note}" if several else note
+            for name, found in records.items()
+            for note in found[_keys.NOTES]
+        ],
+    }
 
 
 def _check_donors(references: dict[str, AnnData], *, donor_key: str | None) -> None:

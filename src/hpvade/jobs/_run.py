@@ -17,7 +17,7 @@ from hpvade.jobs._deconvolve import (
     load_unknown_inputs,
     read_sample_groups,
 )
-from hpvade.jobs._references import ReferenceOptions, load_references
+from hpvade.jobs._references import ReferenceOptions, load_references, reference_facts
 from hpvade.jobs._train import TrainOptions, train_model, write_model
 from hpvade.jobs._unknown import NO_WORLD
 from hpvade.results import FoundModel, RunRecord, own_files
@@ -51,12 +51,14 @@ def run_files(
     """
     options = options or OutputOptions()
     reference_options = reference_options or ReferenceOptions()
-    options.check(output=output, inputs=[*references, bulk], force=force)
+    inputs = [*references, *reference_options.tables, bulk]
+    options.check(output=output, inputs=inputs, force=force)
     record = RunRecord(seed, on_stage)
     with ExitStack() as stack:
-        with output_dir(output, own_files=own_files, force=force, inputs=[*references, bulk]) as folder:
+        with output_dir(output, own_files=own_files, force=force, inputs=inputs) as folder:
             with record.stage("read"):
                 reference = load_references(references, options=reference_options)
+                record.decisions["reference"] = reference_facts(reference)
                 samples = stack.enter_context(open_bulk(bulk, unit=bulk_unit, genes=reference.var_names))
                 check_table(samples)
                 if options.with_unknown and options.world != NO_WORLD:
@@ -67,7 +69,7 @@ def run_files(
                 representative = samples.representative_samples()
                 groups = read_sample_groups(options, folder, samples)
             with record.stage("checksums"):
-                for path in [*references, bulk]:
+                for path in inputs:
                     record.add_input(path)
             model, finished = train_model(
                 reference,

@@ -10,7 +10,7 @@ import yaml
 from hpvade import _keys
 from hpvade._errors import InputError
 from hpvade.io import open_bulk, output_dir
-from hpvade.jobs._references import ReferenceOptions, load_references
+from hpvade.jobs._references import ReferenceOptions, load_references, reference_facts
 from hpvade.model import HPVADE, preset_config, preset_name
 from hpvade.results import (
     RunRecord,
@@ -96,10 +96,12 @@ def train_files(
     Whether training ran to its end; after Ctrl-C the best model so far is written all the same.
     """
     record = RunRecord(seed, on_stage)
-    inputs = [*references, *([] if bulk is None else [bulk])]
+    options = options or ReferenceOptions()
+    inputs = [*references, *options.tables, *([] if bulk is None else [bulk])]
     with output_dir(output, own_files=own_files, force=force or resume, inputs=inputs) as folder:
         with record.stage("read"):
-            reference = load_references(references, options=options or ReferenceOptions())
+            reference = load_references(references, options=options)
+            record.decisions["reference"] = reference_facts(reference)
             samples = None
             if bulk is not None and not resume:  # an existing model has its genes
                 with open_bulk(bulk, unit=bulk_unit, genes=reference.var_names) as file:

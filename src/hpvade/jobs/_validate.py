@@ -6,13 +6,20 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from hpvade import _keys
-from hpvade._errors import InputError
+from hpvade._errors import InputError, LabelError
 from hpvade._warnings import DataWarning
 from hpvade.io import all_gene_names, find_gene_match, match_genes, read_bulk
 from hpvade.jobs._demo import demo_data
-from hpvade.jobs._references import ReferenceOptions, load_references
+from hpvade.jobs._references import ReferenceOptions, load_references, read_without_labels
 from hpvade.model import check_model_overlap, load, preset_config
-from hpvade.schema import Problem, ValidationReport, check_bulk, check_overlap, check_reference
+from hpvade.schema import (
+    Problem,
+    ValidationReport,
+    check_bulk,
+    check_counts,
+    check_overlap,
+    check_reference,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +38,8 @@ def validate_files(
 ) -> ValidationReport:
     """Read a reference and, if given, a bulk table, and check both and what they share.
 
-    A file that cannot be read becomes an error of the report; the other one is still checked.
+    A file that cannot be read becomes an error of the report; the other one is still checked. Without usable
+    labels, the counts and the genes of the reference are checked all the same.
     """
     min_cells = preset_config("default").updated(changes or {}).preprocess.min_cells
     cells, report = _read(lambda: load_references([reference], options=options))
@@ -39,6 +47,12 @@ def validate_files(
         report += check_reference(
             cells, labels_key=options.labels_key, donor_key=options.donor_key, min_cells=min_cells
         )
+    elif LabelError in {problem.kind for problem in report.errors}:
+        cells, others = _read(lambda: read_without_labels(reference, options=options))
+        report += others if cells is None else check_counts(cells)
+    if cells is not None:
+        notes = cells.uns[_keys.UNS][_keys.NOTES]
+        report += ValidationReport(warnings=tuple(Problem(DataWarning, note) for note in notes))
     if bulk is None:
         return report
     genes = None if cells is None else cells.var_names

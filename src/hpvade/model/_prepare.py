@@ -9,7 +9,7 @@ import numpy as np
 
 from hpvade import _keys
 from hpvade._errors import InputError, LabelError, absent_column
-from hpvade.io import ALIAS_COLUMNS, match_genes
+from hpvade.io import alias_columns, match_genes
 from hpvade.pp import Hierarchy, apply_rna_content, cell_states, preprocess, reference_signature
 from hpvade.schema import check_overlap, check_reference
 
@@ -48,7 +48,7 @@ class PreparedReference:
     def gene_names(self) -> pd.DataFrame:
         """All genes with their other names, one row per gene."""
         var = self.cells.var
-        return var[[name for name in ALIAS_COLUMNS if name in var]].astype(str)
+        return var[alias_columns(var)].astype(object).fillna("").astype(str)
 
 
 def setup_reference(

@@ -13,7 +13,7 @@ from hpvade import _keys
 from hpvade._errors import GeneOverlapError, LabelError
 from hpvade._random import child_rng
 from hpvade._warnings import DataWarning, warn
-from hpvade.io import ALIAS_COLUMNS
+from hpvade.io import alias_columns
 from hpvade.pp._genes import is_ribosomal_or_mitochondrial
 from hpvade.pp._rna_content import consensus_rna_content
 
@@ -92,6 +92,8 @@ def combine_references(
     combined = anndata.concat(parts)
     combined.layers[_keys.COUNTS] = combined.X.copy()
     combined.var = _aliases(references, genes=genes)
+    corrected = [a.uns.get(_keys.UNS, {}).get(_keys.CORRECTED, False) for a in references.values()]
+    combined.uns[_keys.UNS] = {_keys.CORRECTED: any(corrected)}
     return combined
 
 
@@ -99,7 +101,7 @@ def _aliases(references: Mapping[str, AnnData], *, genes: pd.Index) -> pd.DataFr
     """Other names of each gene, from the first reference that lists them; empty where none does."""
     found = pd.DataFrame(index=genes)
     for reference in references.values():
-        for column in (c for c in ALIAS_COLUMNS if c in reference.var):
+        for column in alias_columns(reference.var):
             own = reference.var[column].astype(object).reindex(genes)
             found[column] = own if column not in found else found[column].where(found[column].notna(), own)
     return found.astype(object).fillna("").astype(str)

@@ -168,5 +168,7 @@ def _highly_variable(cells: AnnData, *, n_genes: int) -> Sequence[str]:
     import scanpy as sc  # noqa: PLC0415 - as above
 
     counts = AnnData(cells.layers[_keys.COUNTS], var=cells.var[[]])
-    table = sc.pp.highly_variable_genes(counts, flavor="seurat_v3", n_top_genes=n_genes, inplace=False)
+    table = sc.pp.highly_variable_genes(
+        counts, flavor="seurat_v3", n_top_genes=n_genes, inplace=False, check_values=False
+    )  # corrected counts are not whole numbers
     return list(cells.var_names[table["highly_variable"].to_numpy()])

@@ -39,7 +39,7 @@ def read_label_map(path: str | Path) -> pd.DataFrame:
     if missing:
         msg = f"The label map {path} has no column '{missing[0]}'. Its columns: {', '.join(table.columns)}."
         raise FileFormatError(msg)
-    return table
+    return table.apply(lambda column: column.str.strip())  # as those of a reference when it is read
 
 
 def apply_label_map(reference: AnnData, label_map: pd.DataFrame, *, labels_key: str, name: str) -> AnnData:

@@ -116,7 +116,7 @@ def pool_reference(
     reference.layers[_keys.COUNTS] = sp.csr_matrix(sp.vstack(kept, format="csr"))
     reference.varm[_keys.SUMS] = pd.DataFrame(sums.T, index=file.var.index, columns=names)
     reference.uns[_keys.UNS] = {
-        "counts_found_in": file.counts_found_in,
+        **file.record,
         _keys.N_CELLS: labels.value_counts()[names].astype(int).to_dict(),
     }
     return reference

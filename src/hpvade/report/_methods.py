@@ -119,6 +119,7 @@ def methods_tables(results: Results) -> list[PageTable]:
         ["Unit source", bulk.get("unit_given_or_detected", "given")],
         ["Transformation", bulk.get("transform", "none")],
         *(["Note", note] for note in bulk.get("notes", [])),
+        *(["Note on the reference", note] for note in decisions.get("reference", {}).get("notes", [])),
         ["Model genes in the bulk table", f"{decisions['genes_used']:,} ({percent(overlap, decimals=1)})"],
         ["Seed", str(run["seed"])],
         ["Peak memory", f"{run['peak_memory_mb']:,} MB"],

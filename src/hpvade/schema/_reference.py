@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,15 @@ from ._report import Problem, ValidationReport
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
+
+# Labels of cells that were not identified, or are not single cells.
+_NO_TYPE = re.compile(
+    r"\b(doublets?|multiplets?|unassigned|unannotated|unknown|unidentified|unclassified|undetermined|"
+    r"undefined|ambiguous|low[ -]?q(uality|c)?|debris|art[ei]facts?|contaminat\w*|dead|dying|"
+    r"empty( droplets?)?|filtered|excluded|failed)\b",
+    re.IGNORECASE,
+)
+_SHOWN = 5  # examples in a message
 
 
 def check_reference(
@@ -34,10 +44,7 @@ def check_reference(
     min_cells
         Minimum cells per type.
     """
-    facts: dict[str, object] = {"n_cells": adata.n_obs, "n_genes": adata.n_vars}
-    if cells_per_label := adata.uns.get(keys.UNS, {}).get(keys.N_CELLS):
-        facts |= {"n_cells": sum(cells_per_label.values()), "n_cells_kept": adata.n_obs}
-    report = ValidationReport(facts=facts) + _check_counts(adata)
+    report = check_counts(adata)
     if labels_key in adata.obs:
         report += _check_labels(adata.obs[labels_key], labels_key=labels_key, min_cells=min_cells)
     else:
@@ -49,14 +56,25 @@ def check_reference(
     return report + _absent_column(adata.obs, option="donor_key", key=donor_key)
 
 
-def _check_counts(adata: AnnData) -> ValidationReport:
+def check_counts(adata: AnnData) -> ValidationReport:
+    """Check the counts of a reference, as `check_reference` does, without its labels."""
+    recorded = adata.uns.get(keys.UNS, {})
+    size: dict[str, object] = {"n_cells": adata.n_obs, "n_genes": adata.n_vars}
+    if cells_per_label := recorded.get(keys.N_CELLS):
+        size |= {"n_cells": sum(cells_per_label.values()), "n_cells_kept": adata.n_obs}
+    return ValidationReport(facts=size) + _check_values(adata, corrected=bool(recorded.get(keys.CORRECTED)))
+
+
+def _check_values(adata: AnnData, *, corrected: bool) -> ValidationReport:
     if keys.COUNTS not in adata.layers:
         msg = (
             f"The reference has no layers['{keys.COUNTS}']. Read it with hpvade.io.read_reference, "
             "or put its raw counts there."
         )
         return ValidationReport(errors=(Problem(CountsError, msg),))
-    found = describe_non_counts(adata.layers[keys.COUNTS], cells=adata.obs_names, var=adata.var)
+    found = describe_non_counts(
+        adata.layers[keys.COUNTS], cells=adata.obs_names, var=adata.var, corrected=corrected
+    )
     if found:
         msg = (
             f"The reference's layers['{keys.COUNTS}'] contains no raw counts: {found}. Counts are finite, "
@@ -74,7 +92,8 @@ def _check_counts(adata: AnnData) -> ValidationReport:
     n_empty = int(empty.sum())
     msg = (
         f"{n_empty} {'cell has' if n_empty == 1 else 'cells have'} no counts at all "
-        f"({_examples(adata.obs_names[empty])}). Remove {'it' if n_empty == 1 else 'them'}."
+        f"({_examples(adata.obs_names[empty])}). A cell without counts shows nothing about its type; leave "
+        f"{'it' if n_empty == 1 else 'them'} out of the file."
     )
     return ValidationReport(warnings=(Problem(DataWarning, msg),), facts=facts)
 
@@ -107,7 +126,55 @@ def _check_labels(labels: pd.Series, *, labels_key: str, min_cells: int) -> Vali
             "--label-map, or lower --min-cells."
         )
         errors.append(Problem(LabelError, msg))
-    return ValidationReport(errors=tuple(errors), facts={"cell_types": sizes})
+    warnings = [
+        *_similar_labels(sizes, labels_key=labels_key),
+        *_labels_without_type(sizes, labels_key=labels_key),
+    ]
+    return ValidationReport(
+        errors=tuple(errors),
+        warnings=tuple(Problem(DataWarning, warning) for warning in warnings),
+        facts={"cell_types": sizes},
+    )
+
+
+def _similar_labels(sizes: dict[str, int], *, labels_key: str) -> list[str]:
+    """Warn of labels that only differ in spelling: they are probably one type."""
+    spelling: dict[str, list[str]] = {}
+    for name in sizes:
+        spelling.setdefault(_without_spelling(name), []).append(name)
+    groups = [names for names in spelling.values() if len(names) > 1]
+    if not groups:
+        return []
+    shown = "; ".join(", ".join(f"'{name}' ({sizes[name]})" for name in names) for names in groups[:_SHOWN])
+    return [
+        f"Labels in obs['{labels_key}'] differ only in spelling, but count as different cell types: {shown}. "
+        "To join them, give them one cell_type in a --label-map."
+    ]
+
+
+def _without_spelling(name: str) -> str:
+    """Return a label without case, spaces, punctuation and plural; the signs of markers and numbers stay.
+
+    >>> _without_spelling("T_Cells") == _without_spelling("T cell")
+    True
+    >>> _without_spelling("CD16- NK") == _without_spelling("CD16 NK")
+    False
+    """
+    words = re.findall(r"[^\W_]+|\+|-(?!\w)", name.casefold())
+    words = [word[:-1] if re.fullmatch(r"[^\W\d]{3,}s", word) else word for word in words]
+    return re.sub(r"(?<!\d) | (?!\d)", "", " ".join(words))
+
+
+def _labels_without_type(sizes: dict[str, int], *, labels_key: str) -> list[str]:
+    """Warn of labels such as 'doublet', which would become a cell type."""
+    found = {name: n for name, n in sizes.items() if _NO_TYPE.search(name.replace("_", " "))}
+    if not found:
+        return []
+    shown = ", ".join(f"'{name}' ({n})" for name, n in list(found.items())[:_SHOWN])
+    return [
+        f"Labels in obs['{labels_key}'] do not look like cell types: {shown}. Each becomes a cell type with "
+        "fractions of its own. To leave its cells out, give it an empty cell_type in a --label-map."
+    ]
 
 
 def _check_donors(donors: pd.Series, *, donor_key: str) -> ValidationReport:
