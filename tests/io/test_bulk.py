@@ -110,6 +110,43 @@ def test_repeated_genes_are_summed_after_undoing_the_log(text_file):
     np.testing.assert_allclose(bulk.X, [[7 + 15, 0, 2**1.5 - 1]])
 
 
+PROBES = pd.DataFrame(
+    {"s1": [7.5, 9.5, 6.25, 8.0, 12.0], "s2": [7.0, 9.25, 6.5, 8.5, 11.5]},
+    index=["ACTB", "ACTB", "CD3E", "LYZ", "ACTB"],
+)
+
+
+@pytest.mark.filterwarnings("ignore:.*log-transformed")
+@pytest.mark.parametrize(("unit", "shift"), [("log2", 0), ("auto", 0), ("log2", 2)])
+def test_probes_of_logged_arrays_are_averaged_after_undoing_the_log(text_file, unit, shift):
+    table = pd.concat([PROBES + shift, *(PROBES[3:4] + i / 8 for i in range(60))])
+    table.index = [*PROBES.index, *(f"G{i}" for i in range(60))]
+    expected = (2**table).groupby(level=0, sort=False).mean()
+    with pytest.warns(DataWarning, match="'ACTB'.*their values were averaged, as probes of a microarray"):
+        check(read_bulk(text_file(tsv(table)), unit=unit), expected.T)
+
+
+def test_probes_of_linear_arrays_are_averaged_if_stated(text_file):
+    with pytest.warns(DataWarning, match="averaged, as probes of a microarray"):
+        bulk = read_bulk(text_file(tsv(2**PROBES)), unit="microarray")
+    check(bulk, (2**PROBES).groupby(level=0, sort=False).mean().T)
+
+
+def test_linear_values_without_zeros_are_summed_with_a_hint(text_file):
+    with pytest.warns(
+        DataWarning, match="summed. If they are probes of a microarray, pass --bulk-unit microarr"
+    ):
+        bulk = read_bulk(text_file(tsv(2**PROBES)))
+    check(bulk, (2**PROBES).groupby(level=0, sort=False).sum().T)
+
+
+def test_averages_are_the_same_in_blocks(text_file):
+    table = 2 ** pd.concat([PROBES] * 3, axis=1).set_axis(list("abcdef"), axis=1)
+    path = text_file(tsv(table))
+    with pytest.warns(DataWarning), open_bulk(path, unit="microarray") as file:
+        np.testing.assert_allclose(file.block(2, 4).X, table.groupby(level=0, sort=False).mean().T[2:4])
+
+
 def test_genes_without_a_name_are_removed_and_reported(text_file):
     with pytest.warns(DataWarning, match="1 genes without a name were removed"):
         bulk = read_bulk(text_file(tsv(VALUES.T).replace("CD19", "")))

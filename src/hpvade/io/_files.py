@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
+import lzma
 import warnings
+import zipfile
 import zlib
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import anndata as ad
 import h5py
@@ -19,8 +20,12 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-# What h5py, zarr, anndata, pandas, gzip and scipy.io raise for files that are truncated or in another format.
-_READER_ERRORS = (OSError, EOFError, KeyError, IndexError, ValueError, TypeError, AttributeError, zlib.error)
+# What h5py, zarr, anndata, pandas, gzip, lzma, zipfile and scipy.io raise for files that are truncated or in
+# another format.
+_READER_ERRORS = (
+    *(OSError, EOFError, KeyError, IndexError, ValueError, TypeError, AttributeError),
+    *(zlib.error, lzma.LZMAError, zipfile.BadZipFile),
+)
 
 _ZARR_MARKERS = ("zarr.json", ".zgroup", ".zattrs")
 
@@ -104,19 +109,6 @@ def sliceable(stored: Any) -> Any:  # noqa: ANN401 - an array or a group of h5py
     """Return what can be sliced by rows: the array, or a view of a sparse matrix on disk."""
     is_sparse = "matrix" in stored.attrs.get("encoding-type", "")
     return ad.io.sparse_dataset(stored) if is_sparse else stored
-
-
-def is_gzip(path: Path) -> bool:
-    """Whether the file starts with the signature of gzip, whatever its name."""
-    with path.open("rb") as handle:
-        return handle.read(2).startswith(b"\x1f\x8b")
-
-
-def open_text(path: Path) -> IO[str]:
-    """Open a text file, compressed or not; a byte-order mark is skipped."""
-    if is_gzip(path):
-        return gzip.open(path, "rt", encoding="utf-8-sig")
-    return path.open(encoding="utf-8-sig")
 
 
 def _is_utf16(path: Path) -> bool:
