@@ -21,7 +21,7 @@ EXAMPLE = "hpvade deconvolve model bulk.tsv.gz -o results"
 def deconvolve(
     context: typer.Context,
     model: Annotated[Path, typer.Argument(help="Folder written by hpvade train or run.")],
-    bulk: Annotated[Path, typer.Argument(help="Table of bulk samples.")],
+    bulk: Annotated[Path, typer.Argument(help=o.BULK_HELP)],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")],
     config: o.Config = None,
     bulk_unit: o.BulkUnit = "auto",

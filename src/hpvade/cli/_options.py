@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar, cast
 import typer
 import yaml
 
-from hpvade import _types
+from hpvade import _formats, _types
 from hpvade._errors import FileFormatError, InputError, suggest
 
 SECTIONS = ("preprocess", "simulate", "network", "loss", "train", "deconvolve")
@@ -137,6 +137,12 @@ Config = Annotated[
         "--config", callback=read_config, is_eager=True, help="YAML file in which any option can be set."
     ),
 ]
+
+# What the arguments with a reference or a bulk table accept
+REFERENCE_HELP = f"{_formats.titles(_formats.REFERENCE_FORMATS)}."
+BULK_HELP = (
+    f"Bulk samples: {_formats.titles(_formats.BULK_FORMATS)}; a file, or a folder with one file a sample."
+)
 
 # The reference
 LabelsKey = Annotated[str, typer.Option("--labels-key", help="Column of obs with the cell types.")]

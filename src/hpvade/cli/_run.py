@@ -8,17 +8,19 @@ from typing import Annotated
 import typer
 
 from hpvade._errors import InputError
+from hpvade._formats import BULK_FORMATS, endings
 from hpvade.cli import _options as o
 from hpvade.cli._terminal import Terminal
 
 EXAMPLE = "hpvade run reference.h5ad bulk.tsv.gz -o results"
+_TABLES = endings(tuple(known for known in BULK_FORMATS if known.is_text))
 
 
 def run(
     context: typer.Context,
     inputs: Annotated[
         list[Path],
-        typer.Argument(metavar="REFERENCE... BULK", help="One or more references, then the bulk table."),
+        typer.Argument(metavar="REFERENCE... BULK", help=f"References: {o.REFERENCE_HELP} {o.BULK_HELP}"),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")],
     config: o.Config = None,
@@ -57,7 +59,7 @@ def run(
     if len(inputs) < 2:
         msg = "Pass at least one reference, followed by the bulk table."
         raise typer.BadParameter(msg)
-    if swapped := [path for path in inputs[:-1] if path.suffix in {".tsv", ".csv", ".txt", ".gct", ".gz"}]:
+    if swapped := [path for path in inputs[:-1] if path.name.lower().endswith(_TABLES)]:
         msg = f"{swapped[0]} is a table, not a single-cell reference. The bulk table comes last."
         raise InputError(msg)
     terminal = Terminal(quiet=quiet, threads=threads)

@@ -15,11 +15,11 @@ EXAMPLE = "hpvade train reference.h5ad -o model --bulk bulk.tsv.gz"
 
 def train(
     context: typer.Context,
-    reference: Annotated[list[Path], typer.Argument(help="h5ad, zarr, or 10x mtx folder; one or more.")],
+    reference: Annotated[list[Path], typer.Argument(help=f"One or more: {o.REFERENCE_HELP}")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for model, history and signature.")],
     bulk: Annotated[
         Path | None,
-        typer.Option("--bulk", help="Bulk samples to deconvolve later; only their genes are used."),
+        typer.Option("--bulk", help=f"To be deconvolved later; only its genes are used. {o.BULK_HELP}"),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue from the model in the output folder.")

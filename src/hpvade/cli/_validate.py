@@ -15,8 +15,8 @@ EXAMPLE = "hpvade validate reference.h5ad --bulk bulk.tsv.gz"
 
 def validate(
     context: typer.Context,
-    reference: Annotated[Path, typer.Argument(help="h5ad, zarr, or 10x mtx folder.")],
-    bulk: Annotated[Path | None, typer.Option("--bulk", help="Table of bulk samples.")] = None,
+    reference: Annotated[Path, typer.Argument(help=o.REFERENCE_HELP)],
+    bulk: Annotated[Path | None, typer.Option("--bulk", help=o.BULK_HELP)] = None,
     config: o.Config = None,
     labels_key: o.LabelsKey = "cell_type",
     donor_key: o.DonorKey = None,
