@@ -122,6 +122,35 @@ def test_symbols_beside_ensembl_ids(text_file, table, heading):
     assert list(bulk.var["gene_name"]) == SYMBOLS
 
 
+COMPOUND = {
+    "{ensembl}|{symbol}": True,
+    "{ensembl}_{symbol}": True,
+    "{symbol};{ensembl}": True,
+    "ENST00000000001.2|{ensembl}|OTTHUMG1.1|OTTHUMT1|{symbol}-201|{symbol}|900|protein_coding|": True,
+    "{symbol}|{number}": False,
+}
+
+
+@pytest.mark.parametrize("pattern", COMPOUND)
+@pytest.mark.parametrize("turned", [True, False])
+def test_two_names_in_one(text_file, table, pattern, turned):
+    names = zip(ENSEMBL, SYMBOLS, strict=True)
+    compound = table.set_axis(
+        [pattern.format(ensembl=e, symbol=s, number=i + 1) for i, (e, s) in enumerate(names)]
+    )
+    with pytest.warns(DataWarning, match="were split; that gene is"):
+        bulk = read_bulk(text_file((compound.T if turned else compound).to_csv(index_label="id")))
+    has_both = COMPOUND[pattern]
+    check(bulk, table.set_axis(ENSEMBL if has_both else SYMBOLS))
+    assert list(bulk.var.get("gene_name", [])) == (SYMBOLS if has_both else [])
+
+
+@pytest.mark.parametrize("names", [["p|1", "p|2", "q|1", "q|2"], ["full_length", "3prime", "chrX", "idH"]])
+def test_samples_with_unusual_names_stay(text_file, table, names):
+    named = table.set_axis(names, axis=1)
+    check(read_bulk(text_file(named.to_csv(index_label="gene"))), named)
+
+
 @SEVERAL_NOTES
 @pytest.mark.parametrize("probe", ["{}_s_at", "ILMN_{}", "A_23_P{}", "ENST{:011d}.3", "NM_{:06d}"])
 def test_probes_and_transcripts_give_way_to_genes(text_file, table, probe):

@@ -81,7 +81,18 @@ def test_a_decimal_comma_is_read(tmp_path):
         np.testing.assert_allclose(read.to_df().T, table)
 
 
-HEADINGS = ["gene", "Gene ID", "hgnc_symbol", "GeneSymbol", "Name", "Unnamed: 0", "", "ID_REF", "probe.set"]
+HEADINGS = [
+    "gene",
+    "Gene ID",
+    "hgnc_symbol",
+    "GeneSymbol",
+    "Name",
+    "Unnamed: 0",
+    "",
+    "ID_REF",
+    "probe.set",
+    "ensembl_gene_id_version",
+]
 
 
 @pytest.mark.parametrize("heading", HEADINGS)

@@ -88,7 +88,10 @@ NOT_GENES: Final = {
 }
 _ROW_NUMBERS: Final = {"", "unnamed0", "x", "index", "row", "nr", "no"}  # names of such a column
 _WHOLE = re.compile(r"\d+|\d{1,3}([., ']\d{3})+")
-_LENGTH = re.compile(r".*length(bp|kb|inbp|inkb)?")
+_LENGTH = re.compile(
+    r"(genes?|transcript|exons?|exonic|eff|effective|median|mean|avg|average|max|longest|union|merged|collapsed|cds"
+    r"|total|isoform|feature)*length(in)?(bp|kb|bases)?"
+)
 _SEVERAL_WORDS = re.compile(r"\S+\s.*")
 _SHOWN = 5  # names in a message
 _ENOUGH_ROWS = 20  # to see what a column holds

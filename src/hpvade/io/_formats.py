@@ -26,6 +26,7 @@ from ._delimited import (
 from ._excel import read_excel
 from ._files import reader_errors
 from ._folders import read_folder
+from ._gene_names import split_gene_names
 from ._head import WHITE_SPACE
 from ._parquet import read_parquet
 from ._quantifiers import QUANTIFIERS, is_htseq, is_star, read_htseq, read_star
@@ -78,7 +79,8 @@ def open_table(source: BulkSource) -> tuple[Table, Format]:
         found = next((known for known in BULK_FORMATS if READERS[known.name].recognises(source)), None)
     if found is None:
         raise _not_read(source)
-    return without_tallies(READERS[found.name].read(source)), found
+    table = without_tallies(READERS[found.name].read(source))
+    return split_gene_names(table, source.genes), found
 
 
 def _not_read(source: BulkSource) -> FileFormatError:

@@ -35,7 +35,9 @@ _HEADING_WORDS: Final = {
     "transcripts", "stable", "external", "associated", "ensembl", "hgnc", "hugo", "entrez", "ncbi",
     "refseq", "tracking", "row", "rows", "rownames", "index", "unnamed", "accession", "x", "sample",
     "samples", "sampleid", "patient", "patients", "subject", "donor", "donors", "case", "cases",
-    "barcode", "cell", "cells", "run", "file", "library", "title",
+    "barcode", "cell", "cells", "run", "file", "library", "title", "version", "genename", "genesymbol",
+    "symbolid", "description", "label", "code", "locus", "orf", "protein", "isoform", "region",
+    "composite", "element", "hybridization", "gsm", "uid",
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from hpvade._errors import FileFormatError
@@ -14,6 +15,8 @@ from hpvade._errors import FileFormatError
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 _SPACES: Final = " \u00a0\u202f'\N{RIGHT SINGLE QUOTATION MARK}"  # they separate thousands, and nothing else
 _OTHER: Final = {".": ",", ",": "."}
@@ -189,16 +192,18 @@ class Numbers:
         return []
 
 
-def parse_numbers(texts: pd.Series, marks: Marks) -> pd.Series:
+def parse_numbers(texts: pd.Series, marks: Marks) -> NDArray[np.float64]:
     """Parse numbers that are written with these marks; what is not, and what is missing, becomes NaN."""
     decimal = re.escape(marks.decimal)
     grouped = rf"\d{{1,3}}(?:{re.escape(marks.thousands)}\d{{3}})+|" if marks.thousands else ""
     number = rf"[+-]?(?:(?:{grouped}\d+)(?:{decimal}\d*)?|{decimal}\d+)(?:[eE][+-]?\d+)?|[+-]?inf(?:inity)?"
-    texts = texts.astype(str).str.strip()
-    texts = texts.where(texts.str.fullmatch(number, case=False))
+    codes, distinct = pd.factorize(texts)  # numbers often repeat; a missing one has the code -1
+    written = pd.Series(distinct).astype(str).str.strip()
+    written = written.where(written.str.fullmatch(number, case=False))
     if marks.thousands:
-        texts = texts.str.replace(marks.thousands, "", regex=False)
-    return pd.to_numeric(texts.str.replace(marks.decimal, ".", regex=False), errors="coerce")
+        written = written.str.replace(marks.thousands, "", regex=False)
+    parsed = pd.to_numeric(written.str.replace(marks.decimal, ".", regex=False), errors="coerce")
+    return np.append(parsed.to_numpy(np.float64), np.nan)[codes]
 
 
 def _plain(text: str, marks: Marks) -> str:

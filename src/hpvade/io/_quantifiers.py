@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-import pandas as pd
-
-from ._columns import NOT_GENES, choose_columns
+from ._columns import choose_columns
 from ._delimited import read_chosen, read_table
 from ._sample_names import sample_name
 from ._source import dense_table, is_tally
@@ -60,7 +58,7 @@ class Quantities:
         ignored = [j for j, name in enumerate(head.header) if name in quantities and j != wanted]
         chosen = choose_columns(source.path, head.header, head.rows, genes=source.genes, ignored=ignored)
         chosen = replace(chosen, values=[wanted], names=[sample_name(source.path)])
-        return _by_gene(read_chosen(source.text, head, chosen, unit=unit, orientation="genes x samples"))
+        return read_chosen(source.text, head, chosen, unit=unit, orientation="genes x samples")
 
 
 QUANTIFIERS: Final = {
@@ -98,21 +96,6 @@ QUANTIFIERS: Final = {
         ),
     ),
 }
-
-
-def _by_gene(table: Table) -> Table:
-    """Name the rows by genes where GENCODE names transcripts ENST…|ENSG…|…|…|name|symbol|…."""
-    fields = table.rows.to_series().str.split("|", expand=True)
-    is_gencode = fields.shape[1] > 5 and fields[0].str.match(NOT_GENES["transcripts"]).mean() > 0.5
-    if not is_gencode:
-        return table
-    note = f"Genes were read from the names of the transcripts, such as '{table.rows[0]}'."
-    return replace(
-        table,
-        rows=pd.Index(fields[1].fillna(fields[0])),
-        gene_names=fields[5].fillna(""),
-        notes=(*table.notes, note),
-    )
 
 
 # STAR

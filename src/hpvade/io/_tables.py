@@ -104,7 +104,8 @@ def read_columns(
                 return columns
     everything = Numbers()
     for part in _parts(wanted, None):
-        everything.add(part[wanted.numbers].to_numpy(dtype=str, na_value="").ravel().tolist())
+        written = dict.fromkeys(part[wanted.numbers].to_numpy(dtype=object).ravel())
+        everything.add(text for text in written if isinstance(text, str))
     found = everything.marks(text.path)
     if columns is None or found != marks:
         columns = _read(wanted, found)
