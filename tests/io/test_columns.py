@@ -145,10 +145,14 @@ def test_two_names_in_one(text_file, table, pattern, turned):
     assert list(bulk.var.get("gene_name", [])) == (SYMBOLS if has_both else [])
 
 
-@pytest.mark.parametrize("names", [["p|1", "p|2", "q|1", "q|2"], ["full_length", "3prime", "chrX", "idH"]])
+@pytest.mark.parametrize(
+    "names",
+    [["p|1", "p|2", "q|1", "q|2"], ["full_length", "3prime", "chrX", "<b>"], ["<html>", "{", "[x]", "!"]],
+)
 def test_samples_with_unusual_names_stay(text_file, table, names):
     named = table.set_axis(names, axis=1)
-    check(read_bulk(text_file(named.to_csv(index_label="gene"))), named)
+    for heading in ("gene", ""):
+        check(read_bulk(text_file(named.to_csv(sep="\t", index_label=heading))), named)
 
 
 @SEVERAL_NOTES

@@ -221,6 +221,11 @@ def test_reads_outside_genes_in_a_merged_table(text_file):
     check(read_bulk(text_file(turned.to_csv(index_label="sample"))), COUNTS)
 
 
+def test_a_table_without_genes(write):
+    with pytest.raises(FileFormatError, match="has no expression: 0 rows and 1 columns"):
+        read_bulk(write("N_unmapped\t9\t9\t9\nN_noFeature\t7\t9\t7\n", "S1ReadsPerGene.out.tab"))
+
+
 # Transcripts
 
 
@@ -281,6 +286,15 @@ def test_tables_of_several_samples(write, folder):
     write(COUNTS.iloc[:, :2].to_csv(index_label="gene"), "a.csv")
     write(COUNTS.iloc[:, 2:].T.to_csv(index_label="sample"), "b.csv")
     check(read_bulk(folder), COUNTS)
+
+
+def test_files_with_other_endings_are_said(write, folder):
+    for sample in SAMPLES:
+        write(COUNTS[[sample]].to_csv(index_label="gene"), f"{sample}.csv")
+    for name in ("Shah_1.dat", "README.txt", "sha256sums.txt", "run.log", "plot.html"):
+        write("gene,x\n", name)
+    with pytest.warns(DataWarning, match=r"do not end like text tables were not read: Shah_1\.dat\."):
+        check(read_bulk(folder), COUNTS)
 
 
 def test_files_with_almost_the_same_genes_are_joined_by_name(write, folder):

@@ -56,22 +56,12 @@ _NO_SAMPLES: Final = {
 # Facts about samples, where these are in rows.
 _FACTS: Final = {
     "age", "sex", "gender", "bmi", "batch", "rin", "height", "bodyweight", "survival", "survivaltime",
-    "ostime",
-    "osmonths", "osstatus", "vitalstatus", "purity", "tumorpurity", "stage", "grade",
+    "ostime", "osmonths", "osstatus", "vitalstatus", "purity", "tumorpurity", "stage", "grade",
 }  # fmt: skip
 # Names that samples might have; they are used only beside a column that shows what the table contains.
 _BESIDE_CHROMOSOME: Final = {
-    "start",
-    "end",
-    "width",
-    "position",
-    "stop",
-    "begin",
-    "size",
-    "source",
-    "score",
-    "level",
-}
+    "start", "end", "width", "position", "stop", "begin", "size", "source", "score", "level",
+}  # fmt: skip
 _CHROMOSOME: Final = {"chr", "chrom", "chromosome", "chromosomename", "seqname", "seqnames", "contig"}
 _BESIDE_TEST: Final = {"stat", "t", "b", "f", "lr", "significant", "direction", "rank", "zscore"}
 _TEST: Final = {"logfc", "log2fc", "log2foldchange", "pvalue", "pval", "padj", "fdr"}

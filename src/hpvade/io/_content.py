@@ -50,9 +50,9 @@ _SIGNATURES: Final = {
 }
 # The first characters of text files that hold no table.
 _TEXTS: Final = {
-    r"\s*<!doctype html|\s*<html|\s*<head": "html",
-    r"\s*<\?xml|\s*<[a-z]+[ >]": "xml",
-    r"\s*[{[]\s*[\"{\[\]}]": "json",
+    r"[ \r\n]*<(!doctype html|html[ >]|head>)": "html",
+    r"[ \r\n]*<\?xml ": "xml",
+    r"[ \r\n]*[{[]\s*[\"{\[\]}]": "json",
     r"\^(DATABASE|SERIES|SAMPLE|PLATFORM|DATASET)\b": "soft",
     r"%%MatrixMarket": "mtx",
     r"@(HD|SQ|RG)\t": "reads",

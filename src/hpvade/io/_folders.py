@@ -40,7 +40,11 @@ _FILES: Final = [
     )
 ]
 _TEXT_ENDINGS: Final = endings(tuple(known for known in BULK_FORMATS if known.is_text))
-_NO_TABLES: Final = re.compile(r"^(\.|readme|manifest|md5|sha|checksum|license)", re.IGNORECASE)
+_NO_TABLES: Final = re.compile(
+    r"\.|(readme|manifest|license|md5(sums?)?|sha\d+(sums?)?|checksums?)(\.\w+)?$|.*\.(json|log|html?|md|summary|md5)$",
+    re.IGNORECASE,
+)
+_SHOWN = 5  # names in a message
 _SHARED = 0.8  # of the longest list of genes, from which files with different lists are joined
 
 
@@ -61,7 +65,7 @@ def read_folder(
     FileFormatError
         If it has no files of samples, or the files do not belong together.
     """
-    files = find_files(source.path)
+    files, notes = _find_files(source.path)
     tables: list[Table] = []
     formats: dict[Format, Path] = {}
     for file in files:
@@ -75,8 +79,9 @@ def read_folder(
             raise FileFormatError(msg)
         formats.setdefault(known, file)
         table = _genes_in_rows(table, source)
-        if tables and table.rows.equals(tables[0].rows):
-            table = replace(table, rows=tables[0].rows)  # the names need more memory than the numbers
+        if tables:  # names need more memory than numbers, so they are kept once
+            same = table.rows.equals(tables[0].rows)
+            table = replace(table, rows=tables[0].rows if same else table.rows, gene_names=None)
         tables.append(table)
     if len(formats) > 1:
         (one, first), (other, second), *_ = formats.items()
@@ -85,11 +90,12 @@ def read_folder(
             f"({other.title}). Give a folder with the files of one program."
         )
         raise FileFormatError(msg)
-    return _join(source.path, files, tables), next(iter(formats))
+    table = _join(source.path, files, tables)
+    return replace(table, notes=(*notes, *table.notes)), next(iter(formats))
 
 
-def find_files(folder: Path) -> list[Path]:
-    """Find the files of samples in a folder, or one level below it, sorted by path.
+def _find_files(folder: Path) -> tuple[list[Path], list[str]]:
+    """Find the files of samples in a folder, or one level below it, sorted by path; and notes about others.
 
     Raises
     ------
@@ -98,19 +104,16 @@ def find_files(folder: Path) -> list[Path]:
     """
     entries = sorted(entry for entry in folder.iterdir() if not _NO_TABLES.match(entry.name))
     files = [entry for entry in entries if entry.is_file()]
-    below = [
-        file for entry in entries if entry.is_dir() for file in sorted(entry.iterdir()) if file.is_file()
-    ]
+    below = [file for entry in entries if entry.is_dir() for file in sorted(entry.iterdir())]
+    below = [file for file in below if file.is_file() and not _NO_TABLES.match(file.name)]
     for pattern in _FILES:
         if found := [file for file in (*files, *below) if pattern.search(file.name)]:
-            return found
+            return found, []
     for candidates in (files, below):
-        if found := [
-            file
-            for file in candidates
-            if file.name.lower().endswith(_TEXT_ENDINGS) and not _NO_TABLES.match(file.name)
-        ]:
-            return found
+        if found := [file for file in candidates if file.name.lower().endswith(_TEXT_ENDINGS)]:
+            others = [file.name for file in candidates if file not in found]
+            note = f"Files that do not end like text tables were not read: {', '.join(others[:_SHOWN])}."
+            return found, [note] if others else []
     msg = (
         f"{folder} is a folder without tables of samples. Expected an AnnData zarr store, or one text file a "
         "sample, for instance quant.genes.sf of salmon or ReadsPerGene.out.tab of STAR."

@@ -80,6 +80,9 @@ def open_table(source: BulkSource) -> tuple[Table, Format]:
     if found is None:
         raise _not_read(source)
     table = without_tallies(READERS[found.name].read(source))
+    if not (len(table.rows) and len(table.columns)):
+        msg = f"{source.path} has no expression: {len(table.rows)} rows and {len(table.columns)} columns."
+        raise FileFormatError(msg)
     return split_gene_names(table, source.genes), found
 
 

@@ -188,17 +188,17 @@ def _find_header(rows: list[_Row], top: int, width: int) -> tuple[list[str] | No
     """
     row, above = rows[top][1], rows[top - 1][1] if top else []
     body = [fields for _, fields in rows[top:] if len(fields) == width]
-    if above and len(above) == width - 1 and is_data(row, body[1:] or body):
+    if above and len(above) == width - 1 and _is_data(row, body[1:] or body):
         ends_empty = width > 2 and not any(fields[-1].strip() for fields in body)
         return ([*above, ""] if ends_empty else ["", *above]), top
     if len(above) == width + 1 and not above[-1].strip():
         return above[:-1], top
-    if is_data(row, body[1:] or body) and not _is_heading(row[0]):
+    if _is_data(row, body[1:] or body) and not _is_heading(row[0]):
         return None, top
     return row, top + 1
 
 
-def is_data(row: list[str], below: list[list[str]]) -> bool:
+def _is_data(row: list[str], below: list[list[str]]) -> bool:
     """Whether a row has numbers where the rows below it have numbers."""
     columns = [j for j in range(1, len(row)) if is_number_column([fields[j] for fields in below])]
     found = [row[j].strip().lower() for j in columns]
