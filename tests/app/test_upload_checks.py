@@ -284,8 +284,8 @@ def test_pickles(check_content, protocol):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("gene\ts1\n".encode("utf-16"), "UTF-16"),
-        (b"PK\x03\x04" + b"\0" * 100, "zip file or an Excel workbook"),
+        ("gene\ts1\n\x1b".encode("utf-16"), "has another format"),
+        (b"PK\x03\x04" + b"\0" * 100, "zip file, or an Excel workbook"),
         (b"\x89HDF\r\n\x1a\n" + b"\0" * 100, "HDF5"),
         (TABLE + b"a\0b", "has another format"),
         (TABLE * 5 + b"\x1b[2J", "has another format"),

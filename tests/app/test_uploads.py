@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import errno
 import gzip
 import io
+import lzma
 import pickle
 import socket
 import tempfile
@@ -12,10 +14,11 @@ import zipfile
 import zlib
 
 import h5py
+import pandas as pd
 import pytest
 
+from hpvade._formats import BULK_FORMATS
 from hpvade.app import _uploads
-from hpvade.io._formats import FORMATS
 
 TABLE = b"gene\ts1\ts2\nCD3E\t1\t2\n"
 
@@ -37,6 +40,12 @@ def declares_too_much():
     file = io.BytesIO()
     with h5py.File(file, "w") as stored:
         stored.create_dataset("X", (10**7, 10**5), "f4", chunks=(100, 100), compression="gzip")
+    return file.getvalue()
+
+
+def parquet_bomb():
+    file = io.BytesIO()
+    pd.DataFrame({f"s{i}": [0.0] * 1_000_000 for i in range(20)}).to_parquet(file)
     return file.getvalue()
 
 
@@ -69,6 +78,31 @@ HOSTILE = {
     "a gzip bomb": ("bulk", "bulk.tsv.gz", bomb(), 413, "would unpack to"),
     "a gzip bomb called tsv": ("bulk", "bulk.tsv", bomb(), 413, "would unpack to"),
     "a zip bomb": ("reference", "model.zip", zipped(ZIP_BOMB), 413, "would unpack to"),
+    "a bzip2 bomb": ("bulk", "bulk.tsv.bz2", bz2.compress(b"1\t" * 100_000_000), 413, "would unpack to"),
+    "an Excel bomb": (
+        "bulk",
+        "bulk.xlsx",
+        zipped({"xl/workbook.xml": b"0" * 80_000_000}),
+        413,
+        "would unpack to",
+    ),
+    "a zip called xlsx": ("bulk", "bulk.xlsx", zipped({"a": "b"}), 415, "is not an Excel workbook"),
+    "a pickle called parquet": ("bulk", "bulk.parquet", PICKLE, 415, f"is not a Parquet file: {IS_PICKLE}"),
+    "half a Parquet file": (
+        "bulk",
+        "bulk.parquet",
+        b"PAR1" + bytes(100),
+        415,
+        "cannot be read as a Parquet file",
+    ),
+    "a Parquet bomb": ("bulk", "bulk.parquet", parquet_bomb(), 413, "would unpack to"),
+    "a truncated xz file": (
+        "bulk",
+        "bulk.tsv.xz",
+        lzma.compress(TABLE * 900)[:-30],
+        415,
+        "cannot be unpacked",
+    ),
     "a zip with a path outside": (
         "reference",
         "model.zip",
@@ -100,8 +134,32 @@ def test_hostile_files(site, case):
 
 
 def test_every_format_of_a_bulk_file_can_be_uploaded():
-    endings = {ending for known in FORMATS for ending in known.suffixes}
-    assert endings - {".zarr"} == set(_uploads.BULK_ENDINGS)  # zarr is a folder
+    for known in BULK_FORMATS:
+        packed = (".gz", ".bz2", ".xz") if known.is_text else ()
+        for ending in known.endings if known.name != "zarr" else ():  # zarr is a folder
+            assert {ending, *(ending + more for more in packed)} <= set(_uploads.BULK_ENDINGS)
+
+
+@pytest.mark.parametrize(
+    "name", ["bulk.xlsx", "bulk.parquet", "bulk.tsv.bz2", "bulk.sf.xz", "bulk.tab", "u.txt"]
+)
+def test_formats_besides_plain_text(site, tmp_path, name):
+    table = pd.DataFrame({"s1": [1.5, 2.5]}, index=pd.Index(["CD3E", "ACTB"], name="gene"))
+    path = tmp_path / name
+    match path.suffix:
+        case ".xlsx":
+            table.to_excel(path)
+        case ".parquet":
+            table.to_parquet(path)
+        case ".txt":
+            path.write_bytes(table.to_csv(sep="\t").encode("utf-16"))
+        case suffix:
+            packer = {".bz2": bz2.compress, ".xz": lzma.compress}.get(suffix, bytes)
+            path.write_bytes(packer(table.to_csv(sep="\t").encode()))
+    answer = site.upload({"bulk": (name, path.read_bytes())})
+    assert "Select a reference" in answer.plain  # the bulk table itself was accepted
+    assert len(site.left()) == 1
+    site.post("/start-over")
 
 
 def test_html_in_the_name_of_a_file(site):

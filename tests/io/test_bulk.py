@@ -110,6 +110,43 @@ def test_repeated_genes_are_summed_after_undoing_the_log(text_file):
     np.testing.assert_allclose(bulk.X, [[7 + 15, 0, 2**1.5 - 1]])
 
 
+PROBES = pd.DataFrame(
+    {"s1": [7.5, 9.5, 6.25, 8.0, 12.0], "s2": [7.0, 9.25, 6.5, 8.5, 11.5]},
+    index=["ACTB", "ACTB", "CD3E", "LYZ", "ACTB"],
+)
+
+
+@pytest.mark.filterwarnings("ignore:.*log-transformed")
+@pytest.mark.parametrize(("unit", "shift"), [("log2", 0), ("auto", 0), ("log2", 2)])
+def test_probes_of_logged_arrays_are_averaged_after_undoing_the_log(text_file, unit, shift):
+    others = pd.DataFrame(np.random.default_rng(0).normal(7, 1.5, (60, 2)).clip(5), columns=PROBES.columns)
+    table = pd.concat([PROBES, others.set_axis([f"G{i}" for i in range(60)])]) + shift
+    expected = (2**table).groupby(level=0, sort=False).mean()
+    with pytest.warns(DataWarning, match="'ACTB'.*their values were averaged, as probes of a microarray"):
+        check(read_bulk(text_file(tsv(table)), unit=unit), expected.T)
+
+
+def test_probes_of_linear_arrays_are_averaged_if_stated(text_file):
+    with pytest.warns(DataWarning, match="averaged, as probes of a microarray"):
+        bulk = read_bulk(text_file(tsv(2**PROBES)), unit="microarray")
+    check(bulk, (2**PROBES).groupby(level=0, sort=False).mean().T)
+
+
+def test_linear_values_without_zeros_are_summed_with_a_hint(text_file):
+    with pytest.warns(
+        DataWarning, match="summed. If they are probes of a microarray, pass --bulk-unit microarr"
+    ):
+        bulk = read_bulk(text_file(tsv(2**PROBES)))
+    check(bulk, (2**PROBES).groupby(level=0, sort=False).sum().T)
+
+
+def test_averages_are_the_same_in_blocks(text_file):
+    table = 2 ** pd.concat([PROBES] * 3, axis=1).set_axis(list("abcdef"), axis=1)
+    path = text_file(tsv(table))
+    with pytest.warns(DataWarning), open_bulk(path, unit="microarray") as file:
+        np.testing.assert_allclose(file.block(2, 4).X, table.groupby(level=0, sort=False).mean().T[2:4])
+
+
 def test_genes_without_a_name_are_removed_and_reported(text_file):
     with pytest.warns(DataWarning, match="1 genes without a name were removed"):
         bulk = read_bulk(text_file(tsv(VALUES.T).replace("CD19", "")))
@@ -250,3 +287,42 @@ def test_logarithms_are_undone_in_the_same_way_in_every_block(table, tmp_path):
     ):
         part = file.block(212, 220)
     np.testing.assert_allclose(part.X, 2 ** table.iloc[212:220].to_numpy() - 1)
+
+
+@pytest.mark.parametrize("layout", ["dense", "sparse", "zarr", "genes in obs"])
+@pytest.mark.filterwarnings("ignore:Writing zarr v2", "ignore:bulk.h5ad. The file has genes in obs")
+def test_counts_are_read_where_x_was_scaled(tmp_path, layout):
+    rng = np.random.default_rng(0)
+    counts = pd.DataFrame(
+        rng.negative_binomial(2, 0.02, (8, 300)).astype(float),
+        index=[f"s{i}" for i in range(8)],
+        columns=["ACTB", "CD4", *(f"G{i}" for i in range(298))],
+    )
+    scaled = np.log1p(counts)
+    scaled = (scaled - scaled.mean()) / scaled.std()
+    adata = AnnData(scaled, layers={"counts": sparse.csr_matrix(counts) if layout == "sparse" else counts})
+    if layout == "genes in obs":
+        adata = adata.T
+    path = tmp_path / "bulk.h5ad"
+    if layout == "zarr":
+        path = tmp_path / "bulk.zarr"
+        adata.write_zarr(path)
+    else:
+        adata.write_h5ad(path)
+    with pytest.warns(DataWarning, match=r"scaled values, so layers\['counts'\] was read"):
+        bulk = read_bulk(path, genes=counts.columns)
+    check(bulk, counts)
+    assert bulk.uns["hpvade"]["unit"] == "counts"
+    del adata.layers["counts"]
+    adata.write_h5ad(tmp_path / "bulk.h5ad")
+    with pytest.raises(CountsError, match="The values are not expression"):
+        read_bulk(tmp_path / "bulk.h5ad", genes=counts.columns)
+
+
+def test_case_of_known_genes(text_file):
+    mouse = VALUES.set_axis(["Actb", "Cd3e", "Cd19", "unlike"], axis=1)
+    path = text_file(tsv(mouse.T, index_label="gene"))
+    known = ["ACTB", "CD3E", "CD19", "LYZ"]
+    assert list(read_bulk(path, genes=known).var_names) == list(mouse)
+    bulk = read_bulk(path, genes=known, ignore_case=True)
+    assert list(bulk.var_names) == ["ACTB", "CD3E", "CD19", "unlike"]

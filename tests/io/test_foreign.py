@@ -54,20 +54,20 @@ MAKERS = {
     "empty": lambda path: path.mkdir(),
 }
 SAYS = {
-    "ref.rds": "an R data file (rds), not an AnnData file. Convert it to h5ad in R",
-    "plain.rds": "an R data file (rds)",
-    "xz.rds": "an R data file (rds)",
-    "ref.RData": "an R data file (RData)",
+    "ref.rds": "an R object (RDS), not a single-cell reference. Convert it to h5ad in R",
+    "plain.rds": "an R object (RDS)",
+    "xz.rds": "an R object (RDS)",
+    "ref.RData": "an R workspace (RData)",
     "ref.pkl": "a Python pickle",
-    "ref.loom": "a loom file, not an AnnData file. In Python, read it with scanpy.read_loom",
-    "ref.h5Seurat": "a Seurat object (h5Seurat)",
+    "ref.loom": "a loom file, not a single-cell reference. Convert it: scanpy.read_loom",
+    "ref.h5Seurat": "an h5Seurat file",
     "molecule_info.h5": "filtered_feature_bc_matrix.h5",
-    "other.h5": "it holds 'something', and no tables obs and var",
+    "other.h5": "it has no obs and var",
     "spatial.zarr": "a SpatialData store",
-    "matrix.mtx": "a Matrix Market file, not an AnnData file. Give its folder",
+    "matrix.mtx": "not a single-cell reference. Give its folder",
     "table.csv": "a text file",
     "table.tsv.gz": "a text file",
-    "parquet.h5ad": "a Parquet table",
+    "parquet.h5ad": "a Parquet file",
     "empty": "an empty folder",
 }
 
@@ -89,11 +89,11 @@ def test_packed_h5ad(tmp_path):
     hpvade.testing.tiny_reference().write_h5ad(tmp_path / "ref.h5ad")
     content = (tmp_path / "ref.h5ad").read_bytes()
     (tmp_path / "ref.h5ad.gz").write_bytes(gzip.compress(content))
-    with pytest.raises(FileFormatError, match=r"a compressed HDF5 file.*Unpack it first"):
+    with pytest.raises(FileFormatError, match=r"compressed with gzip\. Unpack it first"):
         read_reference(tmp_path / "ref.h5ad.gz")
     with zipfile.ZipFile(tmp_path / "ref.zip", "w") as archive:
         archive.writestr("ref.h5ad", content)
-    with pytest.raises(FileFormatError, match="a zip file, not an AnnData file"):
+    with pytest.raises(FileFormatError, match=r"compressed with zip\. Unpack it first"):
         read_reference(tmp_path / "ref.zip")
 
 

@@ -98,3 +98,12 @@ def test_the_larger_overlap_wins_over_the_first():
     var = reference_var(["ENSG01", "B", "C"], gene_name=["x", "CD19", "LYZ"])
     matched = match_genes(bulk_with(["ENSG01.5", "CD19", "LYZ"]), var)
     assert list(matched.var_names) == ["ENSG01.5", "B", "C"]
+
+
+@pytest.mark.parametrize(("how", "expected"), [("averaged", [[3.0, 5.0]]), ("summed", [[6.0, 5.0]])])
+def test_probes_of_one_gene_are_combined_as_the_table_was_read(how, expected):
+    bulk = AnnData(np.array([[2.0, 4.0, 5.0]]), var=pd.DataFrame({"gene_name": ["A", "A", "B"]}, list("xyz")))
+    bulk.uns["hpvade"] = {"repeated_genes": how}
+    with pytest.warns(DataWarning, match=f"were {how}"):
+        matched = match_genes(bulk, pd.DataFrame(index=["A", "B"]))
+    np.testing.assert_array_equal(matched.X, expected)

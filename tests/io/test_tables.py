@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from hpvade._errors import FileFormatError
+from hpvade._warnings import DataWarning
 from hpvade.io import read_bulk
 
 GENES = ["ACTB", "CD3E", "CD19", "LYZ"]
@@ -17,6 +20,10 @@ VALUES = pd.DataFrame(
 
 def tsv(frame: pd.DataFrame, **kwargs) -> str:
     return frame.to_csv(sep=kwargs.pop("sep", "\t"), **kwargs)
+
+
+def check(path, table: pd.DataFrame) -> None:
+    pd.testing.assert_frame_equal(read_bulk(path).to_df().T, table, check_names=False)
 
 
 def test_r_style_header_is_one_field_short(text_file):
@@ -74,7 +81,72 @@ def test_a_decimal_comma_is_read(tmp_path):
         np.testing.assert_allclose(read.to_df().T, table)
 
 
-def test_utf16_is_named(tmp_path):
-    (tmp_path / "bulk.txt").write_bytes("gene\ts\nG1\t1\n".encode("utf-16"))
-    with pytest.raises(FileFormatError, match=r"UTF-16 text.*Save it as UTF-8"):
-        read_bulk(tmp_path / "bulk.txt")
+HEADINGS = [
+    "gene",
+    "Gene ID",
+    "hgnc_symbol",
+    "GeneSymbol",
+    "Name",
+    "Unnamed: 0",
+    "",
+    "ID_REF",
+    "probe.set",
+    "ensembl_gene_id_version",
+]
+
+
+@pytest.mark.parametrize("heading", HEADINGS)
+@pytest.mark.parametrize("names", [["1", "2"], ["1001", "1002"]])
+def test_samples_named_by_numbers(text_file, heading, names):
+    table = VALUES.T.set_axis(names, axis=1)
+    check(text_file(tsv(table, index_label=heading)), table)
+
+
+@pytest.mark.parametrize("sep", ["\t", ",", ";", " "])
+def test_a_table_without_a_header_keeps_its_first_gene(text_file, sep):
+    path = text_file(tsv(VALUES.T, sep=sep, header=False), "patients.txt")
+    with pytest.warns(
+        DataWarning, match="no header: its first line has numbers like those below it. Samples were"
+    ):
+        check(path, VALUES.T.set_axis(["sample_1", "sample_2"], axis=1))
+
+
+def test_one_sample_without_a_header_is_named_after_the_file(text_file):
+    path = text_file(tsv(VALUES.T[["s1"]], header=False), "patient-7.tsv.gz")
+    with pytest.warns(DataWarning, match="The sample was named after the file"):
+        check(path, VALUES.T[["s1"]].set_axis(["patient-7"], axis=1))
+
+
+@pytest.mark.parametrize(
+    ("above", "said"),
+    [
+        ("!Series\n!x\ty\n", None),
+        ("#one\n# two\n## three\n", None),
+        ("\n\n", None),
+        ("Table S1. Expression (TPM)\n\n", "'Table S1. Expression"),
+        ("Table S1. Expression (TPM)\t\t\n\t\t\n", "'Table S1. Expression"),
+    ],
+)
+def test_lines_above_the_header(text_file, above, said):
+    path = text_file(above + tsv(VALUES.T, index_label="gene"))
+    with pytest.warns(DataWarning, match=f"above the header were skipped: {said}") if said else nullcontext():
+        check(path, VALUES.T)
+
+
+def test_a_header_that_is_a_comment(text_file):
+    check(text_file("## made by hand\n#" + tsv(VALUES.T, index_label="gene")), VALUES.T)
+
+
+@pytest.mark.parametrize("sep", ["\t", ";", ","])
+def test_other_separators_in_names(text_file, sep):
+    table = VALUES.T.set_axis(["Patient 1, day 0; a", "Patient 2,\tday 0; b"], axis=1)
+    check(text_file(tsv(table, sep=sep, index_label="gene")), table)
+
+
+def test_a_line_that_is_too_long_is_named(text_file):
+    lines = tsv(VALUES.T).splitlines()
+    lines[3] += "\t5"
+    with pytest.raises(
+        FileFormatError, match=r"line 4 has 4 columns, but the table has 3. Correct that line"
+    ):
+        read_bulk(text_file("\n".join(lines) + "\n"))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
 
+from hpvade._formats import BULK_FORMATS, titles
 from hpvade._titles import STAGE_TITLES, UNIT_TITLES, described_facts
 from hpvade.app._formatting import format_duration
 from hpvade.app._selection import PRESETS, UNITS
@@ -58,6 +59,7 @@ class Pages:
         self._environment.filters |= {"duration": format_duration}
         self._environment.globals |= {
             "session": session,
+            "bulk_formats": titles([known for known in BULK_FORMATS if known.name != "zarr"]),
             "endings": {what: ",".join(endings) for what, endings in ENDINGS.items()},
             "max_upload_bytes": max_upload_bytes,
             "units": {unit: UNIT_TITLES[unit] for unit in UNITS},

@@ -62,13 +62,13 @@ def _check(selection: Selection) -> dict[str, Any]:
         return jobs.validate_demo(seed=options.seed).to_dict() | {"columns": []}
     reference, bulk = selection.paths
     if selection.is_model:
-        report = jobs.validate_for_model(reference, bulk, bulk_unit=options.bulk_unit)
+        report = jobs.validate_for_model(reference, bulk, bulk_options=jobs.BulkOptions(options.bulk_unit))
     else:
         report = jobs.validate_files(
             reference,
             bulk,
             options=_reference_options(selection),
-            bulk_unit=options.bulk_unit,
+            bulk_options=jobs.BulkOptions(options.bulk_unit),
             changes=options.changes,
         )
     return report.to_dict() | {"columns": _obs_columns(reference)}
@@ -95,7 +95,12 @@ def _run(task: Task, send: Send) -> dict[str, Any]:
     elif selection.is_model:
         model, bulk = selection.paths
         jobs.deconvolve_files(
-            model, bulk, task.output, bulk_unit=options.bulk_unit, on_stage=on_stage, on_block=on_block
+            model,
+            bulk,
+            task.output,
+            bulk_options=jobs.BulkOptions(options.bulk_unit),
+            on_stage=on_stage,
+            on_block=on_block,
         )
     else:
         reference, bulk = selection.paths
@@ -103,7 +108,7 @@ def _run(task: Task, send: Send) -> dict[str, Any]:
             [reference],
             bulk,
             task.output,
-            bulk_unit=options.bulk_unit,
+            bulk_options=jobs.BulkOptions(options.bulk_unit),
             reference_options=_reference_options(selection),
             train=train,
             seed=options.seed,

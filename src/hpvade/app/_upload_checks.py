@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import shutil
 import signal
 import stat
@@ -11,7 +13,7 @@ import zipfile
 import zlib
 from http import HTTPStatus
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import h5py
 
@@ -33,6 +35,12 @@ _FOREIGN_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFEr
 _PIECE = 1024 * 1024  # bytes that are unpacked at a time
 _SEPARATORS = b"\t,; "
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r"))
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # its letters are pairs of a zero and a character
+_UNPACKERS: Final[dict[bytes, Callable[[Path], Any]]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+}
 
 # Compression makes expression tables 5 to 10 times smaller, sparse ones 50 times, a bomb 1,000 times.
 _MAX_RATIO = 100
@@ -64,12 +72,18 @@ def check_upload(path: Path, *, name: str, max_bytes: int, dense: bool) -> None:
         folder = path.with_name("model")
         check_in_own_process(unpack_model, path, name=name, max_bytes=max_bytes, folder=folder)
         path.unlink()
+    elif path.suffix in {".xlsx", ".xlsm"}:
+        _check_start(path, b"PK\x03\x04", name=name, kind="an Excel workbook")
+        check_in_own_process(check_workbook, path, name=name, max_bytes=max_bytes)
+    elif path.suffix == ".parquet":
+        _check_start(path, b"PAR1", name=name, kind="a Parquet file")
+        check_in_own_process(check_parquet, path, name=name, max_bytes=max_bytes)
     else:
         check_table(path, name=name, max_bytes=max_bytes)
 
 
 def check_table(path: Path, *, name: str, max_bytes: int) -> None:
-    """Check that a file is a text table. It may be gzipped, whatever its name; it is unpacked in pieces.
+    """Check that a file is a text table. It may be compressed, whatever its name; it is unpacked in pieces.
 
     Parameters
     ----------
@@ -85,16 +99,18 @@ def check_table(path: Path, *, name: str, max_bytes: int) -> None:
     """
     size, unpacked, start = path.stat().st_size, 0, b""
     with path.open("rb") as stored:
-        is_gzip = stored.read(2) == b"\x1f\x8b"
+        first = stored.read(6)
+    unpack = next((opener for signature, opener in _UNPACKERS.items() if first.startswith(signature)), None)
     try:
-        with gzip.open(path) if is_gzip else path.open("rb") as file:
+        with path.open("rb") if unpack is None else unpack(path) as file:
             while piece := file.read(_PIECE):
                 start = start or piece
                 unpacked += len(piece)
                 _refuse_bomb(name, packed=size, unpacked=unpacked, max_bytes=max_bytes)
-                if len(piece.translate(None, _CONTROL)) < len(piece):
+                control = _CONTROL.lstrip(b"\0") if start.startswith(_UTF_16) else _CONTROL
+                if len(piece.translate(None, control)) < len(piece):
                     raise _wrong_kind(name, start, kind="a text table")
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+    except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
         msg = f"'{name}' cannot be unpacked ({error}). Download or export it again."
         raise _unusable(msg) from error
     header = next((line for line in start.splitlines() if not line.startswith(b"#")), b"")
@@ -119,9 +135,7 @@ def _wrong_kind(name: str, start: bytes, *, kind: str) -> RequestError:
     for beginning, description in {
         b"\x80": "it looks like a Python pickle, which can contain a program; hpvade never opens these",
         b"\x89HDF": "it is an HDF5 file; if it is an AnnData file, give it the ending .h5ad",
-        b"PK\x03\x04": "it is a zip file or an Excel workbook; export the table as text",
-        b"\xff\xfe": "it is text in UTF-16; save it as UTF-8",
-        b"\xfe\xff": "it is text in UTF-16; save it as UTF-8",
+        b"PK\x03\x04": "it is a zip file, or an Excel workbook that lacks the ending .xlsx",
     }.items():
         if start.startswith(beginning):
             found = description
@@ -193,6 +207,66 @@ def check_h5ad(path: Path, *, name: str, max_bytes: int, dense: bool) -> None:
         msg = f"'{name}' cannot be read as an h5ad file ({reason}). Download or export it again."
         raise _unusable(msg) from error
     _refuse_bomb(name, packed=path.stat().st_size, unpacked=walk.declared, max_bytes=max_bytes)
+
+
+def check_workbook(path: Path, *, name: str, max_bytes: int) -> None:
+    """Check the files in an Excel workbook without unpacking them.
+
+    Parameters
+    ----------
+    path, name
+        The file, and its name in messages.
+    max_bytes
+        Maximum total size of its files; openpyxl reads no more than they declare.
+
+    Raises
+    ------
+    RequestError
+        It declares too much, or is not a workbook.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except (*_FOREIGN_ERRORS, zipfile.BadZipFile) as error:
+        msg = f"'{name}' cannot be read as an Excel workbook ({error}). Save it again, or as CSV."
+        raise _unusable(msg) from error
+    if len(entries) > _MAX_ENTRIES or "xl/workbook.xml" not in {entry.filename for entry in entries}:
+        msg = f"'{name}' is not an Excel workbook. Save the table as .xlsx or CSV."
+        raise _unusable(msg)
+    declared = sum(entry.file_size for entry in entries)
+    _refuse_bomb(name, packed=path.stat().st_size, unpacked=declared, max_bytes=max_bytes)
+
+
+def check_parquet(path: Path, *, name: str, max_bytes: int) -> None:
+    """Check the size of a Parquet file without reading values.
+
+    Parameters
+    ----------
+    path, name
+        The file, and its name in messages.
+    max_bytes
+        Maximum size of its table.
+
+    Raises
+    ------
+    RequestError
+        It declares too much, is damaged, or pyarrow is not installed.
+    """
+    try:
+        from pyarrow import parquet  # noqa: PLC0415 - an optional dependency
+    except ModuleNotFoundError as error:
+        msg = f"'{name}' is a Parquet file, which needs pyarrow: pip install 'hp-vade[parquet]'."
+        raise _unusable(msg) from error
+    try:
+        found = parquet.read_metadata(path)
+    except _FOREIGN_ERRORS as error:
+        msg = f"'{name}' cannot be read as a Parquet file ({error}). Export it again."
+        raise _unusable(msg) from error
+    declared = max(
+        found.num_rows * found.num_columns * 8,
+        sum(found.row_group(i).total_byte_size for i in range(found.num_row_groups)),
+    )
+    _refuse_bomb(name, packed=path.stat().st_size, unpacked=declared, max_bytes=max_bytes)
 
 
 class _Walk:

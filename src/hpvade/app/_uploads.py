@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from hpvade._formats import BULK_FORMATS, COMPRESSIONS, endings
 from hpvade.app._request_error import RequestError
 from hpvade.app._upload_checks import check_upload
 
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-TABLES: Final = (".tsv", ".csv", ".txt", ".gct", ".genes.results")
-BULK_ENDINGS: Final = (*TABLES, *(f"{ending}.gz" for ending in TABLES), ".h5ad")
+# A zarr store is a folder; what cannot be unpacked in pieces could unpack to anything.
+BULK_ENDINGS: Final = tuple(
+    ending for ending in endings(BULK_FORMATS) if not ending.endswith((".zarr", ".zip", ".zst"))
+)
 LABEL_MAP_ENDINGS: Final = (".tsv", ".csv", ".txt")
 # Field of the form → endings of the files that it accepts.
 ENDINGS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -148,7 +151,8 @@ def _ending(name: str, allowed: tuple[str, ...]) -> str:
         raise RequestError(msg)
     found = next((ending for ending in allowed if name.lower().endswith(ending)), None)
     if found is None:
-        msg = f"'{name}' cannot be used here. Expected a file name that ends in {', '.join(allowed)}."
+        plain = [ending for ending in allowed if not ending.endswith(COMPRESSIONS) or ending == ".zip"]
+        msg = f"'{name}' cannot be used here. Expected a file name that ends in {', '.join(plain)}."
         raise RequestError(msg, status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
     return found
 

@@ -21,10 +21,11 @@ EXAMPLE = "hpvade deconvolve model bulk.tsv.gz -o results"
 def deconvolve(
     context: typer.Context,
     model: Annotated[Path, typer.Argument(help="Folder written by hpvade train or run.")],
-    bulk: Annotated[Path, typer.Argument(help="Table of bulk samples.")],
+    bulk: Annotated[Path, typer.Argument(help=o.BULK_HELP)],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")],
     config: o.Config = None,
     bulk_unit: o.BulkUnit = "auto",
+    ignore_case: o.IgnoreCase = False,
     coverage: o.Coverage = 0.9,
     with_unknown: o.WithUnknown = True,
     world: o.World = None,
@@ -45,14 +46,14 @@ def deconvolve(
     """Deconvolve bulk samples with a trained model."""
     given = locals()
     terminal = Terminal(quiet=quiet, threads=threads)
-    from hpvade.jobs import OutputOptions, deconvolve_files
+    from hpvade.jobs import BulkOptions, OutputOptions, deconvolve_files
 
     with terminal.tasks() as on_block:
         summary = deconvolve_files(
             model,
             bulk,
             output,
-            bulk_unit=bulk_unit,
+            bulk_options=o.record(BulkOptions, given),
             changes=o.setting_changes(context, given),
             options=o.record(OutputOptions, given),
             shard=None if shard is None else _shard(shard),

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar, cast
 import typer
 import yaml
 
-from hpvade import _types
+from hpvade import _formats, _types
 from hpvade._errors import FileFormatError, InputError, suggest
 
 SECTIONS = ("preprocess", "simulate", "network", "loss", "train", "deconvolve")
@@ -138,6 +138,12 @@ Config = Annotated[
     ),
 ]
 
+# What the arguments with a reference or a bulk table accept
+REFERENCE_HELP = f"{_formats.titles(_formats.REFERENCE_FORMATS)}."
+BULK_HELP = (
+    f"Bulk samples: {_formats.titles(_formats.BULK_FORMATS)}; a file, or a folder with one file a sample."
+)
+
 # The reference
 LabelsKey = Annotated[str, typer.Option("--labels-key", help="Column of obs with the cell types.")]
 DonorKey = Annotated[
@@ -193,6 +199,10 @@ Dask = Annotated[
 
 # The bulk table and the results
 BulkUnit = Annotated[_types.BulkUnit, typer.Option("--bulk-unit", help="Unit of the bulk table.")]
+IgnoreCase = Annotated[
+    bool,
+    typer.Option("--ignore-case", help="Recognise genes of the bulk table whatever their case (CD3E, Cd3e)."),
+]
 Coverage = Annotated[
     float, typer.Option("--coverage", "--level", help="Coverage of the intervals, between 0 and 1.")
 ]

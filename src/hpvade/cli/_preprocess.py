@@ -15,7 +15,7 @@ EXAMPLE = "hpvade preprocess reference.h5ad -o prepared.h5ad --donor-key donor"
 
 def preprocess(
     context: typer.Context,
-    reference: Annotated[list[Path], typer.Argument(help="h5ad, zarr, h5mu, or 10x output; one or more.")],
+    reference: Annotated[list[Path], typer.Argument(help=f"One or more: {o.REFERENCE_HELP}")],
     output: Annotated[Path, typer.Option("--output", "-o", help="h5ad file for the prepared reference.")],
     config: o.Config = None,
     labels_key: o.LabelsKey = "cell_type",

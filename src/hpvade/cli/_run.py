@@ -8,17 +8,19 @@ from typing import Annotated
 import typer
 
 from hpvade._errors import InputError
+from hpvade._formats import BULK_FORMATS, endings
 from hpvade.cli import _options as o
 from hpvade.cli._terminal import Terminal
 
 EXAMPLE = "hpvade run reference.h5ad bulk.tsv.gz -o results"
+_TABLES = endings(tuple(known for known in BULK_FORMATS if known.is_text))
 
 
 def run(
     context: typer.Context,
     inputs: Annotated[
         list[Path],
-        typer.Argument(metavar="REFERENCE... BULK", help="One or more references, then the bulk table."),
+        typer.Argument(metavar="REFERENCE... BULK", help=f"References: {o.REFERENCE_HELP} {o.BULK_HELP}"),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")],
     config: o.Config = None,
@@ -30,6 +32,7 @@ def run(
     label_map: o.LabelMap = None,
     rna_content: o.RnaContent = None,
     bulk_unit: o.BulkUnit = "auto",
+    ignore_case: o.IgnoreCase = False,
     coverage: o.Coverage = 0.9,
     with_unknown: o.WithUnknown = True,
     world: o.World = None,
@@ -58,12 +61,11 @@ def run(
     if len(inputs) < 2:
         msg = "Pass at least one reference, followed by the bulk table."
         raise typer.BadParameter(msg)
-    tables = (".tsv", ".csv", ".txt", ".gct")
-    if swapped := [path for path in inputs[:-1] if path.name.removesuffix(".gz").endswith(tables)]:
+    if swapped := [path for path in inputs[:-1] if path.name.lower().endswith(_TABLES)]:
         msg = f"{swapped[0]} is a table, not a single-cell reference. The bulk table comes last."
         raise InputError(msg)
     terminal = Terminal(quiet=quiet, threads=threads)
-    from hpvade.jobs import OutputOptions, ReferenceOptions, TrainOptions, run_files
+    from hpvade.jobs import BulkOptions, OutputOptions, ReferenceOptions, TrainOptions, run_files
 
     changes = o.setting_changes(context, given)
     with terminal.training() as on_epoch:
@@ -71,7 +73,7 @@ def run(
             inputs[:-1],
             inputs[-1],
             output,
-            bulk_unit=bulk_unit,
+            bulk_options=o.record(BulkOptions, given),
             reference_options=o.record(ReferenceOptions, given),
             train=o.record(TrainOptions, given, changes=changes, on_epoch=on_epoch),
             options=o.record(OutputOptions, given),

@@ -15,11 +15,11 @@ EXAMPLE = "hpvade train reference.h5ad -o model --bulk bulk.tsv.gz"
 
 def train(
     context: typer.Context,
-    reference: Annotated[list[Path], typer.Argument(help="h5ad, zarr, h5mu, or 10x output; one or more.")],
+    reference: Annotated[list[Path], typer.Argument(help=f"One or more: {o.REFERENCE_HELP}")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for model, history and signature.")],
     bulk: Annotated[
         Path | None,
-        typer.Option("--bulk", help="Bulk samples to deconvolve later; only their genes are used."),
+        typer.Option("--bulk", help=f"To be deconvolved later; only its genes are used. {o.BULK_HELP}"),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue from the model in the output folder.")
@@ -33,6 +33,7 @@ def train(
     label_map: o.LabelMap = None,
     rna_content: o.RnaContent = None,
     bulk_unit: o.BulkUnit = "auto",
+    ignore_case: o.IgnoreCase = False,
     n_genes: o.NGenes = None,
     members: o.Members = None,
     max_epochs: o.MaxEpochs = None,
@@ -51,7 +52,7 @@ def train(
     """Train a model on one or more references."""
     given = locals()
     terminal = Terminal(quiet=quiet, threads=threads)
-    from hpvade.jobs import ReferenceOptions, TrainOptions, train_files
+    from hpvade.jobs import BulkOptions, ReferenceOptions, TrainOptions, train_files
 
     changes = o.setting_changes(context, given)
     with terminal.training() as on_epoch:
@@ -59,7 +60,7 @@ def train(
             reference,
             output,
             bulk=bulk,
-            bulk_unit=bulk_unit,
+            bulk_options=o.record(BulkOptions, given),
             options=o.record(ReferenceOptions, given),
             train=o.record(TrainOptions, given, changes=changes, on_epoch=on_epoch),
             seed=seed,

@@ -15,8 +15,8 @@ EXAMPLE = "hpvade validate reference.h5ad --bulk bulk.tsv.gz"
 
 def validate(
     context: typer.Context,
-    reference: Annotated[Path, typer.Argument(help="h5ad, zarr, h5mu, or 10x output.")],
-    bulk: Annotated[Path | None, typer.Option("--bulk", help="Table of bulk samples.")] = None,
+    reference: Annotated[Path, typer.Argument(help=o.REFERENCE_HELP)],
+    bulk: Annotated[Path | None, typer.Option("--bulk", help=o.BULK_HELP)] = None,
     config: o.Config = None,
     labels_key: o.LabelsKey = "cell_type",
     donor_key: o.DonorKey = None,
@@ -27,6 +27,7 @@ def validate(
     max_cells: o.MaxCells = 20_000,
     dask: o.Dask = None,
     bulk_unit: o.BulkUnit = "auto",
+    ignore_case: o.IgnoreCase = False,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
     threads: o.UnusedThreads = None,
@@ -35,13 +36,13 @@ def validate(
     """Describe the contents of the files and list all problems at once."""
     given = locals()
     terminal = Terminal(quiet=quiet)
-    from hpvade.jobs import ReferenceOptions, validate_files
+    from hpvade.jobs import BulkOptions, ReferenceOptions, validate_files
 
     report = validate_files(
         reference,
         bulk,
         options=o.record(ReferenceOptions, given),
-        bulk_unit=bulk_unit,
+        bulk_options=o.record(BulkOptions, given),
         changes=o.setting_changes(context, given),
     )
     terminal.result(report.to_text(), report.to_dict(), as_json=as_json)

@@ -17,8 +17,11 @@ from hpvade._errors import CountsError, InputError, numbered_list
 from hpvade._warnings import DataWarning, warn
 
 from ._files import reader_errors
-from ._formats import BulkSource, open_table
-from ._genes import describe_repeats, group_columns, strip_ensembl_version
+from ._formats import open_table
+from ._gene_names import check_gene_names
+from ._genes import combine_genes, describe_repeats, with_known_case
+from ._orientation import find_orientation
+from ._source import BulkSource
 from ._units import Unit, describe_other_scale, find_unit
 
 if TYPE_CHECKING:
@@ -29,46 +32,37 @@ if TYPE_CHECKING:
 
     from hpvade._types import BulkUnit
 
-    from ._formats import Orientation, Table
-
 _RUNS, _RUN_LENGTH = 10, 20  # of samples that represent a large table
 _SHOWN_SAMPLES = 5  # in a message
 
-_GENE_HEADINGS = {
-    "gene", "genes", "gene_id", "geneid", "gene_name", "gene_symbol", "symbol", "ensembl_id", "hugo_symbol",
-}  # fmt: skip
-_SAMPLE_HEADINGS = {"sample", "samples", "sample_id", "sampleid", "sample_name"}
-
-# Genes that nearly every expression table of human, mouse or rat has.
-_HOUSEKEEPING = {
-    "ACTB", "ACTG1", "ALB", "B2M", "CD3E", "CD4", "CD19", "CD68", "EEF1A1", "GAPDH", "GUSB", "HPRT1", "HPRT",
-    "LDHA", "PGK1", "POLR2A", "PPIA", "PTPRC", "RPL13A", "RPLP0", "RPS18", "SDHA", "TBP", "TFRC", "TUBB",
-    "UBC", "VIM", "YWHAZ",
-}  # fmt: skip
-
 
 def read_bulk(
-    path: str | os.PathLike[str], *, unit: BulkUnit = "auto", genes: Iterable[str] | None = None
+    path: str | os.PathLike[str],
+    *,
+    unit: BulkUnit = "auto",
+    genes: Iterable[str] | None = None,
+    ignore_case: bool = False,
 ) -> AnnData:
     """Read bulk expression.
 
     Parameters
     ----------
     path
-        TSV, CSV or other delimited text (genes × samples or samples × genes), GCT, h5ad or zarr
-        (samples × genes), a merged salmon table of nf-core/rnaseq, a featureCounts table, or RSEM gene
-        tables (one file, or a folder of them). Text may be compressed with gzip.
+        A table of genes and samples in one of the formats of ``docs/formats.md``, for instance TSV, Excel,
+        AnnData or the output of salmon; or a folder with one file a sample.
     unit
         The unit of the values; ``"auto"`` detects it from the format and the values.
     genes
         Known gene names, for instance those of the reference: they help to detect the orientation.
+    ignore_case
+        Whether genes that are named like known ones but for case get their names.
 
     Returns
     -------
-    Samples × genes. X is dense float64 on the linear scale, repeated genes summed. ``var["gene_name"]``
-    holds second gene names where the file has them. ``uns["hpvade"]`` records what was detected and done:
-    ``format``, ``orientation``, ``orientation_by``, ``unit``, ``unit_given_or_detected``, ``transform``,
-    ``notes``.
+    Samples × genes. X is dense float64 on the linear scale; genes that are repeated are summed, or averaged
+    if they are probes of a microarray. ``var["gene_name"]`` holds second gene names where the file has them.
+    ``uns["hpvade"]`` records what was detected and done: ``format``, ``orientation``, ``orientation_by``,
+    ``unit``, ``unit_given_or_detected``, ``transform``, ``repeated_genes``, ``notes``.
 
     Raises
     ------
@@ -79,19 +73,23 @@ def read_bulk(
     InputError
         If samples have the same name, are all zero, or are constant.
     """
-    with open_bulk(path, unit=unit, genes=genes) as file:
+    with open_bulk(path, unit=unit, genes=genes, ignore_case=ignore_case) as file:
         return file.block(0, file.n_obs)
 
 
 @contextmanager
 def open_bulk(
-    path: str | os.PathLike[str], *, unit: BulkUnit = "auto", genes: Iterable[str] | None = None
+    path: str | os.PathLike[str],
+    *,
+    unit: BulkUnit = "auto",
+    genes: Iterable[str] | None = None,
+    ignore_case: bool = False,
 ) -> Iterator[BulkFile]:
     """Open a bulk table to read it by blocks of samples.
 
     Parameters
     ----------
-    path, unit, genes
+    path, unit, genes, ignore_case
         As for `read_bulk`. An h5ad file or a zarr folder stays on disk, unless it is stored by genes; other
         formats are read into memory. The unit is detected from representative samples, see
         `representative_runs`.
@@ -101,24 +99,34 @@ def open_bulk(
     FileFormatError
         If the file is missing, truncated, in no known format, or contains something other than numbers.
     """
-    path = Path(path)
+    path, known = Path(path), frozenset(() if genes is None else genes)
     with ExitStack() as stack:
-        table, table_format = open_table(BulkSource(path, unit, stack))
-        orientation, orientation_by = _orientation(table, genes=genes)
+        table, table_format = open_table(BulkSource(path, unit, known, stack))
+        orientation, orientation_by = table.orientation, "format"
+        if orientation is None:
+            orientation, orientation_by = find_orientation(
+                table.rows, table.columns, corner=table.corner, genes=known
+            )
         rows, names, columns = table.values, table.rows, table.columns
         if orientation == "genes x samples":
             rows, names, columns = rows.T, columns, names
         names, columns = names.astype(str), columns.astype(str)
-        representative = [_read_rows(rows, *run, path=path) for run in representative_runs(len(names))]
+        name_notes = check_gene_names(path, columns, gene_names=table.gene_names)
+        gene_names = table.gene_names
+        if ignore_case:
+            columns = pd.Index(with_known_case(columns, known))
+            if gene_names is not None:
+                gene_names = pd.Series(with_known_case(gene_names, known))
+        runs = [_read_rows(rows, *run, path=path) for run in representative_runs(len(names))]
+        representative = _finite_or_zero(np.concatenate(runs))
         try:
-            found = find_unit(
-                _finite_or_zero(np.concatenate(representative)), unit=unit, format_unit=table.unit
-            )
+            found = find_unit(representative, unit=unit, format_unit=table.unit)
         except CountsError as error:
             msg = f"{path}: {error}"
             raise CountsError(msg) from error
-        var, gene_notes = _distinct_genes(columns, gene_names=table.gene_names)
-        notes = [*found.notes, *gene_notes]
+        averaged, how = _combining(representative, found)
+        var, gene_notes = _distinct_genes(columns, gene_names=gene_names, how=how)
+        notes = [*table.notes, *found.notes, *name_notes, *gene_notes]
         if orientation_by == "longer axis":
             notes.append(
                 "The names do not show whether the genes are in rows or columns; "
@@ -133,10 +141,11 @@ def open_bulk(
             "unit": found.name,
             "unit_given_or_detected": found.given_or_detected,
             "transform": found.transform,
+            "repeated_genes": "averaged" if averaged else "summed",
             "notes": notes,
         }
         repeated = names[names.duplicated()].unique()
-        yield BulkFile(path, names, var, facts, rows, columns, repeated, found)
+        yield BulkFile(path, names, var, facts, rows, columns, repeated, found, averaged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +172,7 @@ class BulkFile:
     _genes: pd.Index  # as in the file
     _repeated: pd.Index  # samples of the whole table
     _unit: Unit
+    _averaged: bool  # repeated genes, instead of summed
 
     @property
     def n_obs(self) -> int:
@@ -178,7 +188,7 @@ class BulkFile:
             msg = f"{self.path}: {describe_other_scale(samples[other], unit=self._unit)}"
             raise CountsError(msg)
         linear = self._unit.linear(finite)
-        x = _sum_genes(linear, self._genes)
+        x = _sum_genes(linear, self._genes, averaged=self._averaged)
         problems = bulk_problems(
             pd.DataFrame(raw, index=samples, columns=self._genes, copy=False),
             linear=linear,
@@ -259,6 +269,7 @@ def bulk_problems(
             what="negative",
             remedy="Expression cannot be negative: use the values before centring or batch correction.",
         ),
+        *_unnamed_samples(samples),
         *_bad_samples(repeated, what="named more than once", remedy="Rename them."),
         *_bad_samples(samples[zero], what="zero for every gene", remedy="Remove them."),
         *_bad_samples(samples[constant], what="constant over all genes", remedy="Remove them."),
@@ -288,6 +299,14 @@ def _bad_samples(samples: pd.Index, *, what: str, remedy: str) -> Iterator[Input
         yield InputError(f"Samples are {what}: {shown}. {remedy}")
 
 
+def _unnamed_samples(samples: pd.Index) -> Iterator[InputError]:
+    """Yield the problem with samples that have no name, if there are any."""
+    at = np.flatnonzero(samples.astype(str).str.strip() == "")
+    if len(at):
+        found = "1 sample has no name" if len(at) == 1 else f"{len(at)} samples have no name"
+        yield InputError(f"{found}, the first at position {at[0] + 1}. Give each sample a name.")
+
+
 def _finite_or_zero(values: NDArray[np.float64]) -> NDArray[np.float64]:
     finite = np.isfinite(values)
     return values if finite.all() else np.where(finite, values, 0)
@@ -299,45 +318,29 @@ def _read_rows(rows: Any, start: int, stop: int, *, path: Path) -> NDArray[np.fl
         return np.asarray(raw if isinstance(raw, np.ndarray) else raw.toarray(), dtype=np.float64)
 
 
-# Orientation
-
-
-def _orientation(table: Table, *, genes: Iterable[str] | None) -> tuple[Orientation, str]:
-    """Detect which axis of a table is the genes; returns the orientation and what decided it.
-
-    The first of these in which the axes differ decides: the format; the overlap with ``genes``; the
-    heading of the row names; Ensembl ids; widely expressed genes; the longer axis (rows, if equal).
-    """
-    if table.orientation is not None:
-        return table.orientation, "format"
-    rows, columns = strip_ensembl_version(table.rows), strip_ensembl_version(table.columns)
-    heading = table.corner.strip().lower()
-    wanted = strip_ensembl_version([] if genes is None else genes)
-    scores: dict[str, tuple[float, float]] = {
-        "shared genes": (rows.isin(wanted).sum(), columns.isin(wanted).sum()),
-        "heading": (heading in _GENE_HEADINGS, heading in _SAMPLE_HEADINGS),
-        "Ensembl ids": (_ensembl_share(rows) > 0.5, _ensembl_share(columns) > 0.5),
-        "well-known genes": (_count_housekeeping(rows), _count_housekeeping(columns)),
-        "longer axis": (len(rows), len(columns)),
-    }
-    for reason, (in_rows, in_columns) in scores.items():
-        if in_rows != in_columns:
-            return ("genes x samples" if in_rows > in_columns else "samples x genes"), reason
-    return "genes x samples", "longer axis"
-
-
-def _ensembl_share(names: pd.Index) -> float:
-    return float(names.str.match(r"ENS[A-Z]*G\d+$").mean()) if len(names) else 0.0
-
-
-def _count_housekeeping(names: pd.Index) -> int:
-    return int(names.str.upper().isin(_HOUSEKEEPING).sum())
-
-
 # Genes
 
 
-def _distinct_genes(genes: pd.Index, *, gene_names: pd.Series | None) -> tuple[pd.DataFrame, list[str]]:
+def _combining(values: NDArray[np.float64], unit: Unit) -> tuple[bool, str]:
+    """Return whether repeated genes are averaged instead of summed, and how to describe that.
+
+    Those of microarrays are probes. Logarithms of their intensities start well above zero.
+    """
+    smallest = float(np.median(values.min(axis=1)))
+    is_log = unit.transform != "none" and not unit.transform.endswith("- 1")
+    if unit.name == "microarray" or (is_log and smallest > 0):
+        return True, "averaged, as probes of a microarray"
+    if unit.name == "linear" and smallest > 0:
+        return (
+            False,
+            "summed. If they are probes of a microarray, pass --bulk-unit microarray to average them",
+        )
+    return False, "summed"
+
+
+def _distinct_genes(
+    genes: pd.Index, *, gene_names: pd.Series | None, how: str
+) -> tuple[pd.DataFrame, list[str]]:
     """Return the genes of a table, each name once, and notes about the others."""
     var = pd.DataFrame(index=genes)
     if gene_names is not None:
@@ -348,7 +351,7 @@ def _distinct_genes(genes: pd.Index, *, gene_names: pd.Series | None) -> tuple[p
         notes.append(f"{int((~named).sum())} genes without a name were removed.")
     var = var[named]
     if not var.index.is_unique:
-        notes.append(f"{describe_repeats(var.index)}; their values were summed.")
+        notes.append(f"{describe_repeats(var.index)}; their values were {how}.")
     return var[~var.index.duplicated()], notes
 
 
@@ -356,10 +359,11 @@ def _is_named(genes: pd.Index) -> NDArray[np.bool_]:
     return np.asarray(genes.str.strip() != "")
 
 
-def _sum_genes(x: NDArray[np.float64], genes: pd.Index) -> NDArray[np.float64]:
-    """Remove genes without a name and sum repeated ones."""
+def _sum_genes(x: NDArray[np.float64], genes: pd.Index, *, averaged: bool) -> NDArray[np.float64]:
+    """Remove genes without a name, and sum or average repeated ones."""
     named = _is_named(genes)
     if not named.all():
         x, genes = x[:, named], genes[named]
-    grouped = x if genes.is_unique else x @ group_columns(genes)
-    return np.ascontiguousarray(grouped, dtype=np.float64)
+    if not genes.is_unique:
+        x = combine_genes(x, genes, averaged=averaged)
+    return np.ascontiguousarray(x, dtype=np.float64)

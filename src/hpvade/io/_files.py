@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
+import lzma
 import warnings
 import zipfile
 import zlib
 from contextlib import ExitStack, contextmanager
 from pathlib import PurePosixPath
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import anndata as ad
 import h5py
@@ -25,8 +25,12 @@ if TYPE_CHECKING:
 # What anndata raises for an element of a later version, or of a library that is not installed.
 _UNKNOWN_ELEMENT = (IORegistryError, ImportError, KeyError, TypeError, ValueError, AttributeError)
 
-# What h5py, zarr, anndata, pandas, gzip and scipy.io raise for files that are truncated or in another format.
-_READER_ERRORS = (OSError, EOFError, KeyError, IndexError, ValueError, TypeError, AttributeError, zlib.error)
+# What h5py, zarr, anndata, pandas, gzip, lzma, zipfile and scipy.io raise for files that are truncated or in
+# another format.
+_READER_ERRORS = (
+    *(OSError, EOFError, KeyError, IndexError, ValueError, TypeError, AttributeError),
+    *(zlib.error, lzma.LZMAError, zipfile.BadZipFile),
+)
 
 _ZARR_MARKERS = ("zarr.json", ".zgroup", ".zattrs")
 _PARTS = ("X", "layers", "obsm", "varm", "obsp", "varp", "uns")  # of an AnnData, besides tables and raw
@@ -67,9 +71,6 @@ def reader_errors(path: Path, *, expected: str) -> Iterator[None]:
     except InputError:
         raise
     except _READER_ERRORS as error:
-        if path.is_file() and _is_utf16(path):
-            msg = f"{path} is UTF-16 text, like Excel's 'Unicode text'. Save it as UTF-8 (CSV UTF-8)."
-            raise FileFormatError(msg) from error
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         msg = (
             f"{path} cannot be read as {expected} ({reason}). It may be truncated or in another format. "
@@ -252,21 +253,3 @@ def sliceable(stored: Any) -> Any:  # noqa: ANN401 - an array or a group of h5py
     """Return what can be sliced by rows: the array, or a view of a sparse matrix on disk."""
     is_sparse = "matrix" in stored.attrs.get("encoding-type", "")
     return ad.io.sparse_dataset(stored) if is_sparse else stored
-
-
-def is_gzip(path: Path) -> bool:
-    """Whether the file starts with the signature of gzip, whatever its name."""
-    with path.open("rb") as handle:
-        return handle.read(2).startswith(b"\x1f\x8b")
-
-
-def open_text(path: Path) -> IO[str]:
-    """Open a text file, compressed or not; a byte-order mark is skipped."""
-    if is_gzip(path):
-        return gzip.open(path, "rt", encoding="utf-8-sig")
-    return path.open(encoding="utf-8-sig")
-
-
-def _is_utf16(path: Path) -> bool:
-    with path.open("rb") as handle:
-        return handle.read(2) in {b"\xff\xfe", b"\xfe\xff"}

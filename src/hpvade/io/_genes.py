@@ -15,6 +15,8 @@ from hpvade._warnings import DataWarning, warn
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from numpy.typing import NDArray
+
 # GENCODE marks the second copy of a pseudoautosomal gene with _PAR_Y; it is the same gene.
 _ENSEMBL_VERSION = r"^(ENS[A-Z]*G\d+)\.\d+(?:_PAR_Y)?$"
 
@@ -31,9 +33,9 @@ SYMBOL_COLUMNS = (
 ALIAS_COLUMNS = ("gene_ids", "gene_id", "ensembl_id", "feature_id", *SYMBOL_COLUMNS)
 
 
-def all_gene_names(aliases: pd.DataFrame) -> set[str]:
-    """Return all names of genes: those of the rows, and those in the columns."""
-    return set(aliases.index).union(*(aliases[column] for column in aliases))
+def all_gene_names(var: pd.DataFrame) -> set[str]:
+    """Return all names of genes: those of the rows, and those in columns of other names."""
+    return set(var.index).union(*(var[column].dropna().astype(str) for column in alias_columns(var)))
 
 
 def strip_ensembl_version(names: Iterable[str]) -> pd.Index:
@@ -57,11 +59,29 @@ def group_columns(names: pd.Index) -> sparse.csr_matrix[np.float32]:
     return sparse.csr_matrix((ones, (np.arange(len(names)), groups)), shape=(len(names), len(distinct)))
 
 
+def combine_genes(x: NDArray[np.float64], names: pd.Index, *, averaged: bool) -> NDArray[np.float64]:
+    """Sum or average columns with one name; the distinct names are in the order of their first occurrence."""
+    groups = group_columns(names)
+    n_columns = np.asarray(groups.sum(axis=0)).ravel()
+    return np.asarray(x @ groups) / (n_columns if averaged else 1)
+
+
 def describe_repeats(names: pd.Index) -> str:
     """Describe how many names occur more than once, with an example."""
     repeated = names[names.duplicated()].unique()
     found = "1 gene name occurs" if len(repeated) == 1 else f"{len(repeated)} gene names occur"
     return f"{found} more than once (for instance '{repeated[0]}')"
+
+
+def with_known_case(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Replace names that equal known ones but for case by the known ones.
+
+    >>> with_known_case(["CD3E", "Cd4", "X"], ["Cd3e", "Cd4"])
+    ['Cd3e', 'Cd4', 'X']
+    """
+    known = set(known)
+    by_case = {name.upper(): name for name in sorted(known, reverse=True)}
+    return [name if name in known else by_case.get(name.upper(), name) for name in names]
 
 
 def alias_columns(var: pd.DataFrame) -> list[str]:
@@ -86,7 +106,8 @@ def match_genes(bulk: AnnData, reference_var: pd.DataFrame) -> AnnData:
 
     Compares the bulk's names and its ``var["gene_name"]`` with the reference's names and each column of
     other names (`alias_columns`), Ensembl versions stripped on both sides, and uses the pair that shares most
-    genes. Genes with the same new name are summed; genes that are not in the reference keep their names.
+    genes. Genes with the same new name are summed, or averaged as `hpvade.io.read_bulk`
+    did; genes that are not in the reference keep their names.
 
     Parameters
     ----------
@@ -157,19 +178,20 @@ def _alias_to_name(aliases: pd.Index, names: pd.Index) -> dict[str, str]:
 
 def _rename(bulk: AnnData, names: pd.Index, *, mapping: str, n_shared: int) -> AnnData:
     var = bulk.var.set_index(names)
+    facts = dict(bulk.uns.get(keys.UNS, {}))
+    how = facts.get("repeated_genes", "summed")
     renamed = AnnData(
-        X=bulk.X @ group_columns(names) if names.has_duplicates else bulk.X.copy(),
+        X=combine_genes(bulk.X, names, averaged=how == "averaged") if names.has_duplicates else bulk.X.copy(),
         obs=bulk.obs.copy(),
         var=var[~names.duplicated()],
         obsm={key: value.copy() for key, value in bulk.obsm.items()},
         uns=bulk.uns.copy(),
     )
-    facts = dict(bulk.uns.get(keys.UNS, {}))
     notes = [str(note) for note in facts.get("notes", [])]
     if not names.equals(bulk.var_names):
         notes.append(f"Genes were renamed to the reference's names: {mapping}, {n_shared} shared.")
     if names.has_duplicates:
-        notes.append(f"{describe_repeats(names)} after renaming; their values were summed.")
+        notes.append(f"{describe_repeats(names)} after renaming; their values were {how}.")
         warn(notes[-1], DataWarning, stacklevel=3)
     renamed.uns[keys.UNS] = {**facts, "gene_mapping": mapping, "notes": notes}
     return renamed

@@ -107,7 +107,7 @@ def find_unit(values: NDArray[np.float64], *, unit: BulkUnit, format_unit: BulkU
         The genes were centred or scaled, a logarithm was stated for other values, or the values do not show
         whether they are logarithms or of which base.
     """
-    if sign := _scaling(values):
+    if sign := describe_scaling(values):
         msg = (
             f"The values are not expression: {sign}. Provide the values before they were scaled or centred: "
             "counts, TPM, intensities or their logarithms."
@@ -187,7 +187,7 @@ def _scale(sample: NDArray[np.float64]) -> str:
     return "linear" if ratio > above else "unclear"
 
 
-def _scaling(values: NDArray[np.float64]) -> str:
+def describe_scaling(values: NDArray[np.float64]) -> str:
     """Say how samples or genes were centred or scaled; an empty text if they were not."""
     n = len(values)
     varying = values[:, values.std(0) > _CONSTANT] if n > 1 else values

@@ -1,5 +1,6 @@
 """Whole jobs over files: one module per command."""
 
+from hpvade.jobs._bulk import BulkOptions
 from hpvade.jobs._compare import baseline_fractions, compare_with_baselines
 from hpvade.jobs._deconvolve import OutputOptions, RunSummary, Shard, deconvolve_files
 from hpvade.jobs._demo import demo_data, demo_files
@@ -16,6 +17,7 @@ from hpvade.jobs.benchmark import BenchmarkOptions, benchmark_files
 
 __all__ = [
     "BenchmarkOptions",
+    "BulkOptions",
     "OutputOptions",
     "ReferenceOptions",
     "RunSummary",

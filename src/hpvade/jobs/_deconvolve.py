@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hpvade._errors import InputError, OutputError
 from hpvade.deconvolve import Deconvolution, check_coverage
 from hpvade.io import (
-    all_gene_names,
     check_output_file,
     is_added_to,
-    open_bulk,
     output_dir,
     output_file,
     sha256,
     unfinished,
 )
+from hpvade.jobs._bulk import BulkOptions
 from hpvade.jobs._report import add_report
 from hpvade.jobs._unknown import NO_WORLD, load_world, read_purity
 from hpvade.model import COVERAGE, Deconvolver, load, model_folder, versions
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from hpvade._types import BulkUnit
     from hpvade.io import BulkFile
     from hpvade.model import TrainedModel
     from hpvade.world import World
@@ -166,7 +164,7 @@ def deconvolve_files(
     bulk: Path,
     output: Path,
     *,
-    bulk_unit: BulkUnit = "auto",
+    bulk_options: BulkOptions | None = None,
     changes: Mapping[str, dict[str, Any]] | None = None,
     options: OutputOptions | None = None,
     shard: Shard | None = None,
@@ -180,8 +178,8 @@ def deconvolve_files(
     ----------
     model_path, bulk, output
         Folder of the model, bulk table, and folder for the results.
-    bulk_unit
-        Unit of the table.
+    bulk_options
+        How to read the table.
     changes
         Changes to the settings of the model, section → setting → value; of section ``deconvolve`` only.
     options
@@ -208,8 +206,8 @@ def deconvolve_files(
     with ExitStack() as stack:
         with output_dir(output, own_files=own_files, force=force, inputs=[model_path, bulk]) as folder:
             with record.stage("read"):
-                names = all_gene_names(trained.gene_names)
-                samples = stack.enter_context(open_bulk(bulk, unit=bulk_unit, genes=names))
+                table = (bulk_options or BulkOptions()).open(bulk, var=trained.gene_names)
+                samples = stack.enter_context(table)
                 groups = read_sample_groups(options, folder, samples)
             with record.stage("checksums"):
                 record.inputs[str(model_path)] = sha256(place)

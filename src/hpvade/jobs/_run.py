@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from hpvade import _keys
 from hpvade.deconvolve import refuse_unknown
-from hpvade.io import open_bulk, output_dir, sha256
+from hpvade.io import output_dir, sha256
+from hpvade.jobs._bulk import BulkOptions
 from hpvade.jobs._deconvolve import (
     OutputOptions,
     RunSummary,
@@ -27,15 +28,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from hpvade._types import BulkUnit
-
 
 def run_files(
     references: Sequence[Path],
     bulk: Path,
     output: Path,
     *,
-    bulk_unit: BulkUnit = "auto",
+    bulk_options: BulkOptions | None = None,
     reference_options: ReferenceOptions | None = None,
     train: TrainOptions | None = None,
     options: OutputOptions | None = None,
@@ -59,7 +58,8 @@ def run_files(
             with record.stage("read"):
                 reference = load_references(references, options=reference_options)
                 record.decisions["reference"] = reference_facts(reference)
-                samples = stack.enter_context(open_bulk(bulk, unit=bulk_unit, genes=reference.var_names))
+                table = (bulk_options or BulkOptions()).open(bulk, var=reference.var)
+                samples = stack.enter_context(table)
                 check_table(samples)
                 if options.with_unknown and options.world != NO_WORLD:
                     levels = reference.uns[_keys.UNS]["levels"]

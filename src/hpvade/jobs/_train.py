@@ -9,7 +9,8 @@ import yaml
 
 from hpvade import _keys
 from hpvade._errors import InputError
-from hpvade.io import open_bulk, output_dir
+from hpvade.io import output_dir
+from hpvade.jobs._bulk import BulkOptions
 from hpvade.jobs._references import ReferenceOptions, load_references, reference_facts
 from hpvade.model import HPVADE, preset_config, preset_name
 from hpvade.results import (
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-    from hpvade._types import BulkUnit, Preset
+    from hpvade._types import Preset
     from hpvade.train import Row
 
 
@@ -79,7 +80,7 @@ def train_files(
     output: Path,
     *,
     bulk: Path | None = None,
-    bulk_unit: BulkUnit = "auto",
+    bulk_options: BulkOptions | None = None,
     options: ReferenceOptions | None = None,
     train: TrainOptions | None = None,
     seed: int = 0,
@@ -104,7 +105,7 @@ def train_files(
             record.decisions["reference"] = reference_facts(reference)
             samples = None
             if bulk is not None and not resume:  # an existing model has its genes
-                with open_bulk(bulk, unit=bulk_unit, genes=reference.var_names) as file:
+                with (bulk_options or BulkOptions()).open(bulk, var=reference.var) as file:
                     samples = file.representative_samples()
         with record.stage("checksums"):
             for path in inputs:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from hpvade import _keys
 from hpvade._errors import InputError, LabelError
 from hpvade._warnings import DataWarning
-from hpvade.io import all_gene_names, find_gene_match, match_genes, read_bulk
+from hpvade.io import find_gene_match, match_genes
+from hpvade.jobs._bulk import BulkOptions
 from hpvade.jobs._demo import demo_data
 from hpvade.jobs._references import ReferenceOptions, load_references, read_without_labels
 from hpvade.model import check_model_overlap, load, preset_config
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from hpvade._types import BulkUnit
+    import pandas as pd
+    from anndata import AnnData
 
 
 def validate_files(
@@ -33,7 +35,7 @@ def validate_files(
     bulk: Path | None,
     *,
     options: ReferenceOptions,
-    bulk_unit: BulkUnit = "auto",
+    bulk_options: BulkOptions | None = None,
     changes: dict[str, dict[str, Any]] | None = None,
 ) -> ValidationReport:
     """Read a reference and, if given, a bulk table, and check both and what they share.
@@ -55,8 +57,9 @@ def validate_files(
         report += ValidationReport(warnings=tuple(Problem(DataWarning, note) for note in notes))
     if bulk is None:
         return report
-    genes = None if cells is None else cells.var_names
-    samples, bulk_report = _read(lambda: read_bulk(bulk, unit=bulk_unit, genes=genes))
+    samples, bulk_report = _read(
+        lambda: _read_bulk(bulk, bulk_options, var=None if cells is None else cells.var)
+    )
     report += bulk_report
     if samples is not None:
         if cells is not None:
@@ -66,7 +69,9 @@ def validate_files(
     return report
 
 
-def validate_for_model(model_folder: Path, bulk: Path, *, bulk_unit: BulkUnit = "auto") -> ValidationReport:
+def validate_for_model(
+    model_folder: Path, bulk: Path, *, bulk_options: BulkOptions | None = None
+) -> ValidationReport:
     """Read a trained model and a bulk table, and check the table and the genes they share.
 
     A file that cannot be read becomes an error of the report, as in `validate_files`.
@@ -74,10 +79,10 @@ def validate_for_model(model_folder: Path, bulk: Path, *, bulk_unit: BulkUnit = 
     trained, report = _read(lambda: load(model_folder))
     names = None
     if trained is not None:
-        names = all_gene_names(trained.gene_names)
+        names = trained.gene_names
         facts = {"model_cell_types": ", ".join(trained.cell_types), "model_genes": len(trained.genes)}
         report += ValidationReport(facts=dict(facts))
-    samples, bulk_report = _read(lambda: read_bulk(bulk, unit=bulk_unit, genes=names))
+    samples, bulk_report = _read(lambda: _read_bulk(bulk, bulk_options, var=names))
     report += bulk_report
     if samples is not None:
         if trained is not None:
@@ -93,6 +98,11 @@ def validate_demo(*, seed: int) -> ValidationReport:
     report = check_reference(data.reference, labels_key=_keys.CELL_TYPE)
     report += check_overlap(data.bulk, data.reference.var_names)
     return report + check_bulk(data.bulk)
+
+
+def _read_bulk(path: Path, options: BulkOptions | None, *, var: pd.DataFrame | None) -> AnnData:
+    with (options or BulkOptions()).open(path, var=var) as table:
+        return table.block(0, table.n_obs)
 
 
 def _read(read: Callable[[], Any]) -> tuple[Any, ValidationReport]:

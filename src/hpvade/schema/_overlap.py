@@ -68,10 +68,11 @@ def _hint(bulk: pd.Index, required: pd.Index) -> str:
             f" The {ensembl} seems to have Ensembl IDs and the {symbols} symbols. Add the other names to the "
             "reference as a column of var (gene_ids or gene_name), or to the bulk as a column gene_name."
         )
-    if _shared_ignoring_case(bulk, required) > 2 * required.isin(bulk).sum():
+    n_shared = _shared_ignoring_case(bulk, required)
+    if n_shared > 2 * required.isin(bulk).sum():
         return (
-            " The names agree if case is ignored, as for human (CD3E) and mouse (Cd3e) genes. Check that "
-            "both are of the same species. If human symbols were changed to lower case, restore them."
+            f" {n_shared:,} names agree if case is ignored, as for human (CD3E) and mouse (Cd3e) genes. If "
+            "both are of the same species, pass --ignore-case."
         )
     return " Check that both use the same gene names and are of the same species."
 
