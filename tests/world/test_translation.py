@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from hpvade.world import World, translate
@@ -61,6 +62,25 @@ def test_a_world_that_does_not_resemble_the_reference_is_of_no_use(world, types,
     assert translate(World.empty(), types[:, :KNOWN], **arguments) is None
     few = {**arguments, "symbols": np.where(np.arange(len(symbols)) < 100, symbols, "other")}
     assert translate(world, types[:, :KNOWN], **few) is None
+
+
+@pytest.mark.parametrize(("n_filled", "are_measured"), [(10, True), (300, False)])
+def test_genes_that_a_reference_only_lists_are_not_compared(world, types, symbols, n_filled, are_measured):
+    """Matched profiles express them, but no type has a count; a few such genes are due to the platform."""
+    level = np.vstack([world.level, np.full((n_filled, world.level.shape[1]), 100)])
+    names = np.array([f"FILLED{i}" for i in range(n_filled)])
+    larger = World(world.genes.append(pd.Index(names)), level, world.facts)
+    counts = np.vstack([types[:, :KNOWN], np.zeros((n_filled, KNOWN))])
+    filled = translate(
+        larger,
+        counts,
+        symbols=np.concatenate([symbols, names]),
+        labels=list("vwxyz"),
+        usable=np.ones(len(counts), dtype=bool),
+    )
+    assert (filled.usable[-n_filled:] == are_measured).all()
+    assert (filled.known[-n_filled:] == are_measured).all()
+    assert filled.usable[:-n_filled].all()
 
 
 @pytest.mark.parametrize("n_known", [KNOWN, KNOWN + 1])

@@ -66,7 +66,6 @@ class UnknownContent:
         *,
         cells: NDArray[np.float64],
         trust: NDArray[np.float64],
-        usable: NDArray[np.bool_],
         kept: NDArray[np.bool_],
         cell_type: NDArray[np.integer],
         config: DeconvolveConfig,
@@ -79,7 +78,7 @@ class UnknownContent:
         self.panel = np.flatnonzero((trust > 0) | (own > 0).any(1))
         self.trust, self.own = trust[self.panel], own[self.panel]
         content = cells[kept].sum(0)
-        self.content = np.concatenate([content, world.content * (content.sum() / cells[usable].sum())])
+        self.content = np.concatenate([content, world.content * (content.sum() / cells[world.usable].sum())])
         self.world_cpm = world.cpm / world.cpm[kept].sum(0) * CPM_TOTAL
         self.cpm = np.hstack([cells / content * CPM_TOTAL, self.world_cpm])[self.panel]
         self.every_tissue = (world.every_tissue / world.every_tissue[kept].sum() * CPM_TOTAL)[self.panel]
@@ -133,7 +132,7 @@ class UnknownContent:
         cells = counts[:, states.cell_type]
         content = signature.model_genes.rna_content[states.cell_type]
         cells[selected] = states.expand(learned_cpm) * content / CPM_TOTAL
-        present = measured & usable
+        present = measured & translated.usable
         level = (counts / counts[present].sum(0)).mean(1)
         weight = np.zeros(len(counts))
         weight[selected] = trust
@@ -141,7 +140,6 @@ class UnknownContent:
             translated,
             cells=cells,
             trust=np.where(present, weight, 0),
-            usable=usable,
             kept=present & (level <= np.quantile(level[present], 1 - _TOP)),
             cell_type=states.cell_type,
             config=config,

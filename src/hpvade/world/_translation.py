@@ -26,6 +26,7 @@ _ROUNDS = 3
 _MATCHED, _SAME = 0.42, 0.5  # correlations: of a type with its profile, and from which it may own others
 _OWNED = 0.8  # correlation of further profiles of a type, relative to that of its best profile
 _RELATED = 0.6  # correlation of two profiles of one lineage
+_HIGH, _FILLED = 20.0, 0.1  # level in the world; share of such genes without a count
 _LEVEL_FLOOR = 3.0  # of the world, where profiles are compared
 _RATIO_FLOOR = 1.5  # of the world, where ratios of profiles are taken
 _SHRUNK = 0.7  # of the ratio of the platforms' levels, for genes that no matched type expresses
@@ -55,8 +56,11 @@ class TranslatedWorld:
         for silent genes looks like.
     related
         Which profiles are of one lineage and of one owner, shape (n_profiles, n_profiles).
+    usable
+        Genes to compare, shape (n_genes,): those of `translate`, without those that the reference lists but
+        that were not measured.
     known
-        Genes that the world knows and that can be compared, shape (n_genes,).
+        Those that the world knows, shape (n_genes,).
     """
 
     names: list[str]
@@ -67,6 +71,7 @@ class TranslatedWorld:
     content: NDArray[np.float64]
     every_tissue: NDArray[np.float64]
     related: NDArray[np.bool_]
+    usable: NDArray[np.bool_]
     known: NDArray[np.bool_]
 
 
@@ -127,6 +132,8 @@ def translate(
     if len(matched) < _MIN_TYPES:
         return None
     here, there = cpm[:, matched].mean(1), level[:, best[matched]].mean(1)
+    usable = usable & _measured(counts, there, known=known)
+    known &= usable
     translated = _translated(cpm, level, here, there, known=known, pairs=(matched, best))
     translated[~known] = here[~known, None]
     translated = counts_to_cpm(np.where(usable[:, None], translated, 0).T).T
@@ -143,8 +150,24 @@ def translate(
         content=_contents(world, counts[usable].sum(0), matched=matched, best=best, lineage=lineage),
         every_tissue=np.expm1(np.log1p(translated[:, _every(world)]).mean(1)),
         related=(lineage > _RELATED) & (owner == owner[:, None]),
+        usable=usable,
         known=known,
     )
+
+
+def _measured(
+    counts: NDArray[np.float64], there: NDArray[np.float64], *, known: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return which genes of a reference were measured.
+
+    A reference that was joined from others or filtered may list genes that it does not have, with zeros. They
+    show in genes that the matched profiles express highly: up to 3% of these have no count if all genes were
+    measured. Otherwise no gene without a count can be told from one that was not measured.
+    """
+    silent: NDArray[np.bool_] = (counts <= 0).all(axis=1)
+    high = known & (there >= _HIGH)
+    is_filled = bool(high.any()) and float(silent[high].mean()) > _FILLED
+    return np.logical_not(silent & is_filled)
 
 
 def _similarity(
