@@ -229,6 +229,11 @@ class UnknownContent:
         total = linear[:, self.kept].sum(1, keepdims=True)
         return linear[:, self.panel] / np.where(total > 0, total, 1) * CPM_TOTAL
 
+    def _may_grow(self, chosen: Sequence[tuple[Group, ...]]) -> NDArray[np.bool_]:
+        """Which samples may have a further group; profiles made from markers do not count."""
+        n = [sum(self.world.is_measured[group[0]] for group in groups) for groups in chosen]
+        return np.array(n) < _MOST_GROUPS
+
     def _choose(
         self, cpm: NDArray[np.float64], states: NDArray[np.float64], *, pooled: bool
     ) -> list[tuple[Group, ...]]:
@@ -237,7 +242,7 @@ class UnknownContent:
         first = np.zeros(len(cpm))
         active = np.ones(len(cpm), dtype=bool)
         least = _MIN_GAIN if pooled else _MIN_GAIN_ALONE
-        for _ in range(_MOST_GROUPS - len(self.shared)):
+        while (active := active & self._may_grow(chosen)).any():
             for groups, members in _alike(chosen, of=np.flatnonzero(active)):
                 found = evidence(
                     self._residuals(cpm[members], states[members], groups)[0],

@@ -41,6 +41,8 @@ class TranslatedWorld:
     ----------
     names, words
         Name of each profile, and its name for a reader; length n_profiles.
+    is_measured
+        Which profiles were measured, not made from markers, shape (n_profiles,).
     owner
         The type of the reference that a profile belongs to, 0 … n_types-1; -1 for a profile that the
         reference lacks. Shape (n_profiles,).
@@ -65,6 +67,7 @@ class TranslatedWorld:
 
     names: list[str]
     words: list[str]
+    is_measured: NDArray[np.bool_]
     owner: NDArray[np.intp]
     cpm: NDArray[np.float64]
     distinct: NDArray[np.float64]
@@ -144,6 +147,7 @@ def translate(
     return TranslatedWorld(
         names=[str(name) for name in world.facts.index],
         words=[str(words) for words in world.facts["words"]],
+        is_measured=world.is_measured,
         owner=owner,
         cpm=translated,
         distinct=distinct,
@@ -164,7 +168,7 @@ def _measured(
     show in genes that the matched profiles express highly: up to 3% of these have no count if all genes were
     measured. Otherwise no gene without a count can be told from one that was not measured.
     """
-    silent: NDArray[np.bool_] = (counts <= 0).all(axis=1)
+    silent = np.asarray((counts <= 0).all(axis=1))
     high = known & (there >= _HIGH)
     is_filled = bool(high.any()) and float(silent[high].mean()) > _FILLED
     return np.logical_not(silent & is_filled)
