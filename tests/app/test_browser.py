@@ -116,7 +116,7 @@ def test_errors_are_shown_beside_the_form(tab, site, tmp_path):
     tab.locator("#reference").set_input_files(tmp_path / "evil.h5ad")
     button(tab, "Check the files").click()
     expect(tab.get_by_role("alert")).to_contain_text(
-        "'evil.h5ad' is not an h5ad file: it looks like a Python pickle"
+        "'evil.h5ad' is not an HDF5 file: it looks like a Python pickle"
     )
     tab.locator("#reference").set_input_files([])
     tab.locator("#bulk").set_input_files(tmp_path / "large.tsv")

@@ -9,7 +9,9 @@ import os
 import signal
 import zipfile
 
+import h5py
 import pytest
+from anndata import read_h5ad
 
 from hpvade.jobs import ReferenceOptions, TrainOptions, run_files
 
@@ -51,6 +53,39 @@ def test_problems_are_shown_and_nothing_can_be_run(site, files):
     assert '<option value="donor">' in page.text  # a suggestion
     assert site.post("/run", check=site.session.check.number).status == 409
     assert site.session.run is None
+
+
+def test_a_tenx_file_with_a_table_of_labels(site, files, tiny):
+    cells = read_h5ad(tiny / "reference.h5ad")
+    stored = io.BytesIO()
+    with h5py.File(stored, "w") as file:
+        group = file.create_group("matrix")
+        counts = cells.layers["counts"].tocsr()
+        group["data"], group["indices"], group["indptr"] = counts.data, counts.indices, counts.indptr
+        group["shape"], group["barcodes"] = counts.shape[::-1], [name.encode() for name in cells.obs_names]
+        for key in ("id", "name"):
+            group[f"features/{key}"] = [name.encode() for name in cells.var_names]
+        group["features/feature_type"] = [b"Gene Expression"] * cells.n_vars
+    tenx = {"reference": ("filtered.h5", stored.getvalue()), "bulk": files["bulk"]}
+    site.upload(tenx)
+    assert "filtered.h5 has no cell labels" in site.wait("check").plain
+    labels = cells.obs[["cell_type"]].to_csv(sep="\t").encode()
+    site.upload({"labels": ("labels.tsv", labels)})
+    page = site.wait("check")
+    assert "Ready to run" in page.plain
+    assert "Table of labels" in page.plain
+    site.post("/start-over")
+
+
+def test_a_layer_and_genes_in_another_case(site, files):
+    name, table = files["bulk"]
+    site.upload(files | {"bulk": (name, table.lower())}, layer="nowhere")
+    page = site.wait("check")
+    assert "layer='nowhere' is not in my <cells>.h5ad" in page.plain
+    site.upload({}, layer="counts")
+    assert "pass --ignore-case" in site.wait("check").plain
+    site.upload({}, layer="counts", ignore_case="1")
+    assert "Ready to run" in site.wait("check").plain
 
 
 def test_a_bulk_with_other_genes_is_a_problem(site, files):

@@ -127,7 +127,7 @@ def test_a_link_within_the_file_is_not_followed(h5ad):
 def test_damaged_files(h5ad):
     content = h5ad.read_bytes()
     h5ad.write_bytes(content[: len(content) // 2])
-    with pytest.raises(RequestError, match="cannot be read as an h5ad file"):
+    with pytest.raises(RequestError, match="cannot be read as an HDF5 file"):
         check(h5ad)
 
 

@@ -62,7 +62,7 @@ ZIP_BOMB = {
 }
 
 HOSTILE = {
-    "a pickle called h5ad": ("reference", "cells.h5ad", PICKLE, 415, f"is not an h5ad file: {IS_PICKLE}"),
+    "a pickle called h5ad": ("reference", "cells.h5ad", PICKLE, 415, f"is not an HDF5 file: {IS_PICKLE}"),
     "a pickle called zip": ("reference", "model.zip", PICKLE, 415, f"is not a zip file: {IS_PICKLE}"),
     "a pickle called tsv": ("bulk", "bulk.tsv", PICKLE, 415, IS_PICKLE),
     "a pickle called tsv.gz": ("bulk", "bulk.tsv.gz", gzip.compress(PICKLE), 415, IS_PICKLE),
@@ -74,7 +74,7 @@ HOSTILE = {
         415,
         "cannot be used here. Expected a file name that",
     ),
-    "an empty file": ("reference", "cells.h5ad", b"", 415, "is not an h5ad file"),
+    "an empty file": ("reference", "cells.h5ad", b"", 415, "is not an HDF5 file"),
     "a gzip bomb": ("bulk", "bulk.tsv.gz", bomb(), 413, "would unpack to"),
     "a gzip bomb called tsv": ("bulk", "bulk.tsv", bomb(), 413, "would unpack to"),
     "a zip bomb": ("reference", "model.zip", zipped(ZIP_BOMB), 413, "would unpack to"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
 
-from hpvade._formats import BULK_FORMATS, titles
+from hpvade._formats import BULK_FORMATS, REFERENCE_FORMATS, titles
 from hpvade._titles import STAGE_TITLES, UNIT_TITLES, described_facts
 from hpvade.app._formatting import format_duration
 from hpvade.app._selection import PRESETS, UNITS
@@ -59,6 +59,9 @@ class Pages:
         self._environment.filters |= {"duration": format_duration}
         self._environment.globals |= {
             "session": session,
+            "reference_formats": titles(
+                [known for known in REFERENCE_FORMATS if known.name in {"h5ad", "h5mu", "10x h5"}]
+            ),
             "bulk_formats": titles([known for known in BULK_FORMATS if known.name != "zarr"]),
             "endings": {what: ",".join(endings) for what, endings in ENDINGS.items()},
             "max_upload_bytes": max_upload_bytes,
@@ -79,7 +82,7 @@ class Pages:
             "references": [source for source in sources if source.kind == "reference"],
             "models": [source for source in sources if source.kind == "model"],
             "bulks": [source for source in sources if source.kind == "bulk"],
-            "label_maps": [source for source in sources if source.kind == "label_map"],
+            "small_tables": [source for source in sources if source.kind == "small_table"],
             "columns": self._columns(),
         }
 

@@ -9,13 +9,14 @@ from hpvade import _keys
 from hpvade._errors import InputError
 from hpvade._types import BulkUnit, Preset
 from hpvade.app._request_error import RequestError
-from hpvade.app._uploads import BULK_ENDINGS, LABEL_MAP_ENDINGS
+from hpvade.app._uploads import BULK_ENDINGS, REFERENCE_ENDINGS, SMALL_TABLE_ENDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-Kind = Literal["reference", "model", "demo", "bulk", "label_map"]
+Kind = Literal["reference", "model", "demo", "bulk", "small_table"]
+Field = Literal["reference", "bulk", "label_map", "labels"]  # of the form
 PRESETS: Final = ("default", "fast")  # the original method is only for comparisons, by command
 UNITS: Final = get_args(BulkUnit)
 _MAX_LISTED = 500
@@ -56,7 +57,9 @@ class Options:
 
     labels_key: str = _keys.CELL_TYPE
     donor_key: str = ""
+    layer: str = ""
     bulk_unit: BulkUnit = "auto"
+    ignore_case: bool = False
     preset: Preset = "default"
     seed: int = 0
     min_cells: int | None = None
@@ -79,6 +82,7 @@ class Selection:
     reference: Source | None = None
     bulk: Source | None = None
     label_map: Source | None = None
+    labels: Source | None = None
     options: Options = Options()
 
     @property
@@ -116,7 +120,20 @@ class Selection:
     @property
     def sources(self) -> list[Source]:
         """All files that are selected."""
-        return [source for source in (self.reference, self.bulk, self.label_map) if source is not None]
+        return [source for _, source in self.titled_sources]
+
+    @property
+    def titled_sources(self) -> list[tuple[str, Source]]:
+        """All files that are selected, each with its title."""
+        found = {
+            {"model": "Saved model", "demo": "Reference and bulk"}.get(
+                self.reference.kind if self.reference else "", "Reference"
+            ): self.reference,
+            "Bulk": self.bulk,
+            "Label map": self.label_map,
+            "Table of labels": self.labels,
+        }
+        return [(title, source) for title, source in found.items() if source is not None]
 
 
 DEMO: Final = Source("demo", "Built-in demo data")
@@ -141,12 +158,12 @@ def _kinds(entry: Path) -> list[Kind]:
         is_tenx = any((entry / f"matrix.mtx{end}").is_file() for end in ("", ".gz"))
         return ["reference"] if is_tenx else []
     kinds: list[Kind] = []
-    if name.endswith(".h5ad"):
+    if name.endswith(REFERENCE_ENDINGS):
         kinds.append("reference")
     if name.endswith(BULK_ENDINGS):
         kinds.append("bulk")
-    if name.endswith(LABEL_MAP_ENDINGS):
-        kinds.append("label_map")
+    if name.endswith(SMALL_TABLE_ENDINGS):
+        kinds.append("small_table")
     return kinds
 
 
@@ -169,6 +186,8 @@ def read_options(texts: Mapping[str, str]) -> Options:
     return Options(
         labels_key=texts.get("labels_key", "").strip() or _keys.CELL_TYPE,
         donor_key=texts.get("donor_key", "").strip(),
+        layer=texts.get("layer", "").strip(),
+        ignore_case="ignore_case" in texts,
         bulk_unit=cast("BulkUnit", _choice(texts, "bulk_unit", UNITS)),
         preset=cast("Preset", _choice(texts, "preset", PRESETS)),
         seed=_number(texts, "seed", 0, _MAX_SEED) or 0,

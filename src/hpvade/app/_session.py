@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 import threading
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from hpvade.app._job import Job
 from hpvade.app._request_error import RequestError
-from hpvade.app._selection import DEMO, Selection, Source, list_sources, read_options
+from hpvade.app._selection import DEMO, Field, Kind, Selection, Source, list_sources, read_options
 from hpvade.app._tasks import Task
 from hpvade.app._worker import Worker
 
@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hpvade.app._uploads import Form, Upload
+
+# Field of the form → what can be selected there; an upload is of the first kind.
+_KINDS: Final[dict[Field, tuple[Kind, ...]]] = {
+    "reference": ("reference", "model"),
+    "bulk": ("bulk",),
+    "label_map": ("small_table",),
+    "labels": ("small_table",),
+}
 
 
 class Session:
@@ -100,6 +108,7 @@ class Session:
             reference=self._find_source(form, "reference", sources),
             bulk=self._find_source(form, "bulk", sources),
             label_map=self._find_source(form, "label_map", sources),
+            labels=self._find_source(form, "labels", sources),
             options=options,
         )
         if new.is_demo and new.bulk is not None:
@@ -107,19 +116,17 @@ class Session:
             raise RequestError(msg)
         self._change(new)
 
-    def _find_source(
-        self, form: Form, field: Literal["reference", "bulk", "label_map"], sources: list[Source]
-    ) -> Source | None:
+    def _find_source(self, form: Form, field: Field, sources: list[Source]) -> Source | None:
         """Find the file that a form selects: an upload, a file of the folder, or the previous selection."""
         if field in form.uploads:
-            return _uploaded(form.uploads[field], field)
+            return _uploaded(form.uploads[field], _KINDS[field][0])
         key = form.texts.get(f"{field}_choice", "keep")
         if key == "":
             return None
         if key == "keep":
             previous: Source | None = getattr(self.selection, field)
             return previous
-        kinds = {"reference", "model"} if field == "reference" else {field}
+        kinds = _KINDS[field]
         found = next((source for source in sources if source.key == key and source.kind in kinds), None)
         if found is None:
             msg = f"'{key.partition(':')[2]}' is no longer in {self.data.name}. Choose another file."
@@ -219,7 +226,7 @@ class Session:
             self.run = None
 
 
-def _uploaded(upload: Upload, kind: Literal["reference", "bulk", "label_map"]) -> Source:
+def _uploaded(upload: Upload, kind: Kind) -> Source:
     if upload.path.suffix == ".zip":
         return Source("model", upload.name, upload.folder / "model", uploaded=True)
     return Source(kind, upload.name, upload.path, uploaded=True)

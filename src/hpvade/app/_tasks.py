@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from hpvade.app._selection import Selection
-    from hpvade.jobs import ReferenceOptions
+    from hpvade.jobs import BulkOptions, ReferenceOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +62,13 @@ def _check(selection: Selection) -> dict[str, Any]:
         return jobs.validate_demo(seed=options.seed).to_dict() | {"columns": []}
     reference, bulk = selection.paths
     if selection.is_model:
-        report = jobs.validate_for_model(reference, bulk, bulk_options=jobs.BulkOptions(options.bulk_unit))
+        report = jobs.validate_for_model(reference, bulk, bulk_options=_bulk_options(selection))
     else:
         report = jobs.validate_files(
             reference,
             bulk,
             options=_reference_options(selection),
-            bulk_options=jobs.BulkOptions(options.bulk_unit),
+            bulk_options=_bulk_options(selection),
             changes=options.changes,
         )
     return report.to_dict() | {"columns": _obs_columns(reference)}
@@ -98,7 +98,7 @@ def _run(task: Task, send: Send) -> dict[str, Any]:
             model,
             bulk,
             task.output,
-            bulk_options=jobs.BulkOptions(options.bulk_unit),
+            bulk_options=_bulk_options(selection),
             on_stage=on_stage,
             on_block=on_block,
         )
@@ -108,7 +108,7 @@ def _run(task: Task, send: Send) -> dict[str, Any]:
             [reference],
             bulk,
             task.output,
-            bulk_options=jobs.BulkOptions(options.bulk_unit),
+            bulk_options=_bulk_options(selection),
             reference_options=_reference_options(selection),
             train=train,
             seed=options.seed,
@@ -117,13 +117,21 @@ def _run(task: Task, send: Send) -> dict[str, Any]:
     return {"accuracy": accuracy, "meanings": dict(results.OUTPUT_FILES)}
 
 
+def _bulk_options(selection: Selection) -> BulkOptions:
+    from hpvade.jobs import BulkOptions  # noqa: PLC0415
+
+    return BulkOptions(selection.options.bulk_unit, selection.options.ignore_case)
+
+
 def _reference_options(selection: Selection) -> ReferenceOptions:
     from hpvade.jobs import ReferenceOptions  # noqa: PLC0415
 
     return ReferenceOptions(
         selection.options.labels_key,
         selection.options.donor_key or None,
+        layer=selection.options.layer or None,
         label_map=None if selection.label_map is None else selection.label_map.path,
+        labels=None if selection.labels is None else selection.labels.path,
     )
 
 

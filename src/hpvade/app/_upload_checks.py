@@ -64,8 +64,8 @@ def check_upload(path: Path, *, name: str, max_bytes: int, dense: bool) -> None:
     RequestError
         The content is not what the ending of ``path`` says, or unpacks to too much.
     """
-    if path.suffix == ".h5ad":
-        _check_start(path, b"\x89HDF\r\n\x1a\n", name=name, kind="an h5ad file")
+    if path.suffix in {".h5ad", ".h5mu", ".h5"}:
+        _check_start(path, b"\x89HDF\r\n\x1a\n", name=name, kind="an HDF5 file")
         check_in_own_process(check_h5ad, path, name=name, max_bytes=max_bytes, dense=dense)
     elif path.suffix == ".zip":
         _check_start(path, b"PK\x03\x04", name=name, kind="a zip file")
@@ -204,7 +204,7 @@ def check_h5ad(path: Path, *, name: str, max_bytes: int, dense: bool) -> None:
         raise
     except _FOREIGN_ERRORS as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        msg = f"'{name}' cannot be read as an h5ad file ({reason}). Download or export it again."
+        msg = f"'{name}' cannot be read as an HDF5 file ({reason}). Download or export it again."
         raise _unusable(msg) from error
     _refuse_bomb(name, packed=path.stat().st_size, unpacked=walk.declared, max_bytes=max_bytes)
 

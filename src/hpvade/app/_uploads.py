@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from hpvade._formats import BULK_FORMATS, COMPRESSIONS, endings
+from hpvade._formats import BULK_FORMATS, COMPRESSIONS, REFERENCE_FORMATS, endings
 from hpvade.app._request_error import RequestError
 from hpvade.app._upload_checks import check_upload
 
@@ -29,12 +29,14 @@ if TYPE_CHECKING:
 BULK_ENDINGS: Final = tuple(
     ending for ending in endings(BULK_FORMATS) if not ending.endswith((".zarr", ".zip", ".zst"))
 )
-LABEL_MAP_ENDINGS: Final = (".tsv", ".csv", ".txt")
+REFERENCE_ENDINGS: Final = endings(REFERENCE_FORMATS)
+SMALL_TABLE_ENDINGS: Final = (".tsv", ".csv", ".txt")
 # Field of the form → endings of the files that it accepts.
 ENDINGS: Final[Mapping[str, tuple[str, ...]]] = {
-    "reference": (".h5ad", ".zip"),
+    "reference": (*(ending for ending in REFERENCE_ENDINGS if ending.startswith(".h5")), ".zip"),
     "bulk": BULK_ENDINGS,
-    "label_map": LABEL_MAP_ENDINGS,
+    "label_map": SMALL_TABLE_ENDINGS,
+    "labels": SMALL_TABLE_ENDINGS,
 }
 _MAX_NAME_LENGTH = 255
 _MAX_FIELDS, _MAX_FIELD_BYTES = 40, 10_000
