@@ -70,7 +70,7 @@ def test_both_workers_read_it(stored, cluster, monkeypatch):
 
 
 def test_a_bad_count_gives_the_same_error_as_without_a_cluster(stored, cluster, monkeypatch):
-    monkeypatch.setattr("hpvade.io._reference._EXAMINED_CELLS", 10)
+    monkeypatch.setattr("hpvade.io.reference._file._EXAMINED_CELLS", 10)
     reference, path = stored
     counts = reference.layers["counts"].tolil()
     counts[100, 3] = 1.5

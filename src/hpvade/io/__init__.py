@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ._bulk import BulkFile, bulk_problems, open_bulk, read_bulk, representative_runs
-from ._counts import describe_non_counts
 from ._genes import (
     SYMBOL_COLUMNS,
     GeneMatch,
@@ -13,12 +11,19 @@ from ._genes import (
     match_genes,
     strip_ensembl_version,
 )
-from ._labels import is_missing_label
 from ._output import check_output_file, is_added_to, output_dir, output_file, sha256
-from ._reference import ReferenceFile, ReferenceRun, count_cells, open_reference, read_reference
 from ._resumable import unfinished
-from ._tables import read_text_table
-from ._units import detect_unit
+from ._small_table import read_text_table
+from .bulk import BulkFile, bulk_problems, detect_unit, open_bulk, read_bulk, representative_runs
+from .reference import (
+    ReferenceFile,
+    ReferenceRun,
+    count_cells,
+    describe_non_counts,
+    is_missing_label,
+    open_reference,
+    read_reference,
+)
 
 __all__ = [
     "SYMBOL_COLUMNS",

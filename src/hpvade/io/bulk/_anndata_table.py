@@ -10,8 +10,8 @@ import pandas as pd
 
 from hpvade import _keys as keys
 from hpvade._errors import FileFormatError
+from hpvade.io._files import open_group, read_anndata, reader_errors, sliceable
 
-from ._files import open_group, read_anndata, reader_errors, sliceable
 from ._orientation import count_housekeeping, find_orientation
 from ._source import Table, dense_table
 from ._units import describe_scaling

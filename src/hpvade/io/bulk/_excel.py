@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import ParseError
 
 from hpvade._errors import FileFormatError, InputError
+from hpvade.io._compression import Text
+from hpvade.io._files import reader_errors
 
-from ._compression import Text
 from ._delimited import read_table
-from ._files import reader_errors
 from ._head import is_number, read_head
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import hpvade
 from hpvade._errors import CountsError
 from hpvade._warnings import DataWarning
 from hpvade.io import detect_unit, read_bulk
-from hpvade.io._units import find_unit
+from hpvade.io.bulk._units import find_unit
 
 N_SAMPLES, N_GENES = 8, 60
 

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from hpvade._errors import FileFormatError, InputError
+from hpvade.io._files import reader_errors
 
 from ._columns import choose_columns
-from ._files import reader_errors
 from ._marks import Numbers, parse_numbers
 from ._source import Table
 

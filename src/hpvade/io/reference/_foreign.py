@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from hpvade._errors import FileFormatError
 from hpvade._formats import TABLES, UNREADABLE
-
-from ._content import find_content
+from hpvade.io._content import find_content
 
 if TYPE_CHECKING:
     from pathlib import Path

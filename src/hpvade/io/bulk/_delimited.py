@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from hpvade._errors import FileFormatError
+from hpvade.io._compression import Text
+from hpvade.io._files import reader_errors
 
 from ._columns import choose_columns
-from ._compression import Text
-from ._files import reader_errors
 from ._head import read_head
 from ._sample_names import sample_name
 from ._source import dense_table

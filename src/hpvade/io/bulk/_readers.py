@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from hpvade._errors import FileFormatError
 from hpvade._formats import BULK_FORMATS, UNREADABLE, titles
+from hpvade.io._files import reader_errors
 
 from ._anndata_table import is_h5ad, is_zarr_store, open_anndata
 from ._blocks import has_blocks, read_blocks
@@ -24,7 +25,6 @@ from ._delimited import (
     read_series_matrix,
 )
 from ._excel import read_excel
-from ._files import reader_errors
 from ._folders import read_folder
 from ._gene_names import split_gene_names
 from ._head import WHITE_SPACE

@@ -12,7 +12,7 @@ from scipy import sparse
 from scipy.stats import rankdata
 
 from hpvade._errors import CountsError
-from hpvade.io._find_counts import find_counts
+from hpvade.io.reference._find_counts import find_counts
 
 N_CELLS, N_GENES = 80, 400
 

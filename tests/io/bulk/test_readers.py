@@ -18,7 +18,7 @@ from hpvade._errors import FileFormatError, InputError
 from hpvade._formats import BULK_FORMATS
 from hpvade._warnings import DataWarning
 from hpvade.io import read_bulk
-from hpvade.io._formats import READERS
+from hpvade.io.bulk._readers import READERS
 
 GENES = ["ACTB", "CD3E", "CD19", "LYZ"]
 VALUES = pd.DataFrame(

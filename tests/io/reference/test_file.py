@@ -177,7 +177,7 @@ def test_repeated_cells_become_unique(saved):
 
 
 def test_dense_x_in_many_blocks(saved, monkeypatch):
-    monkeypatch.setattr("hpvade.io._counts._BLOCK_VALUES", 5)  # one row of four genes at a time
+    monkeypatch.setattr("hpvade.io.reference._counts._BLOCK_VALUES", 5)  # one row of four genes at a time
     adata = make()
     adata.X = COUNTS
     np.testing.assert_array_equal(counts_of(read_reference(saved(adata))), COUNTS)
@@ -315,7 +315,7 @@ def test_repeated_genes_are_summed_in_blocks(reference, tmp_path):
 
 
 def test_a_value_in_a_later_block_that_is_not_a_count(reference, tmp_path, monkeypatch):
-    monkeypatch.setattr("hpvade.io._reference._EXAMINED_CELLS", 10)
+    monkeypatch.setattr("hpvade.io.reference._file._EXAMINED_CELLS", 10)
     counts = reference.layers["counts"].tolil()
     counts[100, 3] = 1.5
     reference.layers["counts"] = counts.tocsr()

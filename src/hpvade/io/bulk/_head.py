@@ -11,13 +11,12 @@ from typing import IO, TYPE_CHECKING, Final
 import numpy as np
 
 from hpvade._errors import FileFormatError
-
-from ._files import reader_errors
+from hpvade.io._files import reader_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ._compression import Text
+    from hpvade.io._compression import Text
 
     _Row = tuple[int, list[str]]  # the number of its last line, and its fields
 

@@ -199,7 +199,7 @@ def table():
 def path(request, table, tmp_path, monkeypatch):
     kind = request.param.split()
     if "large" in kind:
-        monkeypatch.setattr("hpvade.io._tables._IN_MEMORY", 2_000)
+        monkeypatch.setattr("hpvade.io.bulk._tables._IN_MEMORY", 2_000)
     x = {"sparse": sparse.csr_matrix, "genes": sparse.csc_matrix}
     make = next((x[word] for word in kind if word in x), np.asarray)
     adata = AnnData(
@@ -231,7 +231,7 @@ def test_blocks_are_parts_of_the_whole(path, table):
 
 
 def test_errors_in_a_late_part_of_a_large_text_are_reported(table, tmp_path, monkeypatch):
-    monkeypatch.setattr("hpvade.io._tables._IN_MEMORY", 2_000)
+    monkeypatch.setattr("hpvade.io.bulk._tables._IN_MEMORY", 2_000)
     path = tmp_path / "bulk.tsv"
     text = table.to_csv(sep="\t").splitlines()
     path.write_text("\n".join([*text[:200], text[200].rsplit("\t", 1)[0] + "\tx", *text[201:]]))

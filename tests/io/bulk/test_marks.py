@@ -77,8 +77,8 @@ def test_both_marks_in_one_number(text_file, counts, written, sep):
 @pytest.mark.parametrize("written", [english, german])
 @pytest.mark.parametrize("part", [2**25, 60])
 def test_only_late_rows_have_thousands(text_file, counts, written, part, monkeypatch):
-    monkeypatch.setattr("hpvade.io._tables._IN_MEMORY", part)
-    monkeypatch.setattr("hpvade.io._tables._IN_MEMORY_AS_TEXT", part, raising=False)
+    monkeypatch.setattr("hpvade.io.bulk._tables._IN_MEMORY", part)
+    monkeypatch.setattr("hpvade.io.bulk._tables._IN_MEMORY_AS_TEXT", part, raising=False)
     table = counts.iloc[counts.max(axis=1).to_numpy().argsort(kind="stable")]
     assert table.iloc[:150].to_numpy().max() < 1000
     with pytest.warns(DataWarning, match="thousands separators"):

@@ -15,10 +15,7 @@ from scipy import sparse
 from hpvade import _keys as keys
 from hpvade._errors import FileFormatError
 from hpvade._warnings import DataWarning, warn
-
-from ._counts import Candidate, require_counts, to_csr
-from ._features import ReferenceGenes, reference_genes
-from ._files import (
+from hpvade.io._files import (
     ignore_anndata_warnings,
     open_anndata,
     read_known_parts,
@@ -28,10 +25,13 @@ from ._files import (
     sliceable,
     stored_notes,
 )
+from hpvade.io._tenx import find_label_table, is_tenx, read_tenx
+
+from ._counts import Candidate, require_counts, to_csr
+from ._features import ReferenceGenes, reference_genes
 from ._find_counts import find_counts
 from ._foreign import refuse_foreign
 from ._labels import categorise_names, join_labels
-from ._tenx import find_label_table, is_tenx, read_tenx
 
 if TYPE_CHECKING:
     import os

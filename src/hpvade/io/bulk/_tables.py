@@ -12,9 +12,8 @@ import numpy as np
 import pandas as pd
 
 from hpvade._errors import FileFormatError
+from hpvade.io._files import reader_errors
 
-from ._compression import open_text
-from ._files import reader_errors
 from ._head import TEXT_TABLE, is_number, split_line
 from ._marks import Marks, Numbers, parse_numbers
 
@@ -24,7 +23,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ._compression import Text
+    from hpvade.io._compression import Text
+
     from ._head import Head
 
 _IN_MEMORY = 2**25  # numbers of a table, 256 MB; a larger one is moved to disk in parts
@@ -52,20 +52,6 @@ class Columns(NamedTuple):
     numbers: pd.DataFrame
     are_integers: bool
     notes: list[str]
-
-
-def read_text_table(path: Path) -> pd.DataFrame:
-    """Read a small table that a user wrote, all columns as text; separated by tabs, commas or semicolons.
-
-    Raises
-    ------
-    OSError, ValueError
-        If it cannot be opened, or is not a table.
-    """
-    with open_text(path) as handle:
-        separator = max("\t,;", key=handle.readline().count)
-        handle.seek(0)
-        return pd.read_csv(handle, sep=separator, dtype=str, keep_default_na=False)
 
 
 def read_columns(

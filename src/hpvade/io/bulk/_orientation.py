@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
-from ._genes import strip_ensembl_version
+from hpvade.io._genes import strip_ensembl_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

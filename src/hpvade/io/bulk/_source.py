@@ -12,9 +12,9 @@ import numpy as np
 
 from hpvade._errors import InputError
 from hpvade._titles import UNIT_TITLES
+from hpvade.io._compression import Text
+from hpvade.io._content import Content, find_content
 
-from ._compression import Text
-from ._content import Content, find_content
 from ._head import Head, read_head
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from hpvade._errors import FileFormatError
-
-from ._genes import SYMBOL_COLUMNS, alias_columns, describe_repeats, group_columns
+from hpvade.io._genes import SYMBOL_COLUMNS, alias_columns, describe_repeats, group_columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

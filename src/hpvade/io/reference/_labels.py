@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from hpvade._errors import FileFormatError, LabelError, absent_column
-
-from ._files import reader_errors
-from ._tables import read_text_table
+from hpvade.io._files import reader_errors
+from hpvade.io._small_table import read_text_table
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,12 +15,12 @@ from anndata import AnnData
 from hpvade import _keys as keys
 from hpvade._errors import CountsError, InputError, numbered_list
 from hpvade._warnings import DataWarning, warn
+from hpvade.io._files import reader_errors
+from hpvade.io._genes import combine_genes, describe_repeats, with_known_case
 
-from ._files import reader_errors
-from ._formats import open_table
 from ._gene_names import check_gene_names
-from ._genes import combine_genes, describe_repeats, with_known_case
 from ._orientation import find_orientation
+from ._readers import open_table
 from ._source import BulkSource
 from ._units import Unit, describe_other_scale, find_unit
 
