@@ -297,6 +297,7 @@ def test_pickles(check_content, protocol):
         (gzip.compress(TABLE) + b"more", "cannot be unpacked"),
         (gzip.compress(gzip.compress(TABLE)), "has another format"),
     ],
+    ids=range(12),
 )
 def test_files_that_are_not_tables(check_content, content, message):
     with pytest.raises(RequestError, match=message) as error:
