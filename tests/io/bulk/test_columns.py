@@ -247,3 +247,15 @@ def test_genes_that_excel_turned_into_dates(text_file, table, dates):
 def test_genes_named_like_months_are_no_dates(text_file, table):
     wide = table.rename(index={"G5": "SEPT2", "G6": "MARCH1", "G7": "DEC1", "G8": "OCT4"})
     check(read_bulk(text_file(wide.to_csv(index_label="gene"))), wide)
+
+
+@pytest.mark.parametrize(("name", "make"), [("mean", np.mean), ("Total", np.sum), ("row_sum", np.sum)])
+def test_sums_and_means_of_the_samples_are_left_out(tmp_path, name, make):
+    rng = np.random.default_rng(0)
+    counts = pd.DataFrame(rng.poisson(200, (40, 3)), index=[f"G{i}" for i in range(40)], columns=list("abc"))
+    counts.assign(**{name: make(counts.to_numpy(), axis=1)}).to_csv(tmp_path / "table.csv")
+    with pytest.warns(DataWarning, match=f"not expression were left out: '{name}'"):
+        assert list(read_bulk(tmp_path / "table.csv", genes=counts.index).obs_names) == list("abc")
+    counts.assign(**{name: counts["b"] + 5}).to_csv(tmp_path / "table.csv")
+    with pytest.warns(DataWarning, match=f"may be something else: '{name}'"):
+        assert list(read_bulk(tmp_path / "table.csv", genes=counts.index).obs_names) == [*"abc", name]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import pandas as pd
 
 from hpvade._errors import FileFormatError
@@ -17,6 +18,8 @@ from ._orientation import count_housekeeping
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 # Names of columns, in lower case and without other characters than letters and digits.
 _SYMBOLS: Final = (
@@ -69,6 +72,9 @@ _DOUBTFUL: Final = {
     *_BESIDE_CHROMOSOME, "total", "sum", "mean", "average", "median", "min", "max", "sd", "variance", "type",
     "class", "group", "weight", "time", "number", "rowsum", "rowmean", "rowmeans", "rowsums",
 }  # fmt: skip
+
+_SUMMARIES: Final = {"total", "sum", "mean", "average", "rowsum", "rowmean", "rowmeans", "rowsums"}
+_ROUNDED = 0.51  # largest difference of a mean that was rounded to whole numbers
 
 _ENSEMBL_GENE = re.compile(r"ENS[A-Z]*G\d+(\.\d+)?(_PAR_Y)?")
 # Transcripts of Ensembl and RefSeq; probes of Affymetrix, Illumina, Agilent and methylation arrays.
@@ -148,6 +154,7 @@ def choose_columns(
     values = [j for j in others if not (table.is_text[j] or table.is_filler(j) or table.names[j] in _FACTS)]
     if not are_genes:
         values = [j for j in values if not table.is_known(j)]
+        values = [j for j in values if not table.is_summary(j, values)]
     if not values:
         msg = (
             f"{path} has no column of expression. Besides names, it has the columns {table.shown(others)}. "
@@ -220,6 +227,21 @@ class _Examined:
 
     def _is_whole(self, j: int) -> bool:
         return all(_WHOLE.fullmatch(field.strip()) for field in self.columns[j] if _is_filled(field))
+
+    def is_summary(self, j: int, values: list[int]) -> bool:
+        """Whether a column is named like a sum or a mean, and is that of the other columns."""
+        if self.names[j] not in _SUMMARIES:
+            return False
+        parts = [self._numbers(k) for k in values if self.names[k] not in _DOUBTFUL]
+        own = self._numbers(j)
+        return len(parts) > 1 and any(
+            np.allclose(own, summarise(parts, axis=0), rtol=0.001, atol=_ROUNDED)
+            for summarise in (np.sum, np.mean)
+        )
+
+    def _numbers(self, j: int) -> NDArray[np.float64]:
+        """Return the numbers of a column, NaN where a field is written in another way."""
+        return pd.to_numeric(pd.Series(self.columns[j], dtype=object), errors="coerce").to_numpy(np.float64)
 
     def doubtful(self, values: list[int]) -> list[int]:
         """Find samples with a strange name, and few columns of whole numbers among many of fractions."""
