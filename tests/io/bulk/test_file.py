@@ -324,5 +324,6 @@ def test_case_of_known_genes(text_file):
     path = text_file(tsv(mouse.T, index_label="gene"))
     known = ["ACTB", "CD3E", "CD19", "LYZ"]
     assert list(read_bulk(path, genes=known).var_names) == list(mouse)
-    bulk = read_bulk(path, genes=known, ignore_case=True)
+    with pytest.warns(DataWarning, match="3 gene names were recognised in another case"):
+        bulk = read_bulk(path, genes=known, ignore_case=True)
     assert list(bulk.var_names) == ["ACTB", "CD3E", "CD19", "unlike"]

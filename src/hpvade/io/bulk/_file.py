@@ -62,7 +62,7 @@ def read_bulk(
     Samples × genes. X is dense float64 on the linear scale; genes that are repeated are summed, or averaged
     if they are probes of a microarray. ``var["gene_name"]`` holds second gene names where the file has them.
     ``uns["hpvade"]`` records what was detected and done: ``format``, ``orientation``, ``orientation_by``,
-    ``unit``, ``unit_given_or_detected``, ``transform``, ``repeated_genes``, ``notes``.
+    ``unit``, ``unit_given_or_detected``, ``transform``, ``ignore_case``, ``repeated_genes``, ``notes``.
 
     Raises
     ------
@@ -114,7 +114,9 @@ def open_bulk(
         name_notes = check_gene_names(path, columns, gene_names=table.gene_names)
         gene_names = table.gene_names
         if ignore_case:
-            columns = pd.Index(with_known_case(columns, known))
+            before, columns = columns, pd.Index(with_known_case(columns, known))
+            n_changed = int((columns != before).sum())
+            name_notes.append(f"{n_changed:,} gene names were recognised in another case.")
             if gene_names is not None:
                 gene_names = pd.Series(with_known_case(gene_names, known))
         runs = [_read_rows(rows, *run, path=path) for run in representative_runs(len(names))]
@@ -141,6 +143,7 @@ def open_bulk(
             "unit": found.name,
             "unit_given_or_detected": found.given_or_detected,
             "transform": found.transform,
+            "ignore_case": ignore_case,
             "repeated_genes": "averaged" if averaged else "summed",
             "notes": notes,
         }
