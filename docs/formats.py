@@ -38,7 +38,8 @@ DETAILS = """
 - **Columns that are no samples** are left out and named: lengths, identifiers, descriptions, places,
   statistics, and text. Columns that are doubtful are read, with a warning.
 - **Names of genes.** Ensembl ids and symbols may stand side by side; the ones that the reference has are
-  used. Names that Excel turned into dates are counted. Transcripts without their genes are refused: sum them
+  used. `--ignore-case` also joins names that differ in case (CD3E, Cd3e). Names that Excel turned into dates
+  are counted. Transcripts without their genes are refused: sum them
   with tximport.
 - **Genes that occur several times** are summed; the probes of a microarray are averaged (values given as
   `--bulk-unit microarray`, or logarithms that start well above zero).
