@@ -179,6 +179,19 @@ class TestRun:
             assert message in result.err
             assert not (tmp_path / "out").exists()
 
+    def test_profiles_of_other_genes_are_refused_before_training(self, files, hpv, tmp_path):
+        other = pd.DataFrame(
+            {"one": range(300), "two": range(1, 301)}, index=[f"ENSG{i}" for i in range(300)]
+        )
+        other.to_csv(tmp_path / "world.tsv", sep="\t")
+        result = hpv(
+            "run", files.reference, files.bulk, "--world", tmp_path / "world.tsv", "-o", tmp_path / "out"
+        )
+        assert result.code == 2
+        assert "The given profiles do not match the reference: 0 of its 200 genes are in them" in result.err
+        assert "Training" not in result.err
+        assert not (tmp_path / "out").exists()
+
     def test_levels_of_a_label_map(self, files, hpv, tmp_path):
         levels = "label\tcell_type\tlevel_1\nB\tB\tlymphoid\nT\tT\tlymphoid\nMonocyte\tMono\tmyeloid\n"
         (tmp_path / "map.tsv").write_text(levels)

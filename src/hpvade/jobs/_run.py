@@ -21,6 +21,7 @@ from hpvade.jobs._deconvolve import (
 from hpvade.jobs._references import ReferenceOptions, load_references, reference_facts
 from hpvade.jobs._train import TrainOptions, train_model, write_model
 from hpvade.jobs._unknown import NO_WORLD
+from hpvade.pp import gene_symbols
 from hpvade.results import FoundModel, RunRecord, own_files
 from hpvade.results._files import MODEL, RUN
 
@@ -65,7 +66,9 @@ def run_files(
                     levels = reference.uns[_keys.UNS]["levels"]
                     for column in (reference_options.labels_key, *levels):
                         refuse_unknown(reference.obs[column])
-                load_unknown_inputs(options, samples)
+                world, _ = load_unknown_inputs(options, samples)
+                if world is not None:
+                    world.check_genes(gene_symbols(reference.var))
                 representative = samples.representative_samples()
                 groups = read_sample_groups(options, folder, samples)
             with record.stage("checksums"):

@@ -409,13 +409,7 @@ def _cannot_estimate(world: World | None, purity: pd.Series | None, symbols: NDA
         The user passed profiles of which none can be used, or a purity.
     """
     if world is not None and len(world.facts):
-        n_shared = int(world.align(symbols)[1].sum())
-        msg = (
-            f"The given profiles do not match the reference: {n_shared:,} of its {len(symbols):,} genes are "
-            "in them, and at least two cell types must resemble a profile. The table needs gene symbols in "
-            "rows and profiles in columns."
-        )
-        raise InputError(msg)
+        raise world.mismatch(symbols)
     if purity is not None:
         msg = (
             "The purity cannot be taken into account: unknown content is not estimated without profiles that "

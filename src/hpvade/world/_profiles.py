@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import pandas as pd
 
-from hpvade._errors import FileFormatError
+from hpvade._errors import FileFormatError, InputError
 from hpvade.io import detect_unit, read_text_table
 from hpvade.world._lineages import lineages
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _STEPS = 16  # of the stored levels per doubling
 _USUAL_CONTENT = 1.5  # of a cell whose RNA content is not known, relative to a CD4 T cell
 _CELLS, _MARKERS = "cells", "markers"
+MIN_GENES = 200  # that the reference expresses and the world knows
 _ENOUGH_GENES = 1_000  # to recognise logarithms
 
 
@@ -68,6 +69,26 @@ class World:
             frozenset() if is_mixed else lineages(str(words))
             for words, is_mixed in zip(self.facts["words"], self.is_mixed, strict=True)
         ]
+
+    def check_genes(self, symbols: NDArray[np.str_]) -> None:
+        """Check that the profiles have genes of these symbols; an empty world needs none.
+
+        Raises
+        ------
+        InputError
+            Fewer than 200 genes are shared.
+        """
+        if len(self.facts) and self.align(symbols)[1].sum() < MIN_GENES:
+            raise self.mismatch(symbols)
+
+    def mismatch(self, symbols: NDArray[np.str_]) -> InputError:
+        """Return the error that profiles do not match a reference with genes of these symbols."""
+        msg = (
+            f"The given profiles do not match the reference: {int(self.align(symbols)[1].sum()):,} of its "
+            f"{len(symbols):,} genes are in them, and at least two cell types must resemble a profile. The "
+            "table needs gene symbols in rows and profiles in columns."
+        )
+        return InputError(msg)
 
     def align(self, symbols: NDArray[np.str_]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Return the levels in genes of these symbols, and which of the genes are known.

@@ -10,6 +10,7 @@ import numpy as np
 from hpvade.pp import counts_to_cpm
 from hpvade.pp._spaces import MARKER_FLOOR, floored_log
 from hpvade.world._lineages import T, lineages
+from hpvade.world._profiles import MIN_GENES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from hpvade.world._profiles import World
 
-_MIN_GENES = 200  # that the reference expresses and the world knows
 _MIN_TYPES = 2  # of the reference, matched with a profile
 _EXPRESSED = 50.0  # CPM
 _N_COMPARED = 1_500  # genes that differ most between types and between profiles
@@ -122,7 +122,7 @@ def translate(
     known &= usable
     cpm = counts / counts[usable].sum(0) * 1e6
     compared = known & (cpm.max(1) > _EXPRESSED)
-    if compared.sum() < _MIN_GENES:
+    if compared.sum() < MIN_GENES:
         return None
     similarity = _similarity(
         np.log(cpm[compared] + MARKER_FLOOR),
