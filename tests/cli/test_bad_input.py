@@ -184,7 +184,7 @@ class TestHandled:
         said, fractions = self.ran(hpv, files, tmp_path, np.log2(table + 1))
         assert "log" in said
         # Without a zero in the table nothing tells log2(x + 1) from log2(x): one CPM of difference.
-        pd.testing.assert_frame_equal(fractions, expected, atol=2e-3)
+        pd.testing.assert_frame_equal(fractions, expected, atol=5e-3)
 
 
 class TestOutput:

@@ -107,20 +107,3 @@ def test_other_tissues_of_another_species_are_named(shared_data, blood_model):
     assert (qc["unknown"] > 0.8).all()
     for tissue, samples in (("liver", [0, 1, 2]), ("cerebral cortex", [3, 4, 5]), ("lung", [6, 7, 8])):
         assert qc["unknown_like"].iloc[samples].str.startswith(tissue).all()
-
-
-@pytest.fixture(scope="module")
-def blood_model(shared_data):
-    """A briefly trained model of blood: flags depend on the fit, hardly on the network."""
-    entry = hpvade.datasets.read_manifest(shared_data).references["pbmc3k"]
-    cells = hpvade.io.read_reference(entry.path, labels_key=entry.labels_key)
-    cells = cells[~cells.obs[entry.labels_key].isin(entry.drop_labels)].copy()
-    hpvade.HPVADE.setup_anndata(cells, labels_key=entry.labels_key)
-    config = {
-        "preprocess": {"n_markers": 240},
-        "train": {"max_epochs": 2},
-        "deconvolve": {"n_calibration": 100},
-    }
-    model = hpvade.HPVADE(cells, preset="fast", config=config)
-    model.train()
-    return model

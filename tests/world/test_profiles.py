@@ -71,3 +71,9 @@ def test_an_empty_world_knows_no_gene():
     level, known = World.empty().align(np.array(["A", "B"]))
     assert level.shape == (2, 0)
     assert not known.any()
+
+
+def test_every_shipped_gene_is_found_by_its_symbol():
+    world = shipped_world()
+    assert world.align(world.genes.to_numpy(str))[1].all()
+    assert world.align(np.array(["C10orf105"]))[1].all()

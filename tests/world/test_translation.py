@@ -109,14 +109,15 @@ def test_a_profile_made_from_markers_leaves_the_others_as_they_are(world, types,
 def test_a_label_decides_which_similar_profiles_belong_to_a_type(label, owned):
     similarity = np.array([[0.8, 0.75, 0.1], [0.0, 0.0, 0.3]])
     profiles = [lineages(name) for name in ("monocytes", "dendritic cells", "NK cells")]
-    owner = _owners(similarity, types=[lineages(label), lineages("other")], profiles=profiles)
+    owner, is_named = _owners(similarity, types=[lineages(label), lineages("other")], profiles=profiles)
+    assert is_named.tolist() == [is_owned and label in ("Monocytes", "mDC") for is_owned in owned]
     assert owner.tolist() == [0 if is_owned else -1 for is_owned in owned]
 
 
 def test_a_profile_may_belong_to_a_type_that_resembles_another_more():
     similarity = np.array([[0.5, 0.9]])
     profiles = [lineages(name) for name in ("monocytes", "dendritic cells")]
-    assert _owners(similarity, types=[lineages("x")], profiles=profiles).tolist() == [-1, 0]
-    assert _owners(similarity, types=[lineages("Monocytes")], profiles=profiles).tolist() == [0, -1]
+    assert _owners(similarity, types=[lineages("x")], profiles=profiles)[0].tolist() == [-1, 0]
+    assert _owners(similarity, types=[lineages("Monocytes")], profiles=profiles)[0].tolist() == [0, -1]
     profiles = [lineages(name) for name in ("naive T cells", "memory T cells")]
-    assert _owners(similarity, types=[lineages("T")], profiles=profiles).tolist() == [-1, 0]
+    assert _owners(similarity, types=[lineages("T")], profiles=profiles)[0].tolist() == [-1, 0]

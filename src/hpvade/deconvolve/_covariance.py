@@ -30,7 +30,7 @@ def fraction_covariance(
     trust: Tensor,
     noise_floor: float,
     outlier: float | None,
-    content_sd: float,
+    content_sd: Tensor,
 ) -> Tensor:
     """Covariance of the cell fractions of each sample, before calibration.
 
@@ -52,7 +52,7 @@ def fraction_covariance(
     cell_type
         Type of each state, shape (n_states,), 0 … n_types-1.
     content_sd
-        Standard deviation of each type's log m.
+        Standard deviation of each type's log m, shape (n_types,).
 
     Returns
     -------

@@ -65,7 +65,7 @@ class Estimator:
     states
         States of the cell types, over the model's genes.
     content_sd
-        Standard deviation of each type's log m, for the covariance.
+        Standard deviation of each type's log m, for the covariance, shape (n_types,).
     config
         How to fit.
     """
@@ -76,7 +76,7 @@ class Estimator:
         *,
         measured: NDArray[np.bool_],
         states: CellStates,
-        content_sd: float,
+        content_sd: NDArray[np.float64],
         config: DeconvolveConfig,
     ) -> None:
         exact = copy.deepcopy(network).double().eval()
@@ -99,7 +99,7 @@ class Estimator:
             self.fit = (
                 FractionFit(**self.shared, prior_strength=config.prior_strength) if config.fit else None
             )
-        self.content_sd = content_sd
+        self.content_sd = torch.from_numpy(content_sd)
 
     def __call__(self, cpm: NDArray[np.floating], *, batch_size: int = 64) -> Estimate:
         """Estimate the fractions of each sample separately, in double precision.

@@ -318,9 +318,9 @@ class UnknownContent:
 
         ``rna`` are the RNA fractions of all columns, the states first. The RNA share r of a group is shrunk
         to r · max(0, 1 − τ²/r²) (the non-negative garrote, Breiman, 1995): a column takes up a little of what
-        the platform does. A group that belongs to a type of the reference is a state of this type where it
-        replaces it, that is, where the type's own columns keep less than half as much; where they stay beside
-        it, it is foreign.
+        the platform does. A group that belongs to a type of the reference is a state of this type if the
+        type's label says so, and otherwise where it replaces it, that is, where the type's own columns keep
+        less than half as much; where they stay beside it, it is foreign.
         """
         foreign = np.zeros((len(rna), len(self.world.names)))
         known = rna.copy()
@@ -330,7 +330,7 @@ class UnknownContent:
             owner = self.world.owner[group[0]]
             if owner >= 0:
                 own = rna[:, : self.n_states][:, self.cell_type == owner].sum(1, keepdims=True)
-                part = np.where(own < _REPLACED * size, 0, part)
+                part = np.where(self.world.is_named[group[0]] | (own < _REPLACED * size), 0, part)
             foreign[:, group] = part * np.maximum(0, 1 - (_TAKEN_UP / np.maximum(size, 1e-9)) ** 2)
             known[:, columns] -= part
         content = self.content[self._columns(groups)[1]]

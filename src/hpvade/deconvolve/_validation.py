@@ -49,7 +49,7 @@ def validate_on_mixtures(
     truth: NDArray[np.floating],
     *,
     states: CellStates,
-    content_sd: float,
+    content_sd: NDArray[np.float64],
     config: DeconvolveConfig,
     rng: np.random.Generator,
 ) -> Validation:
@@ -70,7 +70,7 @@ def validate_on_mixtures(
     states
         States of the cell types.
     content_sd
-        Standard deviation of log f.
+        Standard deviation of log f, shape (n_types,).
     config
         How samples will be deconvolved.
     rng

@@ -25,7 +25,7 @@ from hpvade.pp import CellStates, Hierarchy, ReferenceSignature, Signature
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FORMAT_VERSION = 9
+FORMAT_VERSION = 10
 WEIGHTS, CONFIG, GENES, VALIDATION, PROVENANCE = MODEL_FILES = (
     "weights.safetensors",
     "config.json",
@@ -46,6 +46,7 @@ def save(trained: TrainedModel, folder: str | Path) -> None:
     arrays = {
         f"{_SIGNATURE}cpm": signature.all_genes.cpm,
         f"{_SIGNATURE}rna_content": signature.all_genes.rna_content,
+        f"{_SIGNATURE}content_sd": signature.content_sd,
         f"{_STATES}cell_type": trained.states.cell_type,
         f"{_STATES}log_change": trained.states.log_change,
         **{f"{_CALIBRATION}{name}": array for name, array in trained.calibration.to_arrays().items()},
@@ -132,13 +133,14 @@ def _read(folder: Path, stored: dict[str, Any]) -> TrainedModel:
     if len(genes) != len(signature_arrays["cpm"]):
         msg = f"{GENES} has {len(genes)} genes, the weights have {len(signature_arrays['cpm'])}"
         raise ValueError(msg)
+    content_sd = signature_arrays.pop("content_sd")
     all_genes = Signature(
         tuple(genes.index),
         tuple(stored["cell_types"]),
         **signature_arrays,
         rna_content_all=signature_arrays["rna_content"],
     )
-    signature = ReferenceSignature(all_genes, selected, int(stored["n_references"]))
+    signature = ReferenceSignature(all_genes, selected, content_sd, int(stored["n_references"]))
     hierarchy = Hierarchy(pd.DataFrame(stored["levels"], index=pd.Index(stored["cell_types"])))
     network = build_network(signature.model_genes, config, hierarchy=hierarchy)
     network.load_state_dict(tensors)

@@ -84,21 +84,18 @@ PRESETS: dict[str, HPVADEConfig] = {
             n_mixtures=10_000, n_heldout=2_000, n_cells=1_000, sparse=0, one_source=False, platform_width=0
         ),
         network=NetworkConfig(
-            members=1,
             input_dropout=0,
             layer_norm=False,
             input_space="cpm",
             reconstruction_space="cpm",
             use_rna_content=False,
         ),
-        train=TrainConfig(signature_rate=1),
+        train=TrainConfig(max_epochs=10, signature_rate=1),
         deconvolve=DeconvolveConfig(subtract_background=False, fit=False),
     ),
     "fast": HPVADEConfig(
         preprocess=PreprocessConfig(n_markers=100),
-        simulate=SimulateConfig(n_mixtures=2_000, n_heldout=500, n_cells=300),
-        network=NetworkConfig(members=1, hidden=(128,), vae_hidden=64),
-        train=TrainConfig(max_epochs=15),
+        network=NetworkConfig(hidden=(128,), vae_hidden=64),
     ),
 }
 

@@ -18,6 +18,7 @@ from hpvade._warnings import DataWarning, warn
 from hpvade.deconvolve import (
     JUDGED_COVERAGE,
     Deconvolution,
+    Detection,
     Estimate,
     Estimator,
     Excess,
@@ -27,6 +28,7 @@ from hpvade.deconvolve import (
     check_purity,
     expression_table,
     is_flat,
+    lowest,
     quality,
     unknown_table,
 )
@@ -183,17 +185,26 @@ class Deconvolver:
         matched = _matched(representative, self.match, genes=trained.genes)
         signature = trained.reference_signature
         self.names = pd.Index(signature.all_genes.genes)
-        self.known = self.names.isin(matched.var_names)
+        symbols = gene_symbols(trained.gene_names)
+        self.detection = Detection.of_table(matched, names=self.names, symbols=symbols, world=shipped_world())
+        self.present: NDArray[np.bool_] = self.names.isin(matched.var_names)
+        self.known = self.present | self.detection.filtered
         self.measured: NDArray[np.bool_] = self.known[signature.selected]  # of the model's genes
         self.signature = copy.deepcopy(trained.network.signature).double()
+        linear = self._linear(matched)
+        cpm = self._model_cpm(linear, matched.obs_names)
+        config = trained.config.deconvolve
+        scale = cpm.sum(1) / linear[:, signature.selected].sum(1)
+        self.config = config.model_copy(
+            update={"noise_floor": self.detection.noise_floor(scale, least=config.noise_floor)}
+        )
         self.estimator = Estimator(
             trained.network,
             measured=self.measured,
             states=trained.states,
             content_sd=signature.content_sd,
-            config=trained.config.deconvolve,
+            config=self.config,
         )
-        symbols = gene_symbols(trained.gene_names)
         with torch.inference_mode():
             learned_cpm = self.signature.cpm().numpy()
         self.unknown = UnknownContent.for_table(
@@ -204,26 +215,26 @@ class Deconvolver:
             symbols=symbols,
             measured=self.known,
             world=shipped_world() if world is None else world,
-            config=trained.config.deconvolve,
+            config=config,
         )
         self.excess = Excess(
             signature,
             symbols=symbols,
             # Fragments of antigen receptors and the like would be of no use to a reader.
             measured=self.known if self.unknown is None else self.known & self.unknown.world.known,
-            noise_floor=trained.config.deconvolve.noise_floor,
+            noise_floor=self.config.noise_floor,
         )
         if self.unknown is None:
             _cannot_estimate(world, purity, symbols)
         with one_thread_each():
-            self._learn(matched)
+            self._learn(linear, cpm, told=~is_flat(matched))
 
-    def _learn(self, representative: AnnData) -> None:
-        linear = self._linear(representative)
-        estimate = self.estimator(self._model_cpm(linear, representative.obs_names))
+    def _learn(
+        self, linear: NDArray[np.float64], cpm: NDArray[np.float64], *, told: NDArray[np.bool_]
+    ) -> None:
+        estimate = self.estimator(cpm)
         self.excess.learn(self.excess.log_ratio(linear, estimate.fractions))
         if self.unknown is not None:
-            told = ~is_flat(representative)
             self.unknown.learn(linear[told], estimate.states[told])
 
     @property
@@ -292,7 +303,7 @@ class Deconvolver:
                 cpm=cpm,
                 expected=expected,
                 measured=self.measured,
-                reference_overlap=float(self.known.mean()),
+                reference_overlap=float(self.present.mean()),
                 fractions=p,
                 widest={**widest, _keys.CELL_TYPE: _widest(calibration, estimate)},
                 unknown=unknown,
@@ -322,12 +333,12 @@ class Deconvolver:
         As `hpvade.deconvolve.expression_table` returns it.
         """
         matched = _matched(samples, self.match, genes=self.trained.genes)
-        genes = self.names[self.known]
+        genes = self.names[self.present]
         known = matched[:, genes].to_df()
         if self.unknown is not None:
             linear = self._linear(matched)
             estimate = self.estimator(self._model_cpm(linear, matched.obs_names))
-            foreign = self._found(matched, linear, estimate).linear[:, self.known]
+            foreign = self._found(matched, linear, estimate).linear[:, self.present]
             known = (known - foreign).clip(lower=0)
         part = AnnData(known.to_numpy(), obs=matched.obs, var=matched[:, genes].var)
         return expression_table(part, fractions, signature=self.trained.reference_signature)
@@ -363,11 +374,14 @@ class Deconvolver:
     def _linear(self, matched: AnnData) -> NDArray[np.float64]:
         """Return expression above the background over all genes of the reference, 0 where not measured."""
         linear = np.zeros((matched.n_obs, len(self.names)))
-        linear[:, self.known] = bulk_expression(
+        is_filtered = bool(self.detection.filtered.any())
+        linear[:, self.present] = bulk_expression(
             matched,
-            self.names[self.known],
-            subtract_background=self.trained.config.deconvolve.subtract_background,
+            self.names[self.present],
+            subtract_background=self.trained.config.deconvolve.subtract_background and not is_filtered,
         )
+        if is_filtered:
+            linear[:, self.detection.filtered] = lowest(matched.to_df().to_numpy(np.float64)) / 2
         return linear
 
     def _model_cpm(self, linear: NDArray[np.float64], samples: pd.Index) -> NDArray[np.float64]:

@@ -10,8 +10,16 @@ import numpy as np
 from hpvade import _keys
 from hpvade._errors import InputError, LabelError, absent_column
 from hpvade.io import alias_columns, match_genes
-from hpvade.pp import Hierarchy, apply_rna_content, cell_states, preprocess, reference_signature
+from hpvade.pp import (
+    Hierarchy,
+    apply_rna_content,
+    cell_states,
+    gene_symbols,
+    preprocess,
+    reference_signature,
+)
 from hpvade.schema import check_overlap, check_reference
+from hpvade.world import expected_content
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +29,8 @@ if TYPE_CHECKING:
 
     from hpvade.model._trained import TrainedModel
     from hpvade.pp import CellStates, PreprocessConfig, ReferenceSignature
+
+_CONTENT_GIVEN = "rna_content_given"  # in uns["hpvade"] of a reference
 
 
 @dataclass(frozen=True)
@@ -68,7 +78,12 @@ def setup_reference(
     elif _keys.REFERENCE not in reference.obs:
         reference.obs.drop(columns=_keys.RNA_WEIGHT, errors="ignore", inplace=True)
     Hierarchy.from_obs(reference.obs, labels_key=labels_key, levels=levels)
-    setup = {"labels_key": labels_key, "donor_key": donor_key or "", "levels": list(levels)}
+    setup = {
+        "labels_key": labels_key,
+        "donor_key": donor_key or "",
+        "levels": list(levels),
+        _CONTENT_GIVEN: rna_content is not None,
+    }
     reference.uns[_keys.UNS] = dict(reference.uns.get(_keys.UNS, {})) | setup
 
 
@@ -131,8 +146,26 @@ def prepare(
 ) -> PreparedReference:
     """Check and prepare a reference; parameters and errors as for `prepare_cells`."""
     cells = prepare_cells(reference, settings, config=config, bulk=bulk)
-    hierarchy = _recorded_hierarchy(reference)
-    return PreparedReference(cells, reference_signature(cells), cell_states(cells), hierarchy)
+    signature = _signature(cells, reference)
+    return PreparedReference(cells, signature, cell_states(cells), _recorded_hierarchy(reference))
+
+
+def _signature(cells: AnnData, reference: AnnData) -> ReferenceSignature:
+    """Compute S and m, and scale the cells to m, which follows published values if none is given."""
+    signature = reference_signature(cells)
+    if reference.uns.get(_keys.UNS, {}).get(_CONTENT_GIVEN, False):
+        return signature
+    measured, cell_types = signature.all_genes.rna_content, signature.all_genes.cell_types
+    expected = expected_content(
+        signature.cell_counts(),
+        cell_types,
+        symbols=gene_symbols(cells.var),
+        measured_sd=float(signature.content_sd.mean()),
+    )
+    factor = dict(zip(cell_types, expected.content / measured, strict=True))
+    weight = cells.obs[cells.uns[_keys.UNS]["labels_key"]].astype(str).map(factor).to_numpy(np.float64)
+    cells.obs[_keys.RNA_WEIGHT] = cells.obs.get(_keys.RNA_WEIGHT, 1.0) * weight
+    return signature.with_content(expected.content, expected.log_sd)
 
 
 def prepare_again(reference: AnnData, trained: TrainedModel) -> PreparedReference:
@@ -153,7 +186,7 @@ def prepare_again(reference: AnnData, trained: TrainedModel) -> PreparedReferenc
     """
     cells = prepare_cells(reference, trained.settings, config=trained.config.preprocess)
     cells.var[_keys.SELECTED] = cells.var_names.isin(list(trained.genes))
-    signature, hierarchy = reference_signature(cells), _recorded_hierarchy(reference)
+    signature, hierarchy = _signature(cells, reference), _recorded_hierarchy(reference)
     found, expected = signature.all_genes, trained.reference_signature.all_genes
     if (found.genes, found.cell_types) != (expected.genes, expected.cell_types):
         msg = "The model was trained on another reference: genes or cell types differ. Use that reference."

@@ -39,7 +39,7 @@ class NetworkConfig(BaseModel):
     n_latent: int = Field(default=16, ge=1)
     vae_hidden: int = Field(default=128, ge=1)
     hidden: tuple[PositiveInt, ...] = (256, 128)
-    members: int = Field(default=3, ge=1)
+    members: int = Field(default=1, ge=1)
     dropout: float = Field(default=0.1, ge=0, lt=1)
     input_dropout: float = Field(default=0.1, ge=0, lt=1)
     layer_norm: bool = True

@@ -45,6 +45,15 @@ def is_globin(genes: Iterable[str]) -> NDArray[np.bool_]:
     return _matching(_GLOBIN, genes)
 
 
+def is_human(symbols: Iterable[str]) -> bool:
+    """Tell human gene symbols, in upper case, from those of rodents.
+
+    >>> is_human(["CD3E", "C1orf43", "MS4A1"]), is_human(["Cd3e", "Ms4a1"])
+    (True, False)
+    """
+    return bool(np.mean([symbol == symbol.upper() for symbol in map(str, symbols)]) > 0.5)
+
+
 def _matching(pattern: re.Pattern[str], genes: Iterable[str]) -> NDArray[np.bool_]:
     return np.array([pattern.fullmatch(str(gene)) is not None for gene in genes])
 

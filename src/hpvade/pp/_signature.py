@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -77,23 +77,28 @@ class ReferenceSignature:
         Over all genes of the reference.
     selected
         The model's genes, shape (n_genes,).
+    content_sd
+        Standard deviation of each type's log m about its value in bulk samples, shape (n_types,).
     n_references
         Number of references behind S and m.
     """
 
     all_genes: Signature
     selected: NDArray[np.bool_]
+    content_sd: NDArray[np.float64]
     n_references: int = 1
-
-    @property
-    def content_sd(self) -> float:
-        """Standard deviation of each type's log m about its value in bulk; it falls with √n_references."""
-        return float(_CONTENT_SD / np.sqrt(self.n_references))
 
     @cached_property
     def model_genes(self) -> Signature:
         """S and m over the model's genes."""
         return self.all_genes.restricted(self.selected)
+
+    def with_content(
+        self, content: NDArray[np.float64], content_sd: NDArray[np.float64]
+    ) -> ReferenceSignature:
+        """Replace m over all genes, and the standard deviation of its logarithm; shape (n_types,) each."""
+        signature = replace(self.all_genes, rna_content=content, rna_content_all=content)
+        return replace(self, all_genes=signature, content_sd=content_sd)
 
     def cell_counts(self) -> NDArray[np.float64]:
         """Mean counts of one cell of each type, shape (n_genes, n_types)."""
@@ -179,7 +184,8 @@ def _signature_from_sums(
 def reference_signature(prepared: AnnData) -> ReferenceSignature:
     """Compute S and m of all genes from a prepared reference; a pool uses the sums over all of its cells.
 
-    With several references, each has the same weight in every type, regardless of its number of cells.
+    With several references, each has the same weight in every type, regardless of its number of cells. The
+    standard deviation of log m falls with the square root of their number.
     """
     selected = model_genes(prepared).var_names
     labels_key = prepared.uns[_keys.UNS]["labels_key"]
@@ -195,7 +201,8 @@ def reference_signature(prepared: AnnData) -> ReferenceSignature:
         whole = _signature_from_sums(summed, pooled.n_cells.to_numpy(), genes=genes, cell_types=cell_types)
     chosen = prepared.var_names.isin(selected)
     n_references = prepared.obs[_keys.REFERENCE].nunique() if _keys.REFERENCE in prepared.obs else 1
-    return ReferenceSignature(whole, chosen, n_references)
+    content_sd = np.full(len(whole.cell_types), _CONTENT_SD / np.sqrt(n_references))
+    return ReferenceSignature(whole, chosen, content_sd, n_references)
 
 
 def _cell_weight(obs: pd.DataFrame, *, labels_key: str) -> NDArray[np.float64]:

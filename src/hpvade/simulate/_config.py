@@ -34,9 +34,9 @@ class SimulateConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    n_mixtures: int = Field(default=5_000, ge=1)
-    n_heldout: int = Field(default=1_000, ge=2)
-    n_cells: int = Field(default=500, ge=1)
+    n_mixtures: int = Field(default=2_000, ge=1)
+    n_heldout: int = Field(default=500, ge=2)
+    n_cells: int = Field(default=300, ge=1)
     concentration: float = Field(default=1.0, ge=1e-3)
     prior: dict[str, NonNegativeFloat] | None = None
     sparse: float = Field(default=0.5, ge=0, le=1)

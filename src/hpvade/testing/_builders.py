@@ -8,7 +8,10 @@ import scipy.sparse as sp
 from anndata import AnnData
 
 from hpvade import _keys
-from hpvade.pp import PreprocessConfig, preprocess, reference_signature
+from hpvade.model._prepare import prepare, reference_settings
+from hpvade.pp import PreprocessConfig
+
+_RNA_CONTENT = (1.1, 2.2, 1.0)  # of B cells, monocytes and T cells, about as published
 
 
 def tiny_reference(
@@ -42,7 +45,8 @@ def tiny_reference(
     for k in range(len(cell_types)):
         profiles[k, k :: len(cell_types) + 1] *= 8
     labels = np.repeat(np.arange(len(cell_types)), n_cells)
-    depth = rng.uniform(1, 3, labels.size) * (1 + labels)
+    content = np.resize(_RNA_CONTENT, len(cell_types))
+    depth = rng.uniform(1, 3, labels.size) * 2 * content[labels]
     counts = sp.csr_matrix(rng.poisson(profiles[labels] * depth[:, None]).astype(np.float32))
     obs = pd.DataFrame(
         {
@@ -60,8 +64,9 @@ def tiny_reference(
 def tiny_bulk(reference: AnnData, *, n_samples: int = 6, seed: int = 0) -> AnnData:
     """Mix the types of a reference exactly: samples × genes, CPM, with ``obsm["fractions"]`` the truth."""
     rng = np.random.default_rng(seed)
-    prepared = preprocess(reference, config=PreprocessConfig(n_genes=reference.n_vars))
-    signature = reference_signature(prepared).model_genes
+    settings = reference_settings(reference) | {"seed": 0}
+    config = PreprocessConfig(n_genes=reference.n_vars)
+    signature = prepare(reference, settings, config=config).signature.model_genes
     fractions = rng.dirichlet(np.ones(len(signature.cell_types)), n_samples)
     weights = fractions * signature.rna_content
     cpm = weights @ signature.cpm.T / weights.sum(1, keepdims=True)

@@ -36,7 +36,7 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    max_epochs: int = Field(default=10, ge=1)
+    max_epochs: int = Field(default=6, ge=1)
     patience: int = Field(default=5, ge=1)
     batch_size: int = Field(default=128, ge=2)
     learning_rate: float = Field(default=3e-3, gt=0)

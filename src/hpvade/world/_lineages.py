@@ -27,6 +27,7 @@ _SHORT = {
     "myeloid dendritic": "mdc",
     "conventional dendritic": "cdc",
 }
+B = "B"
 T = "T"  # the lineage that references divide into many types
 
 

@@ -110,7 +110,7 @@ def shipped_world() -> World:
         facts = pd.read_csv(file, sep="\t", index_col="profile")
     with (folder / "profiles.npz").open("rb") as binary, np.load(binary) as stored:
         level = np.exp2(stored["level"].astype(np.float32) / _STEPS) - 1
-        return World(pd.Index(stored["genes"]), level, facts)
+        return World(pd.Index(stored["genes"]).str.upper(), level, facts)
 
 
 def read_world(path: Path) -> World:

@@ -9,8 +9,8 @@ import numpy as np
 
 from hpvade.pp import counts_to_cpm
 from hpvade.pp._spaces import MARKER_FLOOR, floored_log
+from hpvade.world._likeness import EXPRESSED, LEVEL_FLOOR, MATCHED, SAME, compare
 from hpvade.world._lineages import T, lineages
-from hpvade.world._profiles import MIN_GENES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,14 +20,9 @@ if TYPE_CHECKING:
     from hpvade.world._profiles import World
 
 _MIN_TYPES = 2  # of the reference, matched with a profile
-_EXPRESSED = 50.0  # CPM
-_N_COMPARED = 1_500  # genes that differ most between types and between profiles
-_ROUNDS = 3
-_MATCHED, _SAME = 0.42, 0.5  # correlations: of a type with its profile, and from which it may own others
 _OWNED = 0.8  # correlation of further profiles of a type, relative to that of its best profile
 _RELATED = 0.6  # correlation of two profiles of one lineage
 _HIGH, _FILLED = 20.0, 0.1  # level in the world; share of such genes without a count
-_LEVEL_FLOOR = 3.0  # of the world, where profiles are compared
 _RATIO_FLOOR = 1.5  # of the world, where ratios of profiles are taken
 _SHRUNK = 0.7  # of the ratio of the platforms' levels, for genes that no matched type expresses
 _EXPONENT_RANGE = (0.7, 1.6)
@@ -46,6 +41,8 @@ class TranslatedWorld:
     owner
         The type of the reference that a profile belongs to, 0 … n_types-1; -1 for a profile that the
         reference lacks. Shape (n_profiles,).
+    is_named
+        Whether the owner's label names the lineage of the profile, shape (n_profiles,).
     cpm
         Shape (n_genes, n_profiles), CPM over all genes of the reference; columns sum to 1e6.
     distinct
@@ -69,6 +66,7 @@ class TranslatedWorld:
     words: list[str]
     is_measured: NDArray[np.bool_]
     owner: NDArray[np.intp]
+    is_named: NDArray[np.bool_]
     cpm: NDArray[np.float64]
     distinct: NDArray[np.float64]
     content: NDArray[np.float64]
@@ -116,22 +114,14 @@ def translate(
     None for an empty world, if fewer than two types match a profile, or if fewer than 200 genes are expressed
     and known.
     """
-    if not len(world.facts):
+    cpm = counts / counts[usable].sum(0) * 1e6
+    likeness = compare(world, cpm, symbols=symbols, usable=usable)
+    if likeness is None:
         return None
     level, known = world.align(symbols)
     known &= usable
-    cpm = counts / counts[usable].sum(0) * 1e6
-    compared = known & (cpm.max(1) > _EXPRESSED)
-    if compared.sum() < MIN_GENES:
-        return None
-    similarity = _similarity(
-        np.log(cpm[compared] + MARKER_FLOOR),
-        np.log(level[compared] + _LEVEL_FLOOR),
-        is_measured=world.is_measured,
-    )
-    measured = np.where(world.is_measured, similarity, -1)
-    best, closest = measured.argmax(1), measured.max(1)
-    matched = np.flatnonzero(closest > _MATCHED)
+    best = likeness.best
+    matched = np.flatnonzero(likeness.closest > MATCHED)
     if len(matched) < _MIN_TYPES:
         return None
     here, there = cpm[:, matched].mean(1), level[:, best[matched]].mean(1)
@@ -140,15 +130,18 @@ def translate(
     translated = _translated(cpm, level, here, there, known=known, pairs=(matched, best))
     translated[~known] = here[~known, None]
     translated = counts_to_cpm(np.where(usable[:, None], translated, 0).T).T
-    owner = _owners(similarity, types=[lineages(label) for label in labels], profiles=world.lineages)
+    owner, is_named = _owners(
+        likeness.similarity, types=[lineages(label) for label in labels], profiles=world.lineages
+    )
     distinct = floored_log(translated, MARKER_FLOOR) - floored_log(cpm.max(1), MARKER_FLOOR)[:, None]
     distinct[~known] = -np.inf
-    lineage = _lineages(np.log(level[known] + _LEVEL_FLOOR))
+    lineage = _lineages(np.log(level[known] + LEVEL_FLOOR))
     return TranslatedWorld(
         names=[str(name) for name in world.facts.index],
         words=[str(words) for words in world.facts["words"]],
         is_measured=world.is_measured,
         owner=owner,
+        is_named=is_named,
         cpm=translated,
         distinct=distinct,
         content=_contents(world, counts[usable].sum(0), matched=matched, best=best, lineage=lineage),
@@ -174,27 +167,6 @@ def _measured(
     return np.logical_not(silent & is_filled)
 
 
-def _similarity(
-    types: NDArray[np.float64], profiles: NDArray[np.float64], *, is_measured: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Correlation of each type with each profile, (n_types, n_profiles), both in log space by genes.
-
-    Profiles are centred on the mean over the best measured profiles of all types, which is found in three
-    rounds.
-    """
-    n_types = types.shape[1]
-    types = types - types.mean(1, keepdims=True)
-    centre = profiles[:, is_measured].mean(1, keepdims=True)
-    for _ in range(_ROUNDS):
-        relative = profiles - centre
-        spread = types.std(1) + relative[:, is_measured].std(1)
-        differing = np.argsort(-spread, kind="stable")[:_N_COMPARED]
-        similarity = np.corrcoef(types[differing].T, relative[differing].T)[:n_types, n_types:]
-        best = np.where(is_measured, similarity, -1).argmax(1)
-        centre = profiles[:, best].mean(1, keepdims=True)
-    return np.asarray(similarity)
-
-
 def _translated(
     cpm: NDArray[np.float64],
     level: NDArray[np.float64],
@@ -210,7 +182,7 @@ def _translated(
     floor = _SHRUNK * _RATIO_FLOOR * float(np.median(here[scaled] / there[scaled])) if scaled.any() else 1.0
     expected, seen = [], []
     for k in matched:
-        genes = known & ((cpm[:, k] > _EXPRESSED) | (here > _EXPRESSED))
+        genes = known & ((cpm[:, k] > EXPRESSED) | (here > EXPRESSED))
         expected.append(np.log((level[genes, best[k]] + _RATIO_FLOOR) / (there[genes] + _RATIO_FLOOR)))
         seen.append(np.log((cpm[genes, k] + floor) / (here[genes] + floor)))
     spread = np.square(np.concatenate(seen)).mean() / np.square(np.concatenate(expected)).mean()
@@ -225,22 +197,22 @@ def _owners(
     *,
     types: Sequence[frozenset[str]],
     profiles: Sequence[frozenset[str]],
-) -> NDArray[np.intp]:
-    """Find the type that each profile belongs to; -1: none.
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Find the type that each profile belongs to (-1: none), and whether by its label.
 
     It is the most similar type, if its best profile is hardly more similar to it. A label may name lineages
     (``types`` and ``profiles``), and is believed if the type resembles a profile of them: the type then owns
     profiles of these lineages only, and it owns them even if another profile is more similar. Profiles of T
     cells, which references divide into many types, have to be similar in any case.
     """
-    named = np.array([[bool(a & b) for b in profiles] for a in types]) & (similarity > _MATCHED)
+    named = np.array([[bool(a & b) for b in profiles] for a in types]) & (similarity > MATCHED)
     has_lineage = np.array([bool(names) for names in profiles])
     excluded = named.any(1, keepdims=True) & has_lineage & ~named
     owner = np.where(excluded, -1, similarity).argmax(0)
     closest, own = similarity.max(1)[owner], similarity[owner, np.arange(len(profiles))]
-    belongs = (closest > _SAME) & (own > _OWNED * closest) & ~excluded[owner, np.arange(len(profiles))]
+    belongs = (closest > SAME) & (own > _OWNED * closest) & ~excluded[owner, np.arange(len(profiles))]
     by_name = named.any(0) & np.array([T not in names for names in profiles])
-    return np.where(by_name, np.where(named, similarity, -1).argmax(0), np.where(belongs, owner, -1))
+    return np.where(by_name, np.where(named, similarity, -1).argmax(0), np.where(belongs, owner, -1)), by_name
 
 
 def _lineages(log_level: NDArray[np.float64]) -> NDArray[np.float64]:
