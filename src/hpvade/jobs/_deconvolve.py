@@ -327,6 +327,7 @@ def deconvolve_table(
     if profiles.shape[1]:
         write_signature(profiles, folder / UNKNOWN_PROFILES)
     record.decisions["looked_for"] = deconvolver.looked_for
+    record.decisions["noise_floor"] = deconvolver.config.noise_floor
     # There is no column where no profile matches the reference.
     record.decisions["with_unknown"] = tables.fractions.shape[1] > len(trained.cell_types)
     record.decisions["genes_used"] = int(tables.qc["genes_used"].iloc[0])

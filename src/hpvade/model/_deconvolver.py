@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from hpvade.world import World
 
 COVERAGE = 0.9  # default coverage of the intervals
+_REAL = 1.15  # errors on real samples, relative to those on simulated ones with the same residuals
 _BLOCK = 256  # samples; changes memory, never the result
 
 
@@ -162,7 +163,8 @@ class Deconvolver:
         As for `deconvolve`.
     representative
         Samples that represent the table, see `hpvade.io.representative_runs`: they say which genes it has,
-        which profiles are looked for in every sample, and what all samples have in excess of the known types.
+        what it shows of genes with little expression (`hpvade.deconvolve.Detection`), which profiles are
+        looked for in every sample, and what all samples have in excess of the known types.
     """
 
     def __init__(
@@ -190,6 +192,13 @@ class Deconvolver:
         self.present: NDArray[np.bool_] = self.names.isin(matched.var_names)
         self.known = self.present | self.detection.filtered
         self.measured: NDArray[np.bool_] = self.known[signature.selected]  # of the model's genes
+        if n_low := int((self.measured & ~self.present[signature.selected]).sum()):
+            msg = (
+                "The bulk table was filtered: it lacks genes with little expression. "
+                f"{n_low:,} of the {len(self.measured):,} genes of the model that it lacks were counted as "
+                "below its lowest values. Provide all genes if you can."
+            )
+            warn(msg, DataWarning)
         self.signature = copy.deepcopy(trained.network.signature).double()
         linear = self._linear(matched)
         cpm = self._model_cpm(linear, matched.obs_names)
@@ -263,6 +272,7 @@ class Deconvolver:
             if holds.any():
                 known = np.maximum(cpm - foreign, 0)[holds]
                 estimate = estimate.updated(self.estimator(self._rescaled(known)), where=holds)
+        estimate = estimate._replace(covariance=_REAL**2 * estimate.covariance)
         p = estimate.fractions
         with torch.inference_mode():
             expected = self.signature.mix(torch.from_numpy(p)).numpy()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from hpvade.pp import CellStates, PreprocessConfig, ReferenceSignature
 
 _CONTENT_GIVEN = "rna_content_given"  # in uns["hpvade"] of a reference
+PUBLISHED_CONTENT = "published_content"  # in uns["hpvade"] of prepared cells: type → kind of cell
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,7 @@ def _signature(cells: AnnData, reference: AnnData) -> ReferenceSignature:
     factor = dict(zip(cell_types, expected.content / measured, strict=True))
     weight = cells.obs[cells.uns[_keys.UNS]["labels_key"]].astype(str).map(factor).to_numpy(np.float64)
     cells.obs[_keys.RNA_WEIGHT] = cells.obs.get(_keys.RNA_WEIGHT, 1.0) * weight
+    cells.uns[_keys.UNS][PUBLISHED_CONTENT] = dict(zip(cell_types, expected.cells, strict=True))
     return signature.with_content(expected.content, expected.log_sd)
 
 

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from hpvade import __version__, _keys
+from hpvade.model._prepare import PUBLISHED_CONTENT
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -31,8 +32,9 @@ def _reference_facts(prepared: AnnData) -> dict[str, Any]:
     Returns
     -------
     ``cells``, ``genes``, ``model_genes``, ``references``, ``donors`` (None where not available), and
-    ``cell_types``: type → ``cells``, ``heldout_cells``, ``donors``, and ``counts_per_cell``, the median total
-    counts. If a pool of the cells was kept, ``cells`` counts all of them, and the others count the pool.
+    ``cell_types``: type → ``cells``, ``heldout_cells``, ``donors``, ``counts_per_cell``, the median total
+    counts, and ``published_content``, the kind of cell whose published RNA content was taken into account. If
+    a pool of the cells was kept, ``cells`` counts all of them, and the others count the pool.
     """
     setup = prepared.uns[_keys.UNS]
     obs = prepared.obs
@@ -44,6 +46,7 @@ def _reference_facts(prepared: AnnData) -> dict[str, Any]:
             "heldout_cells": int((cells[_keys.SPLIT] == _keys.HELDOUT).sum()),
             "donors": int(cells[donor_key].nunique()) if donor_key else None,
             "counts_per_cell": float(cells[_keys.TOTAL_COUNTS].median()),
+            "published_content": setup.get(PUBLISHED_CONTENT, {}).get(str(name), ""),
         }
         for name, cells in obs.groupby(setup["labels_key"], observed=True)
     }

@@ -40,7 +40,7 @@ def methods_text(results: Results) -> str:
         use = robust_fit if settings["fit"] else "were used as they are"
         text += f"{_training_text(trained)}{estimates} {use}. "
         if trained.config.network.use_rna_content:
-            text += "Fractions refer to cells and were corrected for the RNA content of each cell type. "
+            text += f"Fractions refer to cells and were corrected for {_content_text(trained)}. "
     coverage = percent(results.coverage)
     text += f"{coverage} intervals of cell types were calibrated on simulated mixtures of held-out cells."
     if results.qc["unknown"].isna().all():
@@ -68,6 +68,17 @@ def _unknown_text(results: Results) -> str:
     if not results.with_unknown:
         text += " Fractions are shares among the known types."
     return text
+
+
+def _content_text(trained: TrainedModel) -> str:
+    """Name the source of the RNA content."""
+    facts = trained.provenance["reference"]["cell_types"]
+    if not any(of_type["published_content"] for of_type in facts.values()):
+        return "the RNA content of each cell type"
+    return (
+        "the RNA content of each cell type, a compromise between the reference and published values of "
+        "immune cells (EPIC, quanTIseq, ABIS and Kassandra)"
+    )
 
 
 def _training_text(trained: TrainedModel) -> str:
@@ -120,6 +131,7 @@ def methods_tables(results: Results) -> list[PageTable]:
         ["Transformation", bulk.get("transform", "none")],
         *(["Note", note] for note in bulk.get("notes", [])),
         *(["Note on the reference", note] for note in decisions.get("reference", {}).get("notes", [])),
+        ["Noise floor of the table", f"{decisions['noise_floor']:,.0f} CPM"],
         ["Model genes in the bulk table", f"{decisions['genes_used']:,} ({percent(overlap, decimals=1)})"],
         ["Seed", str(run["seed"])],
         ["Peak memory", f"{run['peak_memory_mb']:,} MB"],

@@ -99,6 +99,7 @@ def reference_section(trained: TrainedModel, colors: Mapping[str, str]) -> dict[
     content = dict(zip(trained.cell_types, trained.reference_signature.all_genes.rna_content, strict=True))
     largest = max(content.values())
     columns = ["cell type", "cells", "held-out cells", "donors", "counts per cell", "relative RNA content"]
+    columns.append("published RNA content of")
     rows = [
         [
             name,
@@ -107,6 +108,7 @@ def reference_section(trained: TrainedModel, colors: Mapping[str, str]) -> dict[
             type_facts["donors"],
             round(type_facts["counts_per_cell"]),
             float(content[name] / largest),
+            type_facts["published_content"] or "none",
         ]
         for name, type_facts in facts["cell_types"].items()
     ]
