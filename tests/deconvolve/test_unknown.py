@@ -243,7 +243,7 @@ def test_the_expression_of_unknown_cells_is_subtracted(trained, bulk, answer, wo
     rows = (parts.obs["sample"] == "d").to_numpy()
     known, naive = (table.layers["counts"][rows][:, marker].sum() for table in (parts, plain))
     assert marker.sum() > 50
-    assert known < 0.4 * naive
+    assert known < 0.6 * naive
 
 
 def test_samples_in_which_no_gene_stands_out_are_not_searched(trained, bulk, world):
