@@ -50,7 +50,7 @@ def world(cells):
     sums = np.array([cells[cells.obs["cell_type"] == t].layers["counts"].toarray().sum(0) for t in TYPES])
     level = (sums * factor / (sums * factor).sum(1, keepdims=True) * 2e4).T
     facts = pd.DataFrame(
-        {"words": [f"{t} cells" for t in TYPES], "kind": "cells", "rna_content": [1.1, 2.2, 1.0, 1.1, 2.2, 1.0]},
+        {"words": [f"{t} cells" for t in TYPES], "kind": "cells", "rna_content": [1.1, 2.2, 1.0] * 2},
         index=list(TYPES),
     )
     return World(cells.var_names, level.astype(np.float32), facts)

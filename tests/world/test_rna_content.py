@@ -30,7 +30,9 @@ def expected(content: dict[str, float], *, measured_sd: float = 0.35, symbols=NO
         ("pDC", "plasmacytoid dendritic"),
         ("DC", "myeloid dendritic"),
         ("PMN", "neutrophil"),
-        *((label, "") for label in ("T/NK", "Mast", "Cycling T", "ILC", "Platelet", "gamma", "Hepatocyte")),
+        ("tumor-associated macrophage", "macrophage"),
+        *((label, "") for label in ("T/NK", "Mast", "ILC", "Platelet", "gamma", "Hepatocyte")),
+        *((label, "") for label in ("Cycling T", "malignant B", "T-ALL blasts", "B-cell lymphoma", "Tumor")),
     ],
 )
 def test_labels_name_cells(label, cells):

@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
 _UNIT = "CD4 T"
 _USUAL_SD, _USUAL_WEIGHT = 0.35, 2  # of the tables about their mean, log; counts as this many tables
-_DIVIDING = r"\bprolif|\bcycling|\bdividing"  # with more RNA than the others of their kind
+# Dividing or malignant cells differ from the others of their kind; a pancreas has cells of type B.
+_OTHERS = (
+    r"\bprolif|\bcycling|\bdividing|malignan|lymphoma|leuka?emi|myeloma|\b(all|aml|cll|cml|blasts?)\b|cancer"
+    r"|neoplas|\btumou?r\b(?! (associated|infiltrating))|pancrea"
+)
 _PLASMA = r"\bplasma(?!cytoid)|\b\w*plasma ?(cells?|blasts?)\b"
 # Kinds within a lineage, by patterns of a label in lower case; the last one stands for all others.
 _KINDS: dict[str, dict[str, str]] = {
@@ -94,7 +98,7 @@ def named_cells(label: str) -> str:
     ['monocyte', 'regulatory T', 'plasma', '', '']
     """
     words = re.sub(r"[^a-z0-9]+", " ", label.lower())
-    if re.search(_DIVIDING, words):
+    if re.search(_OTHERS, words):
         return ""
     found = lineages(label)
     if re.search(_PLASMA, words) and found <= {B}:
