@@ -99,3 +99,15 @@ def test_a_label_that_is_not_there(data):
         load_reference(references["fine"])
     with pytest.raises(LabelError, match="the label 'Y'"):
         load_reference(references["named"])
+
+
+@pytest.mark.parametrize("method", ["em", "mean"])
+def test_baselines_answer_in_shares_of_rna_where_the_truth_is_of_rna(plan, method):
+    task = task_of(plan, method)
+    cells, rna = (
+        estimate(replace(task, bulk=task.bulk.model_copy(update={"estimand": estimand}))).fractions
+        for estimand in ("cells", "rna")
+    )
+    np.testing.assert_allclose(rna.sum(axis=1), 1)
+    gained = (rna / cells).mean()
+    assert gained["Monocyte"] > 1.2 > gained["T"]  # a monocyte has twice the RNA

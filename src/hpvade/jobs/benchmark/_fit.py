@@ -96,7 +96,7 @@ def estimate(task: Task) -> Estimate:
                 named = match_genes(bulk, prepared.var)
                 (fractions,) = baseline_fractions(model, named, methods=[task.method]).values()
             if task.bulk.estimand == "rna":
-                content = prepared.signature.all_genes.rna_content
+                content = model.reference_signature.all_genes.rna_content
                 fractions[:] = rna_fractions(fractions.to_numpy(), content)
             intervals = None
     facts = {
