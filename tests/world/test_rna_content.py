@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hpvade.world import expected_content
+from hpvade.world import expected_content, shipped_world
 from hpvade.world._rna_content import named_cells, published_content
 
 NO_SYMBOLS = np.array([f"GENE{i}" for i in range(50)])
@@ -31,8 +31,12 @@ def expected(content: dict[str, float], *, measured_sd: float = 0.35, symbols=NO
         ("DC", "myeloid dendritic"),
         ("PMN", "neutrophil"),
         ("tumor-associated macrophage", "macrophage"),
-        *((label, "") for label in ("T/NK", "Mast", "ILC", "Platelet", "gamma", "Hepatocyte")),
-        *((label, "") for label in ("Cycling T", "malignant B", "T-ALL blasts", "B-cell lymphoma", "Tumor")),
+        ("mucosal invariant T cell", "MAIT"),
+        ("γδ T", "gamma-delta T"),
+        *((label, "") for label in ("Platelet", "gamma", "Hepatocyte", "cluster 7")),
+        *((label, None) for label in ("T/NK", "NKT", "Mono-mac", "CD4 CTL", "Granulocytes")),
+        *((label, None) for label in ("Cycling T", "malignant B", "ALL blasts", "B-cell lymphoma", "Tumor")),
+        *((label, None) for label in ("Mast", "ILC", "Pro-B", "monocyte progenitor", "non-B", "doublets")),
     ],
 )
 def test_labels_name_cells(label, cells):
@@ -86,3 +90,22 @@ def test_otherwise_all_types_are_left_as_measured(content, symbols):
     np.testing.assert_allclose(found.content, list(content.values()))
     assert (found.log_sd == 0.35).all()
     assert not any(found.cells)
+
+
+@pytest.mark.parametrize(
+    ("label", "cells"),
+    [
+        ("cluster 7", "monocyte"),  # by its expression
+        ("NK cells", "monocyte"),  # the label is contradicted
+        ("Monocytes", "monocyte"),
+        ("AML blasts", ""),  # the label says that they are other cells
+    ],
+)
+def test_expression_speaks_where_the_label_does_not(label, cells):
+    world = shipped_world()
+    names = ["classical_monocyte", "naive_B_cell", "naive_CD4_T_cell"]
+    level = world.level[:, [list(world.facts.index).index(name) for name in names]].astype(float)
+    found = expected_content(
+        level, [label, "B", "CD4 T"], symbols=world.genes.to_numpy(str), measured_sd=0.35
+    )
+    assert found.cells == [cells, "B", "CD4 T"]

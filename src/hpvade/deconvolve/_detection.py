@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hpvade import _keys
-from hpvade.pp import background, counts_to_cpm, is_human
+from hpvade.pp import background, counts_to_cpm, gene_symbols, is_human
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -23,6 +23,7 @@ _JUDGED, _COMPLETE = (
     0.3,
     0.85,
 )  # share of these in a table that is judged, and in one that lacks none by chance
+_UNNAMED = 0.2  # share of the genes without a symbol, above which a table is not judged
 _HAS_SILENT = 0.25  # share of silent genes that a whole table has, relative to those that all cells express
 _UPPER = 0.75  # quantile of silent genes
 _PER_NOISE = 5.0  # noise floor per level of that quantile
@@ -72,10 +73,9 @@ class Detection:
         world
             Profiles of many cells and tissues.
         """
-        own = pd.Series(symbols, index=names)
-        of_table = (
-            own.reindex(bulk.var_names).fillna(pd.Series(bulk.var_names, index=bulk.var_names)).to_numpy(str)
-        )
+        symbol_of = dict(zip(names, symbols, strict=True))
+        own = zip(bulk.var_names, gene_symbols(bulk.var), strict=True)
+        of_table = np.array([symbol_of.get(name, symbol) for name, symbol in own], dtype=str)
         is_array = bulk.uns.get(_keys.UNS, {}).get("unit", "") == "microarray"
         none = cls(np.zeros(bulk.n_obs), np.zeros(len(names), dtype=bool), is_array)
         level, known = world.align(of_table)
@@ -84,7 +84,8 @@ class Detection:
         has_silent, has_everywhere = (
             found.sum() / mask.sum() for found, mask in zip((silent, everywhere), all_of_world, strict=True)
         )
-        if not is_human(of_table) or has_everywhere < _JUDGED:
+        unnamed = pd.Series(of_table).str.match(r"ENS[A-Z]*G\d+").mean()
+        if unnamed > _UNNAMED or not is_human(of_table) or has_everywhere < _JUDGED:
             return none
         linear = bulk.to_df().to_numpy(np.float64)
         if has_silent >= _HAS_SILENT * has_everywhere:

@@ -71,6 +71,8 @@ class Deconvolution:
     looked_for
         What the samples of the table have evidence for together, and what was therefore looked for in each,
         states of known types included; empty for fewer than six samples.
+    noise_floor
+        CPM below which the fit treated differences as noise; NaN if it is not known.
     unknown_profiles
         Expression of what unknown cells resemble, as `hpvade.model.Deconvolver.unknown_profiles` returns it;
         empty for a block of samples.
@@ -84,6 +86,7 @@ class Deconvolution:
     qc: pd.DataFrame
     levels: dict[str, LevelFractions]
     looked_for: tuple[str, ...] = ()
+    noise_floor: float = np.nan
     unknown_profiles: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def with_unknown(self, rna_share: NDArray[np.float64]) -> Deconvolution:
@@ -119,7 +122,8 @@ class Deconvolution:
         tables = {
             entry.name: pd.concat([getattr(block, entry.name) for block in blocks])
             for entry in fields(cls)
-            if entry.name not in ("levels", "covariance", "looked_for", "unknown_profiles")
+            if entry.name not in ("levels", "covariance", "looked_for", "noise_floor", "unknown_profiles")
         }
         covariance = np.concatenate([block.covariance for block in blocks])
-        return cls(**tables, covariance=covariance, levels=levels, looked_for=blocks[0].looked_for)
+        of_table = {name: getattr(blocks[0], name) for name in ("looked_for", "noise_floor")}
+        return cls(**tables, covariance=covariance, levels=levels, **of_table)

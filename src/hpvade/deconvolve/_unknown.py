@@ -330,7 +330,7 @@ class UnknownContent:
             owner = self.world.owner[group[0]]
             if owner >= 0:
                 own = rna[:, : self.n_states][:, self.cell_type == owner].sum(1, keepdims=True)
-                part = np.where(self.world.is_named[group[0]] | (own < _REPLACED * size), 0, part)
+                part = np.where(self.world.is_named[list(group)].all() | (own < _REPLACED * size), 0, part)
             foreign[:, group] = part * np.maximum(0, 1 - (_TAKEN_UP / np.maximum(size, 1e-9)) ** 2)
             known[:, columns] -= part
         content = self.content[self._columns(groups)[1]]

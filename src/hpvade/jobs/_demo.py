@@ -12,7 +12,8 @@ from hpvade.jobs._compare import compare_with_baselines
 from hpvade.jobs._report import add_report
 from hpvade.jobs._train import TrainOptions, train_model, write_model
 from hpvade.model import COVERAGE, HPVADE, deconvolve
-from hpvade.pp import PreprocessConfig, preprocess
+from hpvade.model._prepare import prepare, reference_settings
+from hpvade.pp import PreprocessConfig
 from hpvade.results import (
     FoundModel,
     Results,
@@ -56,7 +57,8 @@ class DemoData:
 def demo_data(*, seed: int) -> DemoData:
     """Split the embedded cells in two and simulate the demo's bulk from the smaller part."""
     embedded = pbmc68k_reduced()
-    prepared = preprocess(embedded, config=PreprocessConfig(n_genes=embedded.n_vars), seed=seed)
+    every_gene = PreprocessConfig(n_genes=embedded.n_vars)
+    prepared = prepare(embedded, reference_settings(embedded) | {"seed": seed}, config=every_gene).cells
     config = SimulateConfig(n_heldout=N_SAMPLES, depth=_DEPTH)
     bulk = simulate(prepared, config=config, split=_keys.HELDOUT, seed=seed)
     bulk.obs_names = [name.replace("mixture", "sample") for name in bulk.obs_names]
@@ -100,6 +102,7 @@ def demo_files(
             "deconvolve": model.trained.config.deconvolve.model_dump(mode="json"),
             "coverage": COVERAGE,
             "with_unknown": answer.fractions.shape[1] > len(model.trained.cell_types),
+            "noise_floor": answer.noise_floor,
             "genes_used": int(answer.qc["genes_used"].iloc[0]),
         }
         write_deconvolution(answer, folder)

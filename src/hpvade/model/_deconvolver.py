@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from hpvade.world import World
 
 COVERAGE = 0.9  # default coverage of the intervals
-_REAL = 1.15  # errors on real samples, relative to those on simulated ones with the same residuals
+_REAL_WIDENING = 1.15  # errors on real samples, relative to those on simulated ones with the same residuals
 _BLOCK = 256  # samples; changes memory, never the result
 
 
@@ -192,11 +192,13 @@ class Deconvolver:
         self.present: NDArray[np.bool_] = self.names.isin(matched.var_names)
         self.known = self.present | self.detection.filtered
         self.measured: NDArray[np.bool_] = self.known[signature.selected]  # of the model's genes
+        n_lacked = int((~self.present[signature.selected]).sum())
         if n_low := int((self.measured & ~self.present[signature.selected]).sum()):
             msg = (
-                "The bulk table was filtered: it lacks genes with little expression. "
-                f"{n_low:,} of the {len(self.measured):,} genes of the model that it lacks were counted as "
-                "below its lowest values. Provide all genes if you can."
+                "The bulk table was filtered: genes with little expression are missing. It lacks "
+                f"{n_lacked:,} of the {len(self.measured):,} genes of the model; {n_low:,} of them count as "
+                "below its lowest values. Provide all genes if you can. If these are microarrays, pass "
+                "--bulk-unit microarray."
             )
             warn(msg, DataWarning)
         self.signature = copy.deepcopy(trained.network.signature).double()
@@ -224,7 +226,7 @@ class Deconvolver:
             symbols=symbols,
             measured=self.known,
             world=shipped_world() if world is None else world,
-            config=config,
+            config=config,  # a higher floor would hide genes that show foreign cells
         )
         self.excess = Excess(
             signature,
@@ -272,7 +274,7 @@ class Deconvolver:
             if holds.any():
                 known = np.maximum(cpm - foreign, 0)[holds]
                 estimate = estimate.updated(self.estimator(self._rescaled(known)), where=holds)
-        estimate = estimate._replace(covariance=_REAL**2 * estimate.covariance)
+        estimate = estimate._replace(covariance=_REAL_WIDENING**2 * estimate.covariance)
         p = estimate.fractions
         with torch.inference_mode():
             expected = self.signature.mix(torch.from_numpy(p)).numpy()
@@ -312,7 +314,7 @@ class Deconvolver:
                 matched,
                 cpm=cpm,
                 expected=expected,
-                measured=self.measured,
+                measured=self.present[self.trained.reference_signature.selected],
                 reference_overlap=float(self.present.mean()),
                 fractions=p,
                 widest={**widest, _keys.CELL_TYPE: _widest(calibration, estimate)},
@@ -321,6 +323,7 @@ class Deconvolver:
             ),
             levels=levels,
             looked_for=tuple(self.looked_for),
+            noise_floor=self.config.noise_floor,
         )
         if found is None or not self.with_unknown:
             return answer

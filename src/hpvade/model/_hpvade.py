@@ -93,7 +93,13 @@ class HPVADE:
         elif reference is not None:
             self.config = chosen_config(preset, config)
             self.settings = reference_settings(reference) | {"preset": preset_name(preset), "seed": seed}
-            self._prepared = prepare(reference, self.settings, config=self.config.preprocess, bulk=bulk)
+            self._prepared = prepare(
+                reference,
+                self.settings,
+                config=self.config.preprocess,
+                bulk=bulk,
+                use_published=self.config.network.use_rna_content,
+            )
         else:
             msg = "A model needs a reference to train on, or a trained model to wrap."
             raise InputError(msg)

@@ -144,17 +144,21 @@ def prepare(
     *,
     config: PreprocessConfig,
     bulk: AnnData | None = None,
+    use_published: bool = True,
 ) -> PreparedReference:
-    """Check and prepare a reference; parameters and errors as for `prepare_cells`."""
+    """Check and prepare a reference; parameters and errors as for `prepare_cells`.
+
+    ``use_published``: take published RNA contents into account, unless the user gave some.
+    """
     cells = prepare_cells(reference, settings, config=config, bulk=bulk)
-    signature = _signature(cells, reference)
+    signature = _signature(cells, reference, use_published=use_published)
     return PreparedReference(cells, signature, cell_states(cells), _recorded_hierarchy(reference))
 
 
-def _signature(cells: AnnData, reference: AnnData) -> ReferenceSignature:
+def _signature(cells: AnnData, reference: AnnData, *, use_published: bool) -> ReferenceSignature:
     """Compute S and m, and scale the cells to m, which follows published values if none is given."""
     signature = reference_signature(cells)
-    if reference.uns.get(_keys.UNS, {}).get(_CONTENT_GIVEN, False):
+    if not use_published or reference.uns.get(_keys.UNS, {}).get(_CONTENT_GIVEN, False):
         return signature
     measured, cell_types = signature.all_genes.rna_content, signature.all_genes.cell_types
     expected = expected_content(
@@ -188,7 +192,8 @@ def prepare_again(reference: AnnData, trained: TrainedModel) -> PreparedReferenc
     """
     cells = prepare_cells(reference, trained.settings, config=trained.config.preprocess)
     cells.var[_keys.SELECTED] = cells.var_names.isin(list(trained.genes))
-    signature, hierarchy = _signature(cells, reference), _recorded_hierarchy(reference)
+    signature = _signature(cells, reference, use_published=trained.config.network.use_rna_content)
+    hierarchy = _recorded_hierarchy(reference)
     found, expected = signature.all_genes, trained.reference_signature.all_genes
     if (found.genes, found.cell_types) != (expected.genes, expected.cell_types):
         msg = "The model was trained on another reference: genes or cell types differ. Use that reference."

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _DECAY = 4.0  # trust of the last marker of a type: exp(-4)
 _RIBOSOMAL_MITOCHONDRIAL = re.compile(r"(RP[LS]\d+[AXYL]*\d?|RPSA|RPLP\d|MT-.*|MTRNR.*)", re.IGNORECASE)
+_OTHER_SPECIES = re.compile(r"ENS[A-Z]{3,4}G\d+")
 _GLOBIN = re.compile(r"HB(A|B|D|E|G|M|Q|Z)(\d[AB]?|P\d)?|HB[AB]-.*", re.IGNORECASE)
 
 
@@ -46,12 +47,13 @@ def is_globin(genes: Iterable[str]) -> NDArray[np.bool_]:
 
 
 def is_human(symbols: Iterable[str]) -> bool:
-    """Tell human gene symbols, in upper case, from those of rodents.
+    """Tell human genes, in upper case or ENSG…, from those of rodents.
 
-    >>> is_human(["CD3E", "C1orf43", "MS4A1"]), is_human(["Cd3e", "Ms4a1"])
-    (True, False)
+    >>> is_human(["CD3E", "C1orf43", "MS4A1"]), is_human(["Cd3e", "Ms4a1"]), is_human(["ENSMUSG00000032093"])
+    (True, False, False)
     """
-    return bool(np.mean([symbol == symbol.upper() for symbol in map(str, symbols)]) > 0.5)
+    named = [symbol == symbol.upper() and not _OTHER_SPECIES.match(symbol) for symbol in map(str, symbols)]
+    return bool(np.mean(named) > 0.5)
 
 
 def _matching(pattern: re.Pattern[str], genes: Iterable[str]) -> NDArray[np.bool_]:

@@ -32,7 +32,7 @@ _RUN_ENTRIES = (
     "seconds",
     "peak_memory_mb",
 )
-_DECISIONS = ("bulk", "deconvolve", "coverage", "with_unknown", "genes_used")
+_DECISIONS = ("bulk", "deconvolve", "coverage", "with_unknown", "noise_floor", "genes_used")
 
 
 @dataclass(frozen=True)

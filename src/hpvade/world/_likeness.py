@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 EXPRESSED = 50.0  # CPM
 _N_COMPARED = 1_500  # genes that differ most between types and between profiles
 _ROUNDS = 3
-LEVEL_FLOOR = 3.0  # of the world
+LEVEL_FLOOR = 3.0  # level in the world
+_MARGIN = 0.15  # of the correlation with cells of other lineages
 MATCHED, SAME = 0.42, 0.5  # correlations: of a type with its profile, and from which it is that kind of cell
 
 
@@ -51,8 +52,10 @@ class Likeness:
 
     def cells_of(self, cell_type: int) -> str:
         """Words for the sorted cells that a type clearly is; empty for none, or a tissue or line."""
-        best = self.best[cell_type]
-        is_clear = self.closest[cell_type] > SAME and not self.world.is_mixed[best]
+        best, of = self.best[cell_type], self.world.lineages
+        others = [not of[best] & names for names in of]
+        margin = self.closest[cell_type] - self.similarity[cell_type, others].max(initial=0)
+        is_clear = self.closest[cell_type] > SAME and margin > _MARGIN and not self.world.is_mixed[best]
         return str(self.world.facts["words"].iloc[best]) if is_clear else ""
 
     def agrees(self, cell_type: int, lineages: frozenset[str]) -> bool:
@@ -79,9 +82,9 @@ def compare(
 
     Returns
     -------
-    None for an empty world, or if fewer than 200 genes are expressed and known.
+    None for an empty world, a single type, or if fewer than 200 genes are expressed and known.
     """
-    if not len(world.facts):
+    if not len(world.facts) or cpm.shape[1] < 2:
         return None
     level, known = world.align(symbols)
     compared = known & usable & (cpm.max(1) > EXPRESSED)

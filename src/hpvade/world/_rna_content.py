@@ -23,28 +23,39 @@ if TYPE_CHECKING:
 
 _UNIT = "CD4 T"
 _USUAL_SD, _USUAL_WEIGHT = 0.35, 2  # of the tables about their mean, log; counts as this many tables
-# Dividing or malignant cells differ from the others of their kind; a pancreas has cells of type B.
-_OTHERS = (
-    r"\bprolif|\bcycling|\bdividing|malignan|lymphoma|leuka?emi|myeloma|\b(all|aml|cll|cml|blasts?)\b|cancer"
-    r"|neoplas|\btumou?r\b(?! (associated|infiltrating))|pancrea"
+# Dividing, malignant and immature cells are unlike others of their kind; some labels say what is not there.
+_OTHERS = "|".join(
+    (
+        r"\bprolif|\bcycling|\bdividing",
+        r"malignan|lymphoma|leuka?emi|myeloma|cancer|neoplas|^tumou?r$|\b(all|aml|cll|cml|blasts?)\b",
+        r"progenitor|precursor|\b(pro|pre) ",
+        r"doublet|\b(non|not|like|mast|ilc\d?)\b|\btype b\b|\bgroup\b",
+        r"\bi?nkt\b|nk t\b|double (negative|positive)|\bdn\d?\b",
+    )
 )
+_GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta"}
 _PLASMA = r"\bplasma(?!cytoid)|\b\w*plasma ?(cells?|blasts?)\b"
 # Kinds within a lineage, by patterns of a label in lower case; the last one stands for all others.
 _KINDS: dict[str, dict[str, str]] = {
     B: {"B": ""},
     T: {
         "regulatory T": r"\bt ?regs?\b|regulatory|foxp3",
-        "MAIT": r"\bmait\b",
-        "gamma-delta T": r"\bgdt?\b|gamma",
+        "MAIT": r"\bmait\b|mucosal",
+        "gamma-delta T": r"\bt?gdt?\b|gamma ?delta",
+        "": r"cd4\b.*(cytotoxic|\bctls?\b|cd8)",  # several kinds
         "CD8 T": r"\bcd8|cytotoxic|\bctls?\b",
         "CD4 T": "",
     },
     "NK": {"NK": ""},
-    "monocyte": {"macrophage": r"macrophage|\bmac(ro)?s?\b|\btams?\b|kupffer", "monocyte": ""},
+    "monocyte": {
+        "": r"mono.*\bmac",
+        "macrophage": r"macrophage|\bmac(ro)?s?\b|\btams?\b|kupffer",
+        "monocyte": "",
+    },
     "plasmacytoid": {"plasmacytoid dendritic": ""},
     "dendritic": {"plasmacytoid dendritic": r"\bpdcs?\b|plasmacytoid", "myeloid dendritic": ""},
     "neutrophil": {"neutrophil": ""},
-    "basophil": {"": r"\bmast", "basophil": ""},
+    "basophil": {"basophil": ""},
 }
 
 
@@ -89,27 +100,33 @@ def published_content() -> pd.DataFrame:
     return pd.DataFrame({"log_mean": mean, "log_sd": np.sqrt(variance)})
 
 
-def named_cells(label: str) -> str:
-    """Return the kind of cell with a published RNA content that a label names; empty for none or several.
+def named_cells(label: str) -> str | None:
+    """Return the kind of cell with a published RNA content that a label names.
+
+    Returns
+    -------
+    None for a label that names several kinds, or cells unlike others of their kind; empty for one that names
+    none of these cells.
 
     Examples
     --------
-    >>> [named_cells(label) for label in ("CD14+ Mono", "Tregs", "plasmablasts", "T/NK", "Hepatocyte")]
-    ['monocyte', 'regulatory T', 'plasma', '', '']
+    >>> [named_cells(label) for label in ("CD14+ Mono", "Tregs", "plasmablasts", "T/NK", "cluster 7")]
+    ['monocyte', 'regulatory T', 'plasma', None, '']
     """
-    words = re.sub(r"[^a-z0-9]+", " ", label.lower())
+    for letter, name in _GREEK.items():
+        label = label.replace(letter, name)
+    words = re.sub(r"[^a-z0-9]+", " ", label.lower()).strip()
     if re.search(_OTHERS, words):
-        return ""
+        return None
     found = lineages(label)
     if re.search(_PLASMA, words) and found <= {B}:
         return "plasma"
     if "dendritic" in found:
         found -= {"plasmacytoid"}
     if len(found) != 1:
-        return ""
-    (lineage,) = found
-    kinds = _KINDS.get(lineage, {})
-    return next((kind for kind, pattern in kinds.items() if re.search(pattern, words)), "")
+        return None if found else ""
+    kinds = _KINDS.get(next(iter(found)), {})
+    return next((kind for kind, pattern in kinds.items() if re.search(pattern, words)), "") or None
 
 
 def expected_content(
@@ -163,11 +180,9 @@ def _cells(counts: NDArray[np.float64], labels: Sequence[str], *, symbols: NDArr
     usable = ~(is_ribosomal_or_mitochondrial(symbols) | is_globin(symbols))
     cpm = counts / counts[usable].sum(0) * CPM_TOTAL
     likeness = compare(shipped_world(), cpm, symbols=symbols, usable=usable)
-    if likeness is None:
-        return named
-    return [
-        named_cells(profile)
-        if (profile := likeness.cells_of(k)) and not (name and likeness.agrees(k, lineages(label)))
-        else name
-        for k, (label, name) in enumerate(zip(labels, named, strict=True))
-    ]
+    cells = []
+    for k, (label, name) in enumerate(zip(labels, named, strict=True)):
+        seen = "" if likeness is None or name is None else likeness.cells_of(k)
+        is_believed = not seen or (name and likeness is not None and likeness.agrees(k, lineages(label)))
+        cells.append((name if is_believed else named_cells(seen)) or "")
+    return cells

@@ -42,7 +42,7 @@ class TranslatedWorld:
         The type of the reference that a profile belongs to, 0 … n_types-1; -1 for a profile that the
         reference lacks. Shape (n_profiles,).
     is_named
-        Whether the owner's label names the lineage of the profile, shape (n_profiles,).
+        Whether the owner's label names the lineage of the profile, shape (n_profiles,); never for T cells.
     cpm
         Shape (n_genes, n_profiles), CPM over all genes of the reference; columns sum to 1e6.
     distinct
