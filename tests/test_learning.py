@@ -36,8 +36,8 @@ def heldout_mixtures(model, **settings):
 
 @pytest.mark.filterwarnings("ignore::hpvade._warnings.DegenerateMetricWarning")
 def test_both_presets_are_finite_on_pbmc3k_and_the_original_does_not_learn(pbmc3k):
-    small = {"n_mixtures": 1500, "n_heldout": 300}
-    original, default = (trained_on(pbmc3k, preset, **small) for preset in ("original", "default"))
+    original = trained_on(pbmc3k, "original", n_mixtures=1500, n_heldout=300)
+    default = trained_on(pbmc3k, "default", n_heldout=300)  # with its own 2,000 mixtures
     for model in (original, default):
         assert len(model.history) == 4
         assert np.isfinite(model.history.drop(columns="val_r_type").to_numpy()).all()
@@ -50,10 +50,10 @@ def test_both_presets_are_finite_on_pbmc3k_and_the_original_does_not_learn(pbmc3
     assert original.history["val_loss_bulk_recon"].between(1e5, 2e6).all()
     assert (original.history["val_loss_bulk_recon"] / original.history["val_loss_prop"]).min() > 1e5
     assert original.history["val_loss_prop"].iloc[-1] > 0.5
-    # Measured here: val_r_type 0.79 after these four epochs of one network (0.87 with three).
+    # Measured here: prop 0.027, val_r_type 0.81 after these four epochs of one network (0.87 with three).
     assert default.history["val_loss_bulk_recon"].max() < 1
     assert default.history["val_loss_prop"].iloc[-1] < 0.1
-    assert default.history["val_r_type"].iloc[-1] > 0.7
+    assert default.history["val_r_type"].iloc[-1] > 0.8
     mixtures = heldout_mixtures(original)
     estimate, truth = (
         original.deconvolve(mixtures.copy(), with_unknown=False).fractions,

@@ -16,6 +16,8 @@ SOURCE: Final = "hpvade_source"  # obs: reference and donor of a cell, where sev
 SUMS: Final = "hpvade_sums"  # varm: counts of all cells, summed by label, where obs is a pool
 N_CELLS: Final = "n_cells_of_labels"  # uns["hpvade"]: number of cells of each label, pooled or not
 NOTES: Final = "notes"  # uns["hpvade"]: what was decided when a file was read
+CONTENT_GIVEN: Final = "rna_content_given"  # uns["hpvade"]: whether the user gave the RNA content
+PUBLISHED_CONTENT: Final = "published_content"  # uns["hpvade"]: type → kind of cell with a published value
 CORRECTED: Final = "corrected_counts"  # uns["hpvade"]: whether the counts need not be whole numbers
 RNA_WEIGHT: Final = "hpvade_rna_weight"  # obs: factor that gives a cell the RNA content of its type
 

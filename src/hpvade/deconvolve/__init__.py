@@ -3,7 +3,7 @@
 from hpvade.deconvolve import baselines
 from hpvade.deconvolve._config import DeconvolveConfig
 from hpvade.deconvolve._covariance import fraction_covariance
-from hpvade.deconvolve._detection import Detection, lowest
+from hpvade.deconvolve._detection import Detection
 from hpvade.deconvolve._estimate import Estimate, Estimator
 from hpvade.deconvolve._excess import Excess
 from hpvade.deconvolve._expression import expression_table, split_by_cell_type
@@ -42,7 +42,6 @@ __all__ = [
     "fraction_covariance",
     "interval_coverage",
     "is_flat",
-    "lowest",
     "quality",
     "refuse_unknown",
     "split_by_cell_type",

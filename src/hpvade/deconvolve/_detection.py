@@ -6,30 +6,28 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from hpvade import _keys
+from hpvade.io import ensembl_share
 from hpvade.pp import background, counts_to_cpm, gene_symbols, is_human
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
     from numpy.typing import NDArray
 
     from hpvade.world import World
 
-_EXPRESSED, _SILENT = 1.0, 0.03  # level in the world; share of its profiles that express a silent gene
-_LEAST_HIGH, _HIGH = 0.05, 10.0  # quantile over its profiles, and its level, of genes that all cells express
-_JUDGED, _COMPLETE = (
-    0.3,
-    0.85,
-)  # share of these in a table that is judged, and in one that lacks none by chance
+_JUDGED = 0.3  # share of the housekeeping genes in a table that is judged
+_COMPLETE = 0.85  # the same in a table that lacks none by chance
 _UNNAMED = 0.2  # share of the genes without a symbol, above which a table is not judged
-_HAS_SILENT = 0.25  # share of silent genes that a whole table has, relative to those that all cells express
+_HAS_SILENT = 0.25  # share of silent genes that a whole table has, relative to housekeeping genes
 _UPPER = 0.75  # quantile of silent genes
 _PER_NOISE = 5.0  # noise floor per level of that quantile
 _LARGEST_FLOOR = 400.0  # CPM
 _ARRAY_FLOOR = 200.0  # CPM, of an array whose silent genes are not known
-_LOWEST, _CUT_OFF = 0.01, 1.0  # quantile of a sample, and its level in CPM, from which a cut-off matters
+_LOWEST = 0.01  # quantile of a sample of a filtered table
+_CUT_OFF = 1.0  # CPM, from which it matters
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ class Detection:
 
         Arrays report signal for genes that are not expressed, and it differs from gene to gene. Such genes
         are those that hardly any profile of a world expresses: their signal above the `background` is noise.
-        A table that lacks them, but has the genes that all cells express, was filtered. If its lowest values
+        A table that lacks them, but has the housekeeping genes, was filtered. If its lowest values
         show a cut-off, genes that the world knows and the table lacks were below it. Tables whose genes the
         world does not know, as those of other species, are not judged.
 
@@ -78,23 +76,37 @@ class Detection:
         of_table = np.array([symbol_of.get(name, symbol) for name, symbol in own], dtype=str)
         is_array = bulk.uns.get(_keys.UNS, {}).get("unit", "") == "microarray"
         none = cls(np.zeros(bulk.n_obs), np.zeros(len(names), dtype=bool), is_array)
-        level, known = world.align(of_table)
-        all_of_world = _silent_and_everywhere(world.level, world)
-        silent, everywhere = (known & mask for mask in _silent_and_everywhere(level, world))
-        has_silent, has_everywhere = (
-            found.sum() / mask.sum() for found, mask in zip((silent, everywhere), all_of_world, strict=True)
-        )
-        unnamed = pd.Series(of_table).str.match(r"ENS[A-Z]*G\d+").mean()
-        if unnamed > _UNNAMED or not is_human(of_table) or has_everywhere < _JUDGED:
+        position = world.locate(of_table)
+        known = position >= 0
+        silent = known & world.silent[position]
+        has_silent = silent.sum() / world.silent.sum()
+        has_housekeeping = world.housekeeping[position[known]].sum() / world.housekeeping.sum()
+        is_named = ensembl_share(of_table) <= _UNNAMED
+        if not is_named or not is_human(of_table) or has_housekeeping < _JUDGED:
             return none
         linear = bulk.to_df().to_numpy(np.float64)
-        if has_silent >= _HAS_SILENT * has_everywhere:
+        if has_silent >= _HAS_SILENT * has_housekeeping:
             noise = np.quantile(linear[:, silent], _UPPER, axis=1) - background(linear)[:, 0]
             return replace(none, noise=np.maximum(noise, 0))
-        cut_off = np.median(lowest(counts_to_cpm(linear)))
-        if has_everywhere < _COMPLETE or cut_off < _CUT_OFF or is_array:
+        cut_off = np.median(_lowest(counts_to_cpm(linear)))
+        if has_housekeeping < _COMPLETE or cut_off < _CUT_OFF or is_array:
             return none
-        return replace(none, filtered=world.align(symbols)[1] & ~names.isin(bulk.var_names))
+        return replace(none, filtered=(world.locate(symbols) >= 0) & ~names.isin(bulk.var_names))
+
+    @staticmethod
+    def level_of_filtered(linear: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Level that filtered genes count as, half of the lowest expression.
+
+        Parameters
+        ----------
+        linear
+            Samples × all genes of a filtered table.
+
+        Returns
+        -------
+        Shape (n_samples, 1), in the unit of the table.
+        """
+        return _lowest(linear) / 2
 
     def noise_floor(self, scale: NDArray[np.float64], *, least: float) -> float:
         """Noise floor of the fit, CPM.
@@ -112,17 +124,5 @@ class Detection:
         return min(least + _PER_NOISE * noise, max(least, _LARGEST_FLOOR))
 
 
-def lowest(linear: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Lowest expression of each sample, samples × all genes of a filtered table; shape (n_samples, 1)."""
+def _lowest(linear: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.quantile(linear, _LOWEST, axis=1, keepdims=True)
-
-
-def _silent_and_everywhere(
-    level: NDArray[np.floating], world: World
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which genes hardly any profile expresses, and which all do; ``level`` is genes × profiles."""
-    measured = level[:, world.is_measured]
-    return (
-        (measured >= _EXPRESSED).mean(1) < _SILENT,
-        np.quantile(measured, _LEAST_HIGH, axis=1) >= _HIGH,
-    )

@@ -10,7 +10,7 @@ import torch
 from hpvade.deconvolve._evidence import Residuals, evidence
 from hpvade.deconvolve._fit import MAD_TO_SD, FractionFit
 from hpvade.deconvolve._foreign_content import ForeignContent
-from hpvade.pp import is_globin, is_ribosomal_or_mitochondrial
+from hpvade.pp import is_comparable
 from hpvade.pp._spaces import CPM_TOTAL, floored_log
 from hpvade.world import translate
 
@@ -123,7 +123,7 @@ class UnknownContent:
             How known types are fitted.
         """
         counts, selected = signature.cell_counts(), signature.selected
-        usable = ~(is_ribosomal_or_mitochondrial(symbols) | is_globin(symbols))
+        usable = is_comparable(symbols)
         translated = translate(
             world, counts, symbols=symbols, labels=signature.all_genes.cell_types, usable=usable
         )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # GENCODE marks the second copy of a pseudoautosomal gene with _PAR_Y; it is the same gene.
+_ENSEMBL_GENE = r"ENS[A-Z]*G\d+"
 _ENSEMBL_VERSION = r"^(ENS[A-Z]*G\d+)\.\d+(?:_PAR_Y)?$"
 
 SYMBOL_COLUMNS = (
@@ -47,6 +48,12 @@ def strip_ensembl_version(names: Iterable[str]) -> pd.Index:
     ['ENSG00000167286', 'CD3D', 'AC004.1']
     """
     return pd.Index(list(names), dtype=object).astype(str).str.replace(_ENSEMBL_VERSION, r"\1", regex=True)
+
+
+def ensembl_share(names: Iterable[str]) -> float:
+    """Share of names that are Ensembl IDs of genes; 0 without names."""
+    index = pd.Index(list(names), dtype=str)
+    return float(index.str.match(_ENSEMBL_GENE).mean()) if len(index) else 0.0
 
 
 def group_columns(names: pd.Index) -> sparse.csr_matrix[np.float32]:

@@ -28,7 +28,6 @@ from hpvade.deconvolve import (
     check_purity,
     expression_table,
     is_flat,
-    lowest,
     quality,
     unknown_table,
 )
@@ -192,11 +191,11 @@ class Deconvolver:
         self.present: NDArray[np.bool_] = self.names.isin(matched.var_names)
         self.known = self.present | self.detection.filtered
         self.measured: NDArray[np.bool_] = self.known[signature.selected]  # of the model's genes
-        n_lacked = int((~self.present[signature.selected]).sum())
-        if n_low := int((self.measured & ~self.present[signature.selected]).sum()):
+        lacked = ~self.present[signature.selected]
+        if n_low := int((self.measured & lacked).sum()):
             msg = (
                 "The bulk table was filtered: genes with little expression are missing. It lacks "
-                f"{n_lacked:,} of the {len(self.measured):,} genes of the model; {n_low:,} of them count as "
+                f"{lacked.sum():,} of the {len(lacked):,} genes of the model; {n_low:,} of them count as "
                 "below its lowest values. Provide all genes if you can. If these are microarrays, pass "
                 "--bulk-unit microarray."
             )
@@ -394,7 +393,8 @@ class Deconvolver:
             subtract_background=self.trained.config.deconvolve.subtract_background and not is_filtered,
         )
         if is_filtered:
-            linear[:, self.detection.filtered] = lowest(matched.to_df().to_numpy(np.float64)) / 2
+            low = self.detection.level_of_filtered(matched.to_df().to_numpy(np.float64))
+            linear[:, self.detection.filtered] = low
         return linear
 
     def _model_cpm(self, linear: NDArray[np.float64], samples: pd.Index) -> NDArray[np.float64]:

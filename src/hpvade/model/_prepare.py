@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from hpvade.model._trained import TrainedModel
     from hpvade.pp import CellStates, PreprocessConfig, ReferenceSignature
 
-_CONTENT_GIVEN = "rna_content_given"  # in uns["hpvade"] of a reference
-PUBLISHED_CONTENT = "published_content"  # in uns["hpvade"] of prepared cells: type → kind of cell
-
 
 @dataclass(frozen=True)
 class PreparedReference:
@@ -83,7 +80,7 @@ def setup_reference(
         "labels_key": labels_key,
         "donor_key": donor_key or "",
         "levels": list(levels),
-        _CONTENT_GIVEN: rna_content is not None,
+        _keys.CONTENT_GIVEN: rna_content is not None,
     }
     reference.uns[_keys.UNS] = dict(reference.uns.get(_keys.UNS, {})) | setup
 
@@ -158,7 +155,7 @@ def prepare(
 def _signature(cells: AnnData, reference: AnnData, *, use_published: bool) -> ReferenceSignature:
     """Compute S and m, and scale the cells to m, which follows published values if none is given."""
     signature = reference_signature(cells)
-    if not use_published or reference.uns.get(_keys.UNS, {}).get(_CONTENT_GIVEN, False):
+    if not use_published or reference.uns.get(_keys.UNS, {}).get(_keys.CONTENT_GIVEN, False):
         return signature
     measured, cell_types = signature.all_genes.rna_content, signature.all_genes.cell_types
     expected = expected_content(
@@ -170,7 +167,7 @@ def _signature(cells: AnnData, reference: AnnData, *, use_published: bool) -> Re
     factor = dict(zip(cell_types, expected.content / measured, strict=True))
     weight = cells.obs[cells.uns[_keys.UNS]["labels_key"]].astype(str).map(factor).to_numpy(np.float64)
     cells.obs[_keys.RNA_WEIGHT] = cells.obs.get(_keys.RNA_WEIGHT, 1.0) * weight
-    cells.uns[_keys.UNS][PUBLISHED_CONTENT] = dict(zip(cell_types, expected.cells, strict=True))
+    cells.uns[_keys.UNS][_keys.PUBLISHED_CONTENT] = dict(zip(cell_types, expected.cells, strict=True))
     return signature.with_content(expected.content, expected.log_sd)
 
 

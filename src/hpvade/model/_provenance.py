@@ -7,7 +7,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from hpvade import __version__, _keys
-from hpvade.model._prepare import PUBLISHED_CONTENT
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -46,7 +45,7 @@ def _reference_facts(prepared: AnnData) -> dict[str, Any]:
             "heldout_cells": int((cells[_keys.SPLIT] == _keys.HELDOUT).sum()),
             "donors": int(cells[donor_key].nunique()) if donor_key else None,
             "counts_per_cell": float(cells[_keys.TOTAL_COUNTS].median()),
-            "published_content": setup.get(PUBLISHED_CONTENT, {}).get(str(name), ""),
+            "published_content": setup.get(_keys.PUBLISHED_CONTENT, {}).get(str(name), ""),
         }
         for name, cells in obs.groupby(setup["labels_key"], observed=True)
     }

@@ -3,7 +3,13 @@
 from hpvade.pp._background import WHOLE_TRANSCRIPTOME, background, bulk_expression
 from hpvade.pp._combine import combine_references
 from hpvade.pp._config import PreprocessConfig
-from hpvade.pp._genes import gene_symbols, is_globin, is_human, is_ribosomal_or_mitochondrial, model_genes
+from hpvade.pp._genes import (
+    gene_symbols,
+    is_comparable,
+    is_human,
+    is_ribosomal_or_mitochondrial,
+    model_genes,
+)
 from hpvade.pp._hierarchy import Hierarchy
 from hpvade.pp._label_map import apply_label_map, label_map_levels, read_label_map
 from hpvade.pp._pool import pool_reference, sum_by_group
@@ -45,7 +51,7 @@ __all__ = [
     "cpm_to_log",
     "floored_log",
     "gene_symbols",
-    "is_globin",
+    "is_comparable",
     "is_human",
     "is_ribosomal_or_mitochondrial",
     "label_map_levels",

@@ -46,6 +46,15 @@ def is_globin(genes: Iterable[str]) -> NDArray[np.bool_]:
     return _matching(_GLOBIN, genes)
 
 
+def is_comparable(genes: Iterable[str]) -> NDArray[np.bool_]:
+    """Recognise genes that are comparable between platforms and samples, shape (n_genes,).
+
+    Neither ribosomal, mitochondrial nor of haemoglobin.
+    """
+    genes = list(genes)
+    return ~(is_ribosomal_or_mitochondrial(genes) | is_globin(genes))
+
+
 def is_human(symbols: Iterable[str]) -> bool:
     """Tell human genes, in upper case or ENSG…, from those of rodents.
 

@@ -98,8 +98,15 @@ def reference_section(trained: TrainedModel, colors: Mapping[str, str]) -> dict[
     facts = trained.provenance["reference"]
     content = dict(zip(trained.cell_types, trained.reference_signature.all_genes.rna_content, strict=True))
     largest = max(content.values())
-    columns = ["cell type", "cells", "held-out cells", "donors", "counts per cell", "relative RNA content"]
-    columns.append("published RNA content of")
+    columns = [
+        "cell type",
+        "cells",
+        "held-out cells",
+        "donors",
+        "counts per cell",
+        "relative RNA content",
+        "published RNA content of",
+    ]
     rows = [
         [
             name,

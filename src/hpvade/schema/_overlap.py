@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from hpvade._errors import GeneOverlapError
+from hpvade.io import ensembl_share
 
 from ._report import Problem, ValidationReport
 
@@ -62,8 +63,8 @@ def _examples(names: pd.Index, others: pd.Index) -> str:
 
 
 def _hint(bulk: pd.Index, required: pd.Index) -> str:
-    if _are_ensembl(bulk) != _are_ensembl(required):
-        ensembl, symbols = ("bulk", "reference") if _are_ensembl(bulk) else ("reference", "bulk")
+    if (is_ensembl := ensembl_share(bulk) > 0.5) != (ensembl_share(required) > 0.5):
+        ensembl, symbols = ("bulk", "reference") if is_ensembl else ("reference", "bulk")
         return (
             f" The {ensembl} seems to have Ensembl IDs and the {symbols} symbols. Add the other names to the "
             "reference as a column of var (gene_ids or gene_name), or to the bulk as a column gene_name."
@@ -75,10 +76,6 @@ def _hint(bulk: pd.Index, required: pd.Index) -> str:
             "both are of the same species, pass --ignore-case."
         )
     return " Check that both use the same gene names and are of the same species."
-
-
-def _are_ensembl(names: pd.Index) -> bool:
-    return bool(len(names)) and float(names.astype(str).str.match(r"ENS[A-Z]*G\d+").mean()) > 0.5
 
 
 def _shared_ignoring_case(bulk: pd.Index, required: pd.Index) -> int:

@@ -11,7 +11,7 @@ from hpvade import _keys
 from hpvade.model._prepare import prepare, reference_settings
 from hpvade.pp import PreprocessConfig
 
-_RNA_CONTENT = (1.1, 2.2, 1.0)  # of B cells, monocytes and T cells, about as published
+_RNA_CONTENT = (1.1, 2.2, 1.0, 4.0, 5.0, 6.0)  # of B cells, monocytes and T cells about as published
 
 
 def tiny_reference(

@@ -12,6 +12,8 @@ from hpvade.pp._spaces import MARKER_FLOOR
 from hpvade.world._profiles import MIN_GENES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from hpvade.world._profiles import World
@@ -60,8 +62,22 @@ class Likeness:
 
     def agrees(self, cell_type: int, lineages: frozenset[str]) -> bool:
         """Tell whether a type resembles a profile of some lineages."""
-        of_lineage = [bool(lineages & names) for names in self.world.lineages]
-        return bool((self.similarity[cell_type] > MATCHED)[of_lineage].any())
+        return bool(
+            believed(self.similarity[[cell_type]], types=[lineages], profiles=self.world.lineages).any()
+        )
+
+
+def believed(
+    similarity: NDArray[np.float64],
+    *,
+    types: Sequence[frozenset[str]],
+    profiles: Sequence[frozenset[str]],
+) -> NDArray[np.bool_]:
+    """Tell which profiles each type resembles whose lineage its label names too, shape (n_types, n_profiles).
+
+    ``types`` and ``profiles`` are the lineages that their names say.
+    """
+    return np.array([[bool(a & b) for b in profiles] for a in types]) & (similarity > MATCHED)
 
 
 def compare(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import TYPE_CHECKING, Self
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _STEPS = 16  # of the stored levels per doubling
+_EXPRESSED, _SILENT = 1.0, 0.03  # level, and share of the profiles that express a silent gene
+_LEAST_HIGH, _HIGH = 0.05, 10.0  # quantile over the profiles, and its level, of a housekeeping gene
 _USUAL_CONTENT = 1.5  # of a cell whose RNA content is not known, relative to a CD4 T cell
 _CELLS, _MARKERS = "cells", "markers"
 MIN_GENES = 200  # that the reference expresses and the world knows
@@ -62,13 +64,23 @@ class World:
         """Which profiles are of tissues or cultured lines, not of cells as they are in blood."""
         return ~self.facts["kind"].isin([_CELLS, _MARKERS]).to_numpy()
 
-    @property
+    @cached_property
     def lineages(self) -> list[frozenset[str]]:
         """Lineages of blood cells that the name of each profile says; none for tissues and lines."""
         return [
             frozenset() if is_mixed else lineages(str(words))
             for words, is_mixed in zip(self.facts["words"], self.is_mixed, strict=True)
         ]
+
+    @cached_property
+    def silent(self) -> NDArray[np.bool_]:
+        """Genes that hardly any cell or tissue expresses, shape (n_genes,)."""
+        return (self.level[:, self.is_measured] >= _EXPRESSED).mean(1) < _SILENT
+
+    @cached_property
+    def housekeeping(self) -> NDArray[np.bool_]:
+        """Genes that nearly all cells and tissues express highly, shape (n_genes,)."""
+        return np.asarray(np.quantile(self.level[:, self.is_measured], _LEAST_HIGH, axis=1) >= _HIGH)
 
     def check_genes(self, symbols: NDArray[np.str_]) -> None:
         """Check that the profiles have genes of these symbols; an empty world needs none.
@@ -90,12 +102,16 @@ class World:
         )
         return InputError(msg)
 
-    def align(self, symbols: NDArray[np.str_]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Return the levels in genes of these symbols, and which of the genes are known.
+    def locate(self, symbols: NDArray[np.str_]) -> NDArray[np.intp]:
+        """Position of genes of these symbols among those of the profiles; -1 where a gene is not known.
 
         Case does not matter, so that mouse genes find the human ones of the same name.
         """
-        position = self.genes.get_indexer(pd.Index(symbols).str.upper())
+        return self.genes.get_indexer(pd.Index(symbols).str.upper())
+
+    def align(self, symbols: NDArray[np.str_]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return the levels in genes of these symbols, and which of the genes are known; see `locate`."""
+        position = self.locate(symbols)
         known = position >= 0
         level = np.zeros((len(position), self.level.shape[1]))
         level[known] = self.level[position[known]]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from hpvade.pp import is_globin, is_human, is_ribosomal_or_mitochondrial
+from hpvade.pp import is_comparable, is_human
 from hpvade.pp._spaces import CPM_TOTAL
 from hpvade.world._likeness import compare
 from hpvade.world._lineages import B, T, lineages
@@ -177,7 +177,7 @@ def _cells(counts: NDArray[np.float64], labels: Sequence[str], *, symbols: NDArr
     named = [named_cells(label) for label in labels]
     if not is_human(symbols):
         return [""] * len(labels)
-    usable = ~(is_ribosomal_or_mitochondrial(symbols) | is_globin(symbols))
+    usable = is_comparable(symbols)
     cpm = counts / counts[usable].sum(0) * CPM_TOTAL
     likeness = compare(shipped_world(), cpm, symbols=symbols, usable=usable)
     cells = []

@@ -9,7 +9,7 @@ import numpy as np
 
 from hpvade.pp import counts_to_cpm
 from hpvade.pp._spaces import MARKER_FLOOR, floored_log
-from hpvade.world._likeness import EXPRESSED, LEVEL_FLOOR, MATCHED, SAME, compare
+from hpvade.world._likeness import EXPRESSED, LEVEL_FLOOR, MATCHED, SAME, believed, compare
 from hpvade.world._lineages import T, lineages
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def _owners(
     profiles of these lineages only, and it owns them even if another profile is more similar. Profiles of T
     cells, which references divide into many types, have to be similar in any case.
     """
-    named = np.array([[bool(a & b) for b in profiles] for a in types]) & (similarity > MATCHED)
+    named = believed(similarity, types=types, profiles=profiles)
     has_lineage = np.array([bool(names) for names in profiles])
     excluded = named.any(1, keepdims=True) & has_lineage & ~named
     owner = np.where(excluded, -1, similarity).argmax(0)
