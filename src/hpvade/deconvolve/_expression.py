@@ -30,7 +30,6 @@ _DEGREES = 4.0  # of freedom of Student's t
 _NEIGHBOURS = 30
 _MIN_CORRELATION = 0.4
 _MIN_OWN, _MAX_OWN = 0.01, 20.0  # times the expected expression of the type
-_MIN_OTHER = 0.05
 _MIN_SAMPLES = 6  # to infer in which type a gene varies
 _MAX_SAMPLES = 500  # that are used for it
 _BLOCK = 1_000  # genes at a time
@@ -63,8 +62,9 @@ def split_by_cell_type(
 
     The signature predicts the share of each type in the expression of a gene. If samples deviate from the
     signature, the type in which the gene varies is inferred from the table, see `where_genes_vary`: this type
-    takes the deviation, and the others keep their predicted expression. A gene that does not vary in one type
-    in particular is split in the predicted shares, as are all genes if there are fewer than six samples.
+    takes the part of the deviation that genes of similar deviations share; the rest is noise, a factor of all
+    types alike. A gene that does not vary in one type in particular is split in the predicted shares, as are
+    all genes if there are fewer than six samples.
 
     Parameters
     ----------
@@ -77,23 +77,23 @@ def split_by_cell_type(
     """
     expected = _Expected(linear, fractions, counts)
     varies_in, level = where_genes_vary(expected)
-    unit = expected.unit(varies_in)
+    predicted = expected.total * level * expected.unit(varies_in)
+    change = np.divide(linear, predicted, where=predicted > 0, out=np.ones_like(predicted)) - 1
     contribution = np.empty((len(linear), fractions.shape[1], linear.shape[1]), dtype=np.float32)
-    learned = np.zeros(fractions.shape)
     for genes in expected.blocks():
-        share = expected.share(genes)
-        block = share * linear[:, None, genes]
-        for k in np.unique(varies_in[genes]):
-            if k != NO_SINGLE_TYPE:
-                own = varies_in[genes] == k
-                fitted = share[:, :, own] * (level[genes] * expected.total[:, genes] * unit)[:, None, own]
-                observed = linear[:, genes][:, own]
-                block[:, :, own] = _assign_deviation(k, observed, fitted)
-                taken = block[:, k, own]
-                learned[:, k] += (taken * np.divide(taken, observed, where=observed > 0, out=taken * 0)).sum(
-                    1
-                )
-        contribution[:, :, genes] = block
+        contribution[:, :, genes] = expected.share(genes) * linear[:, None, genes]
+    learned = np.zeros(fractions.shape)
+    for k in range(fractions.shape[1]):
+        of_type = np.flatnonzero(varies_in == k)
+        change[:, of_type] = _change(change[:, of_type])
+        for start in range(0, len(of_type), _BLOCK):
+            some = of_type[start : start + _BLOCK]
+            parts = _split_change(
+                k, linear[:, some], predicted[:, some], expected.share(some), change[:, some]
+            )
+            contribution[:, :, some] = parts
+            own, observed = parts[:, k], linear[:, some]
+            learned[:, k] += (own * np.divide(own, observed, where=observed > 0, out=own * 0)).sum(1)
     whole = contribution.sum(2, dtype=np.float64)
     information = np.divide(learned, whole, where=whole > 0, out=np.zeros_like(whole))
     return TypeExpression(contribution, varies_in, information)
@@ -178,7 +178,9 @@ def where_genes_vary(expected: _Expected) -> tuple[NDArray[np.int64], NDArray[np
         levels.append(np.stack([fit[1] for fit in fits]))
     log_likelihood = np.concatenate(evidence, axis=1)
     log_likelihood[1:] -= np.log(len(samples)) / 2
-    log_likelihood = _shared_evidence(log_likelihood, np.log(expected.ratio[np.ix_(samples, examined)]))
+    log_likelihood = _sum_of_neighbours(
+        log_likelihood - log_likelihood.max(0), np.log(expected.ratio[np.ix_(samples, examined)])
+    )
     prior = np.full((len(log_likelihood), 1), 1 / len(log_likelihood))
     for _ in range(30):
         posterior = log_likelihood + np.log(prior)
@@ -211,46 +213,57 @@ def _best_fit(
     return best, best_level
 
 
-def _shared_evidence(
-    log_likelihood: NDArray[np.float64], log_ratio: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Sum the log likelihoods of each gene's neighbours, weighted by r², shape (n_hypotheses, n_genes)."""
+def _sum_of_neighbours(values: NDArray[np.float64], log_ratio: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum the values, (n, n_genes), of each gene's neighbours by correlation, itself included, by r²."""
     centred = log_ratio - log_ratio.mean(0)
     unit = centred / (np.linalg.norm(centred, axis=0) + 1e-9)
-    relative = log_likelihood - log_likelihood.max(0)
-    shared = np.empty_like(relative)
+    neighbours = min(_NEIGHBOURS, unit.shape[1])
+    summed = np.empty_like(values)
     for start in range(0, unit.shape[1], _BLOCK):
         genes = slice(start, start + _BLOCK)
         r = unit[:, genes].T @ unit
-        threshold = np.partition(r, -_NEIGHBOURS, axis=1)[:, [-_NEIGHBOURS]]
+        threshold = np.partition(r, -neighbours, axis=1)[:, [-neighbours]]
         weight = np.where((r >= threshold) & (r > _MIN_CORRELATION), r, 0) ** 2
-        shared[:, genes] = relative @ weight.T
-    return shared
+        summed[:, genes] = values @ weight.T
+    return summed
 
 
-def _assign_deviation(
-    k: np.int64, linear: NDArray[np.float64], fitted: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Split samples, (n_samples, n_genes), so that type k takes what the fitted types do not explain.
+def _change(deviation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Part of the deviations of a type's genes, (n_samples, n_genes), that is a change of the type.
 
-    Type k stays positive and below a limit. The rest goes to the other types, the largest first: if all of
-    them shared it, each would seem to vary with type k.
+    It is what a gene shares with its neighbours: the gene is regressed on the sum of their deviations, each
+    scaled to norm 1. The residual is noise. It does not correlate with the change, so all types can share it
+    without a trace of the change in the others.
     """
-    others = fitted.copy()
-    others[:, k] = 0
-    own = np.clip(linear - others.sum(1), _MIN_OWN * fitted[:, k], _MAX_OWN * fitted[:, k])
-    left = linear - own - others.sum(1)
-    parts = others
-    for rank in np.argsort(-others, axis=1).transpose(1, 0, 2)[: others.shape[1] - 1, :, None]:
-        now = np.take_along_axis(parts, rank, 1)
-        after = np.maximum(now + left[:, None], _MIN_OTHER * now)
-        left = left - (after - now)[:, 0]
-        np.put_along_axis(parts, rank, after, 1)
-    parts[:, k] += own + left
-    # If the sample has less than the sum of all lower limits, all types share it.
-    total = fitted.sum(1, keepdims=True)
-    shared = fitted / np.where(total > 0, total, 1) * linear[:, None]
-    return np.where((parts < 0).any(1, keepdims=True), shared, parts)
+    mean = deviation.mean(0)
+    centred = deviation - mean
+    log_ratio = np.log(np.maximum(1 + deviation, _MIN_OWN))
+    common = _sum_of_neighbours(centred / (np.linalg.norm(centred, axis=0) + 1e-9), log_ratio)
+    common /= np.linalg.norm(common, axis=0) + 1e-9
+    return mean + (centred * common).sum(0) * common
+
+
+def _split_change(
+    k: int,
+    linear: NDArray[np.float64],
+    predicted: NDArray[np.float64],
+    share: NDArray[np.float64],
+    change: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Split samples, (n_samples, n_genes), by the shares, (n_samples, n_types, n_genes), if type k changes.
+
+    The change is relative to the predicted samples. What it leaves is noise, a factor of all types alike.
+    Type k stays positive and below a limit. A gene that is predicted to be absent is split by the shares.
+    """
+    seen = predicted > 0
+    observed = np.divide(linear, predicted, where=seen, out=np.ones_like(linear))
+    part = share[:, k]
+    own = np.clip(part * (observed - change) + change, _MIN_OWN * part, _MAX_OWN * part)
+    own = np.where(part < 1, np.minimum(own, observed), observed)
+    factor = np.divide(observed - own, 1 - part, where=part < 1, out=np.zeros_like(own))
+    parts = share * (factor * predicted)[:, None]
+    parts[:, k] = own * predicted
+    return np.where(seen[:, None], parts, share * linear[:, None])
 
 
 def expression_table(bulk: AnnData, fractions: pd.DataFrame, *, signature: ReferenceSignature) -> AnnData:
