@@ -2,8 +2,8 @@
 
     python benchmarks/ablation.py DATA_DIR results.tsv [--seeds 0 1 2]
 
-DATA_DIR is the one of `hpvade benchmark`, with `manifest-tissues.json`. Each reference is trained once for every
-change of the training. Takes about half an hour on two cores.
+DATA_DIR is the one of `hpvade benchmark`, with `manifest-tissues.json`. Each reference is trained once for
+every change of the training. Takes about half an hour on two cores.
 """
 
 from __future__ import annotations
