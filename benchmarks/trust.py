@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from anndata import AnnData
 from scipy.stats import spearmanr, ttest_ind
 from sklearn.metrics import roc_auc_score
@@ -32,7 +31,6 @@ from hpvade.jobs.benchmark._fit import load_reference
 from hpvade.jobs.benchmark._intervals import true_scopes
 from hpvade.jobs.benchmark._plan import benchmark_references
 from hpvade.metrics import ccc, evaluate, pearson
-from hpvade.model import Deconvolver
 from hpvade.pp import counts_to_cpm
 from hpvade.simulate import SimulateConfig, add_effects, add_unseen_platform_effects, draw_mixtures, simulate
 
@@ -63,7 +61,7 @@ def blood_cells(data: Path, name: str = "pbmc3k") -> AnnData:
 
 
 def intervals(data: Path, *, seeds: list[int]) -> pd.DataFrame:
-    """Measure coverage and width of 90% intervals on real bulk samples, and the spread of the ensemble.
+    """Measure coverage and width of 90% intervals on real bulk samples.
 
     Cell types that the truth of a data set combines (T cells) are summed with their covariance, with the
     factor of all types pooled.
@@ -77,47 +75,34 @@ def intervals(data: Path, *, seeds: list[int]) -> pd.DataFrame:
             cells = load_reference(reference)
             bulk = hpvade.io.read_bulk(entry.path, unit=entry.unit, genes=cells.var_names)
             model = trained(cells, seed=seed, bulk=bulk)
-            answer = model.deconvolve(bulk.copy(), with_unknown=False)
+            answer = model.deconvolve(bulk.copy())
             scored = scored_columns(entry, reference.coarse)["estimate"]
             sums = sum_types(
                 answer.fractions,
                 scored,
                 covariance=answer.covariance,
                 calibration=model.trained.calibration,
+                unknown=answer.qc[["unknown", "unknown_lower", "unknown_upper"]],
             )
-            spread = _ensemble(model, bulk)
             known = true_scopes(hpvade.results.read_fractions(entry.truth), entry, reference.coarse)
-            for cell_type, parts in scored.items():
-                at = [answer.fractions.columns.get_loc(part) for part in parts]
-                rows.append(
-                    pd.DataFrame(
-                        {
-                            "seed": seed,
-                            "dataset": dataset,
-                            "sample": answer.fractions.index,
-                            "cell_type": cell_type,
-                            "truth": known[cell_type].reindex(answer.fractions.index),
-                            "fraction": sums.fractions[cell_type],
-                            "lower": sums.lower[cell_type],
-                            "upper": sums.upper[cell_type],
-                            "ensemble_half_width": 1.645 * spread[:, :, at].sum(2).std(0, ddof=1),
-                        }
-                    )
+            rows += [
+                pd.DataFrame(
+                    {
+                        "seed": seed,
+                        "dataset": dataset,
+                        "sample": answer.fractions.index,
+                        "cell_type": cell_type,
+                        "truth": known[cell_type].reindex(answer.fractions.index),
+                        "fraction": sums.fractions[cell_type],
+                        "lower": sums.lower[cell_type],
+                        "upper": sums.upper[cell_type],
+                    }
                 )
+                for cell_type in scored
+            ]
     table = pd.concat(rows, ignore_index=True).dropna()
     _print_intervals(table)
     return table
-
-
-def _ensemble(model: hpvade.HPVADE, bulk: AnnData) -> np.ndarray:
-    """Estimate fractions with each member of the ensemble, shape (n_members, n_samples, n_types)."""
-    deconvolver = Deconvolver(model.trained, bulk)
-    matched = deconvolver.match.renamed(bulk)
-    cpm = torch.from_numpy(deconvolver._model_cpm(deconvolver._linear(matched), matched.obs_names)).float()
-    measured = torch.from_numpy(deconvolver.measured).float()
-    with torch.inference_mode():
-        fractions = model.trained.network.deconvolution(cpm, measured)
-    return fractions.double().numpy()
 
 
 def _print_intervals(table: pd.DataFrame) -> None:
@@ -131,23 +116,18 @@ def _print_intervals(table: pd.DataFrame) -> None:
             chosen = rng.integers(0, len(sample_rows), len(sample_rows))
             resamples.append(np.concatenate([sample_rows[i] for i in chosen]))
         error = (part["fraction"] - part["truth"]).abs().to_numpy()
-        members = [part["fraction"] + sign * part["ensemble_half_width"] for sign in (-1, 1)]
-        kinds = {"calibrated": (part["lower"], part["upper"]), "ensemble": members}
-        for kind, bounds in kinds.items():
-            lower, upper = (bound.clip(0, 1) for bound in bounds)
-            width = (upper - lower).to_numpy()
-            covered = ((part["truth"] >= lower) & (part["truth"] <= upper)).to_numpy()
-            figures = np.array(
-                [
-                    (covered[i].mean(), np.median(width[i]), spearmanr(width[i], error[i]).statistic)
-                    for i in resamples
-                ]
-            )
-            ends = np.quantile(figures, [0.025, 0.975], axis=0)
-            estimates = zip(("coverage", "width", "rank"), figures[0], ends.T, strict=True)
-            print(
-                name, kind, ", ".join(f"{n} {v:.2f} ({lo:.2f} to {hi:.2f})" for n, v, (lo, hi) in estimates)
-            )
+        lower, upper = part["lower"].clip(0, 1), part["upper"].clip(0, 1)
+        width = (upper - lower).to_numpy()
+        covered = ((part["truth"] >= lower) & (part["truth"] <= upper)).to_numpy()
+        figures = np.array(
+            [
+                (covered[i].mean(), np.median(width[i]), spearmanr(width[i], error[i]).statistic)
+                for i in resamples
+            ]
+        )
+        ends = np.quantile(figures, [0.025, 0.975], axis=0)
+        estimates = zip(("coverage", "width", "rank"), figures[0], ends.T, strict=True)
+        print(name, ", ".join(f"{n} {v:.2f} ({low:.2f} to {high:.2f})" for n, v, (low, high) in estimates))
 
 
 # --- intervals on mixtures ---
