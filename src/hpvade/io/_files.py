@@ -18,6 +18,9 @@ from anndata._io.specs.registry import IORegistryError
 
 from hpvade._errors import FileFormatError, InputError
 
+from ._codecs import check_codecs
+from ._matrices import checked
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -25,10 +28,11 @@ if TYPE_CHECKING:
 # What anndata raises for an element of a later version, or of a library that is not installed.
 _UNKNOWN_ELEMENT = (IORegistryError, ImportError, KeyError, TypeError, ValueError, AttributeError)
 
-# What h5py, zarr, anndata, pandas, gzip, lzma, zipfile and scipy.io raise for files that are truncated or in
-# another format.
+# What h5py, zarr, anndata, pandas, gzip, lzma, zipfile and scipy.io raise for files that are truncated, in
+# another format, or declare sizes beyond the memory.
 _READER_ERRORS = (
-    *(OSError, EOFError, KeyError, IndexError, ValueError, TypeError, AttributeError),
+    *(OSError, EOFError, KeyError, IndexError, ValueError, TypeError, AttributeError, NotImplementedError),
+    *(RuntimeError, RecursionError, MemoryError, OverflowError, AssertionError),
     *(zlib.error, lzma.LZMAError, zipfile.BadZipFile),
 )
 
@@ -97,6 +101,7 @@ def open_group(path: Path) -> Iterator[Any]:
 
         with ExitStack() as stack:
             with reader_errors(path, expected="an AnnData zarr store"):
+                check_codecs(path)
                 if path.is_dir():
                     file = zarr.open_group(path, mode="r")
                 else:
@@ -171,7 +176,9 @@ def read_known_parts(path: Path) -> tuple[AnnData, list[str]]:
     """
     with open_anndata(path) as group, reader_errors(path, expected="an AnnData file"):
         if hasattr(group["obs"], "dtype") or "raw.X" in group:  # anndata before 0.7: tables are arrays
-            return ad.read_h5ad(path) if isinstance(group, h5py.Group) else ad.read_zarr(group), []
+            old = ad.read_h5ad(path) if isinstance(group, h5py.Group) else ad.read_zarr(group)
+            checked([old.X, dict(old.layers), dict(old.obsm), dict(old.obsp), old.raw and old.raw.X])
+            return old, []
         left_out: list[str] = []
         parts = {name: read_known(group[name], name, left_out) for name in _PARTS if name in group}
         obs, var = read_obs(group, left_out), read_table(group["var"], "var", left_out)
@@ -188,11 +195,13 @@ def read_known(stored: Any, name: str, left_out: list[str]) -> Any:  # noqa: ANN
     Of a group of elements, those that are known are read.
     """
     try:
-        return ad.io.read_elem(stored)
+        element = ad.io.read_elem(stored)
     except _UNKNOWN_ELEMENT:
         if stored.attrs.get("encoding-type", "dict") != "dict" or hasattr(stored, "dtype"):
             left_out.append(name)
             return None
+    else:
+        return checked(element)
     elements = {key: read_known(stored[key], f"{name}/{key}", left_out) for key in stored}
     return {key: element for key, element in elements.items() if element is not None}
 
@@ -247,9 +256,3 @@ def _mudata(group: Any) -> Any:  # noqa: ANN401
     import zarr  # noqa: PLC0415 - as above
 
     return zarr.open_group(group.store, path=str(modalities.parent).strip("/"), mode="r")
-
-
-def sliceable(stored: Any) -> Any:  # noqa: ANN401 - an array or a group of h5py or of zarr
-    """Return what can be sliced by rows: the array, or a view of a sparse matrix on disk."""
-    is_sparse = "matrix" in stored.attrs.get("encoding-type", "")
-    return ad.io.sparse_dataset(stored) if is_sparse else stored

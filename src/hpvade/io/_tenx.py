@@ -13,6 +13,7 @@ from scipy import io, sparse
 from hpvade._errors import FileFormatError, LabelError
 
 from ._files import ignore_anndata_warnings, reader_errors
+from ._matrices import checked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,7 +89,7 @@ def find_label_table(path: Path, *, labels_key: str) -> Path:
 def _read_folder(path: Path) -> _Matrix:
     matrix_file = _require(path, "matrix.mtx")
     with reader_errors(matrix_file, expected="a Matrix Market file"):
-        counts = sparse.csr_matrix(io.mmread(matrix_file).T)  # the file is genes × cells
+        counts = checked(sparse.csr_matrix(io.mmread(matrix_file).T))  # the file is genes × cells
     features = _read_features(_require(path, "features.tsv", "genes.tsv"))
     barcodes = _read_tsv(_require(path, "barcodes.tsv"))[0]
     if counts.shape != (len(barcodes), len(features)):
@@ -156,7 +157,7 @@ def _read_hdf5(path: Path) -> _Matrix:
         barcodes = pd.Index(_texts(group["barcodes"]))
         # Stored by columns as features × cells, which is cells × features by rows.
         parts = (group["data"][:], group["indices"][:], group["indptr"][:])
-        counts = sparse.csr_matrix(parts, shape=(len(barcodes), len(features)))
+        counts = checked(sparse.csr_matrix(parts, shape=(len(barcodes), len(features))))
     return _Matrix(counts, barcodes, features.set_index(pd.Index(symbols)))
 
 
