@@ -142,5 +142,5 @@ def test_values_that_are_no_numbers(tmp_path, dtype):
     cells = hpvade.testing.tiny_reference()
     values = cells.layers["counts"].toarray().astype(dtype)
     ad.AnnData(values, obs=cells.obs, var=cells.var).write_h5ad(tmp_path / "bulk.h5ad")
-    with pytest.raises(FileFormatError, match="not numbers|complex numbers"):
+    with pytest.raises(FileFormatError, match=r"not numbers|complex numbers"):
         read_bulk(tmp_path / "bulk.h5ad")
