@@ -12,8 +12,8 @@ from ._genes import (
     match_genes,
     strip_ensembl_version,
 )
-from ._output import check_output_file, is_added_to, output_dir, output_file, sha256
-from ._resumable import unfinished
+from ._output import check_output_file, is_workspace, output_dir, output_file, sha256
+from ._resumable import Unfinished
 from ._small_table import read_text_table
 from .bulk import BulkFile, bulk_problems, detect_unit, open_bulk, read_bulk, representative_runs
 from .reference import (
@@ -32,6 +32,7 @@ __all__ = [
     "GeneMatch",
     "ReferenceFile",
     "ReferenceRun",
+    "Unfinished",
     "alias_columns",
     "all_gene_names",
     "bulk_problems",
@@ -41,8 +42,8 @@ __all__ = [
     "detect_unit",
     "ensembl_share",
     "find_gene_match",
-    "is_added_to",
     "is_missing_label",
+    "is_workspace",
     "match_genes",
     "open_bulk",
     "open_reference",
@@ -54,5 +55,4 @@ __all__ = [
     "representative_runs",
     "sha256",
     "strip_ensembl_version",
-    "unfinished",
 ]

@@ -14,16 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hpvade._errors import InputError, OutputError
 from hpvade.deconvolve import Deconvolution, check_coverage
-from hpvade.io import (
-    check_output_file,
-    is_added_to,
-    output_dir,
-    output_file,
-    sha256,
-    unfinished,
-)
+from hpvade.io import Unfinished, check_output_file, output_dir, output_file, sha256
 from hpvade.jobs._bulk import BulkOptions
-from hpvade.jobs._report import add_report
+from hpvade.jobs._report import write_report
 from hpvade.jobs._unknown import NO_WORLD, load_world, read_purity
 from hpvade.model import COVERAGE, Deconvolver, load, model_folder, versions
 from hpvade.results import (
@@ -203,31 +196,31 @@ def deconvolve_files(
     trained = replace(trained, config=trained.config.updated(changes or {}))
     place = model_folder(model_path).resolve()
     record = RunRecord(trained.settings["seed"], on_stage)
-    with ExitStack() as stack:
-        with output_dir(output, own_files=own_files, force=force, inputs=[model_path, bulk]) as folder:
-            with record.stage("read"):
-                table = (bulk_options or BulkOptions()).open(bulk, var=trained.gene_names)
-                samples = stack.enter_context(table)
-                groups = read_sample_groups(options, folder, samples)
-            with record.stage("checksums"):
-                record.inputs[str(model_path)] = sha256(place)
-                record.add_input(bulk)
-                record.decisions["model"] = str(place)
-            answer = deconvolve_table(
-                trained,
-                samples,
-                folder,
-                output=output,
-                model_sha256=record.inputs[str(model_path)],
-                record=record,
-                options=options,
-                shard=shard,
-                on_block=on_block,
-            )
-            record.write(folder / RUN)
+    with (
+        ExitStack() as stack,
+        output_dir(output, own_files=own_files, force=force, inputs=[model_path, bulk]) as folder,
+    ):
+        with record.stage("read"):
+            table = (bulk_options or BulkOptions()).open(bulk, var=trained.gene_names)
+            samples = stack.enter_context(table)
+            groups = read_sample_groups(options, folder, samples)
+        with record.stage("checksums"):
+            record.inputs[str(model_path)] = sha256(place)
+            record.add_input(bulk)
+            record.decisions["model"] = str(place)
+        answer = deconvolve_table(
+            trained,
+            samples,
+            folder,
+            model_sha256=record.inputs[str(model_path)],
+            record=record,
+            options=options,
+            shard=shard,
+            on_block=on_block,
+        )
         return finish(
             answer,
-            output,
+            folder,
             bulk=samples,
             shard=shard,
             model=FoundModel(trained, history_beside(place)),
@@ -242,7 +235,6 @@ def deconvolve_table(
     bulk: BulkFile,
     folder: Path,
     *,
-    output: Path,
     model_sha256: str,
     record: RunRecord,
     options: OutputOptions,
@@ -256,9 +248,7 @@ def deconvolve_table(
     trained, bulk
         The model, and the open table.
     folder
-        Where to write.
-    output
-        Where ``folder`` will be in the end. The finished part of an interrupted run is kept beside it.
+        Where to write, as `output_dir` yields it. The finished part of an interrupted run is kept.
     model_sha256
         Checksum of the model's folder. Together with the inputs in the record it decides whether a finished
         part belongs to the same run.
@@ -296,9 +286,9 @@ def deconvolve_table(
         options.world,
         shard,
     )
-    inside = is_added_to(output, own_files=own_files)
-    with record.stage("deconvolve"), unfinished(output, key=key, inside=inside) as files:
-        n_earlier = record.decisions["blocks_of_an_earlier_run"] = files.done
+    files = Unfinished.beside(folder, key=key)
+    n_earlier = record.decisions["blocks_of_an_earlier_run"] = files.done
+    with record.stage("deconvolve"):
         blocks = (bulk.block(start, min(start + BLOCK, starts.stop)) for start in starts[n_earlier:])
         answers = []
         deconvolver = Deconvolver(
@@ -318,7 +308,7 @@ def deconvolve_table(
                 files.save(done + 1)
                 # Covariances would take the most memory, and are not written.
                 answers.append(replace(answer, covariance=answer.covariance[:, :0, :0]))
-        files.move_to(folder)
+        files.copy_to(folder)
     if n_earlier:  # an earlier run wrote the first samples
         tables = ResultTables.read(folder)
     else:
@@ -336,7 +326,7 @@ def deconvolve_table(
 
 def finish(
     answer: TableAnswer,
-    output: Path,
+    folder: Path,
     *,
     bulk: BulkFile,
     shard: Shard | None = None,
@@ -345,7 +335,7 @@ def finish(
     record: RunRecord,
     options: OutputOptions,
 ) -> RunSummary:
-    """Write expression and report once the output is in place: whatever happens, the fractions are there."""
+    """Write expression, report and the record of the run, the last files of the output."""
     if options.expression is not None:
         with record.stage("expression"), output_file(options.expression, force=True) as file:
             starts = (shard or Shard()).block_starts(bulk.n_obs)
@@ -354,7 +344,9 @@ def finish(
             table.write_h5ad(file, compression="gzip")
     results = Results.combine(answer.tables, run=record.to_dict(), model=model, groups=groups)
     if options.report:
-        add_report(results, output, record=record)
+        with record.stage("report"):
+            write_report(results, folder)
+    record.write(folder / RUN)
     return RunSummary(
         results.fractions,
         results.half_widths,

@@ -8,12 +8,12 @@ from hpvade._warnings import DataWarning, warn
 from hpvade.io import output_file
 from hpvade.report import render, write_multiqc
 from hpvade.results import keep_groups, read_fractions, read_results
-from hpvade.results._files import FRACTIONS, GROUP_TESTS, REPORT, RUN
+from hpvade.results._files import FRACTIONS, GROUP_TESTS, REPORT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hpvade.results import Results, RunRecord
+    from hpvade.results import Results
 
 
 def report_folder(folder: Path, *, model: Path | None = None, groups: Path | None = None) -> Path:
@@ -53,18 +53,3 @@ def write_report(results: Results, folder: Path) -> Path:
         file.write_text(render(results), encoding="utf-8")
     write_multiqc(results, folder)
     return folder / REPORT
-
-
-def add_report(results: Results, folder: Path, *, record: RunRecord) -> None:
-    """Write the report of a finished run, and record how long it took; Ctrl-C leaves the results whole."""
-    try:
-        with record.stage("report"):
-            write_report(results, folder)
-    except KeyboardInterrupt:
-        warn(
-            f"All results except the report are in {folder}. Run hpvade report {folder} to write it.",
-            DataWarning,
-        )
-        raise
-    with output_file(folder / RUN, force=True) as file:
-        record.write(file)
