@@ -83,3 +83,8 @@ def _run_app(program: typer.Typer, name: str, arguments: list[str] | None) -> No
         fail(str(error), 2)
     except HPVADEError as error:
         fail(str(error), 1)
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "allocate memory" not in str(error):  # as torch says it
+            raise
+        reason = str(error).splitlines()[-1:] or ["no details"]
+        fail(f"The memory is too small for these inputs and settings ({reason[0]}). Reduce them.", 2)

@@ -14,7 +14,7 @@ from ._genes import (
 )
 from ._output import check_output_file, is_workspace, output_dir, output_file, sha256
 from ._resumable import Unfinished
-from ._small_table import read_text_table
+from ._small_table import read_text, read_text_table
 from .bulk import BulkFile, bulk_problems, detect_unit, open_bulk, read_bulk, representative_runs
 from .reference import (
     ReferenceFile,
@@ -51,6 +51,7 @@ __all__ = [
     "output_file",
     "read_bulk",
     "read_reference",
+    "read_text",
     "read_text_table",
     "representative_runs",
     "sha256",

@@ -30,10 +30,10 @@ _UNKNOWN_ELEMENT = (IORegistryError, ImportError, KeyError, TypeError, ValueErro
 
 # What h5py, zarr, anndata, pandas, gzip, lzma, zipfile and scipy.io raise for files that are truncated, in
 # another format, or declare sizes beyond the memory.
-_READER_ERRORS = (
+READER_ERRORS = (
     *(OSError, EOFError, KeyError, IndexError, ValueError, TypeError, AttributeError, NotImplementedError),
     *(RuntimeError, RecursionError, MemoryError, OverflowError, AssertionError),
-    *(zlib.error, lzma.LZMAError, zipfile.BadZipFile),
+    *(zlib.error, lzma.LZMAError, zipfile.BadZipFile, IORegistryError),
 )
 
 _ZARR_MARKERS = ("zarr.json", ".zgroup", ".zattrs")
@@ -69,12 +69,15 @@ def reader_errors(path: Path, *, expected: str) -> Iterator[None]:
     if not path.exists():
         msg = f"{path} does not exist; expected {expected}. Check the path."
         raise FileFormatError(msg)
+    if not path.is_file() and not path.is_dir():
+        msg = f"{path} is a pipe or a device; expected {expected}. Save it to a file first."
+        raise FileFormatError(msg)
     try:
         with ignore_anndata_warnings():
             yield
     except InputError:
         raise
-    except _READER_ERRORS as error:
+    except READER_ERRORS as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         msg = (
             f"{path} cannot be read as {expected} ({reason}). It may be truncated or in another format. "

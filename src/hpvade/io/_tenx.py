@@ -12,7 +12,7 @@ from scipy import io, sparse
 
 from hpvade._errors import FileFormatError, LabelError
 
-from ._files import ignore_anndata_warnings, reader_errors
+from ._files import READER_ERRORS, ignore_anndata_warnings, reader_errors
 from ._matrices import checked
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def is_tenx(path: Path) -> bool:
     try:
         with h5py.File(path, "r") as file:
             return bool(_matrix_groups(file))
-    except OSError:  # truncated
+    except READER_ERRORS:  # truncated or damaged: the reader of AnnData says so
         return False
 
 

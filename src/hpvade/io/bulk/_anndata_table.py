@@ -58,6 +58,9 @@ def _on_disk(source: BulkSource, file: Any) -> Table | None:  # noqa: ANN401 - a
         return None
     var = ad.io.read_elem(file["var"])
     samples = pd.Index(ad.io.read_elem(file["obs"][index]))
+    if x.shape != (len(samples), len(var)):
+        msg = f"X has the shape {x.shape}, but there are {len(samples)} samples and {len(var)} genes"
+        raise ValueError(msg)
     _require_numbers(x.dtype, source)
     if _are_genes(samples, var.index, source):
         return None

@@ -275,7 +275,7 @@ def count_cells(path: str | os.PathLike[str]) -> int | None:
     if is_tenx(path):
         return None
     refuse_foreign(path)
-    with open_anndata(path) as file:
+    with open_anndata(path) as file, reader_errors(path, expected="an AnnData file"):
         index = file["obs"].attrs.get("_index")
         return None if index is None else int(file["obs"][index].shape[0])
 
