@@ -88,15 +88,19 @@ def _send_result(
     sender.send(result)
 
 
+class Terminated(SystemExit):
+    """The system asked the program to end; the exit code is 128 and the number of the signal."""
+
+
 @contextmanager
 def exit_on_signals() -> Iterator[None]:
-    """Let signals that end a program raise an exception, so that it cleans up."""
+    """Let signals that end a program raise `Terminated`, so that it cleans up."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def exit_(number: int, _frame: object) -> NoReturn:
-        sys.exit(128 + number)
+        raise Terminated(128 + number)
 
     numbers = [signal.SIGTERM]
     if sys.platform != "win32":

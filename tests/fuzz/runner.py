@@ -98,7 +98,7 @@ def _child(made: Case, said_in: Path) -> None:
         code = 0
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - reported as a fault
         traceback.print_exc()
         code = 70
     sys.stderr.flush()
