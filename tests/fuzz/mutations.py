@@ -150,7 +150,7 @@ def damage_table(text: str, rng: np.random.Generator, *, separator: str = "\t") 
             rows[i][min(j, len(rows[i]) - 1)] = strange
         elif kind == 3:
             for row in rows:
-                row[min(j, len(row) - 1) : min(j, len(row) - 1) + 1] = [strange]
+                row[j : j + 1] = [strange]
         elif kind == 4:
             rows[i] = [strange] * len(rows[i])
         elif kind == 5:
@@ -158,7 +158,7 @@ def damage_table(text: str, rng: np.random.Generator, *, separator: str = "\t") 
         elif kind == 6:
             rows.insert(i, list(rows[int(rng.integers(0, len(rows)))]))
         elif kind == 7:
-            rows[0] = rows[0][:1] + [rows[0][-1]] * (len(rows[0]) - 1)
+            rows[0] = rows[0][:1] + rows[0][-1:] * (len(rows[0]) - 1)
         elif kind == 8:
             del rows[i]
         else:

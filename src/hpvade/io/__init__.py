@@ -12,7 +12,7 @@ from ._genes import (
     match_genes,
     strip_ensembl_version,
 )
-from ._output import check_output_file, is_workspace, output_dir, output_file, sha256
+from ._output import check_output_file, is_workspace, output_dir, output_file, real_path, sha256
 from ._resumable import Unfinished
 from ._small_table import read_text, read_text_table
 from .bulk import BulkFile, bulk_problems, detect_unit, open_bulk, read_bulk, representative_runs
@@ -53,6 +53,7 @@ __all__ = [
     "read_reference",
     "read_text",
     "read_text_table",
+    "real_path",
     "representative_runs",
     "sha256",
     "strip_ensembl_version",

@@ -147,7 +147,7 @@ class _Place:
             return
         _refuse_existing(self.final, force=self.force)
         for given in self.inputs:
-            if given.resolve().is_relative_to(self.final):
+            if real_path(given).is_relative_to(self.final):
                 msg = (
                     f"{self.final} contains the input {given}, so it is not replaced. Choose another output "
                     "folder."
@@ -174,9 +174,14 @@ def sha256(path: str | os.PathLike[str]) -> str:
     return digest.hexdigest()
 
 
+def real_path(path: str | os.PathLike[str]) -> Path:
+    """Return the absolute path without links; a loop of links stays, and is reported where it is opened."""
+    return Path(os.path.realpath(path))
+
+
 def _resolved(path: str | os.PathLike[str]) -> Path:
     """Return the absolute path of an output, after checking that the system accepts such a name."""
-    final = Path(path).resolve()
+    final = real_path(path)
     try:
         final.stat()
     except (FileNotFoundError, NotADirectoryError):

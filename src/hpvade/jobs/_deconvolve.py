@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hpvade._errors import InputError, OutputError
 from hpvade.deconvolve import Deconvolution, check_coverage
-from hpvade.io import Unfinished, check_output_file, output_dir, output_file, sha256
+from hpvade.io import Unfinished, check_output_file, output_dir, output_file, real_path, sha256
 from hpvade.jobs._bulk import BulkOptions
 from hpvade.jobs._report import write_report
 from hpvade.jobs._unknown import NO_WORLD, load_world, read_purity
@@ -91,7 +91,7 @@ class OutputOptions:
             return
         check_output_file(self.expression, force=force)
         for place in (output, *inputs):
-            if self.expression.resolve().is_relative_to(place.resolve()):
+            if real_path(self.expression).is_relative_to(real_path(place)):
                 msg = f"The expression file {self.expression} is inside {place}. Choose another folder."
                 raise OutputError(msg)
 
@@ -194,7 +194,7 @@ def deconvolve_files(
         msg = f"Section '{other[0]}' of a trained model cannot change; only 'deconvolve' can."
         raise InputError(msg)
     trained = replace(trained, config=trained.config.updated(changes or {}))
-    place = model_folder(model_path).resolve()
+    place = real_path(model_folder(model_path))
     record = RunRecord(trained.settings["seed"], on_stage)
     with (
         ExitStack() as stack,

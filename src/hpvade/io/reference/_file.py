@@ -25,6 +25,7 @@ from hpvade.io._files import (
     stored_notes,
 )
 from hpvade.io._matrices import StoredRows
+from hpvade.io._output import real_path
 from hpvade.io._tenx import find_label_table, is_tenx, read_tenx
 
 from ._counts import Candidate, require_counts, to_csr
@@ -221,7 +222,7 @@ class ReferenceFile:
     def run(self, start: int, stop: int) -> ReferenceRun:
         """Describe a run of cells, for another process."""
         return ReferenceRun(
-            self.path.resolve(),
+            real_path(self.path),
             self.obs.iloc[start:stop, :0],
             self.genes,
             self.counts_found_in,
