@@ -76,29 +76,23 @@ def kill(commands: Commands, seed: int, place: Path) -> tuple[str, str]:
         said = process.stderr.read()
         code = process.wait(120)
     what += f", exit {code}"
-    if "Traceback" in said:
-        return what, f"traceback: {said.strip().splitlines()[-1]}"
-    stopped = name == "train" and number == signal.SIGINT and code == 130  # the best model so far
+    wrong = ["traceback"] if "Traceback" in said else []
     if output.exists() and commands.files(output) != commands.files(whole):
-        return what, "the output is incomplete"
+        wrong.append("the output is incomplete")
+    stopped = name == "train" and number == signal.SIGINT and code == 130  # the best model so far is kept
     if number != signal.SIGKILL and not stopped:
-        left = [
-            path.name for path in place.iterdir() if path != output and not (path / "unfinished").exists()
-        ]
-        if left:
-            return what, f"left {left}"
+        beside = [path for path in place.iterdir() if path != output]
+        wrong += [f"left {path.name}" for path in beside if not (path / "unfinished").exists()]
     if not output.exists() or stopped:
         again = subprocess.run(commands.command(name, output), capture_output=True, text=True, check=False)
         if again.returncode != 0:
             return what, f"the same command fails: {again.stderr.strip().splitlines()[-1]}"
-    elif code == 0:
-        what += ", had ended"
-    if left := [path.name for path in place.iterdir() if path != output]:
-        return what, f"left {left} after the next run"
-    for file in COMPARED:
-        if (whole / file).exists() and (whole / file).read_bytes() != (output / file).read_bytes():
-            return what, f"{file} differs"
-    return what, ""
+    wrong += [f"left {path.name} after the next run" for path in place.iterdir() if path != output]
+    present = [file for file in COMPARED if (whole / file).exists()]
+    wrong += [
+        f"{file} differs" for file in present if (whole / file).read_bytes() != (output / file).read_bytes()
+    ]
+    return what, "; ".join(wrong)
 
 
 def kill_often(folder: Path, seeds: range) -> list[str]:
@@ -108,7 +102,8 @@ def kill_often(folder: Path, seeds: range) -> list[str]:
         place = folder / str(seed)
         place.mkdir()
         what, wrong = kill(commands, seed, place)
-        print(f"{seed}: {what}{': ' if wrong else ''}{wrong}", flush=True)
+        sys.stdout.write(f"{seed}: {what}{': ' if wrong else ''}{wrong}\n")
+        sys.stdout.flush()
         faults += [f"{seed}: {what}: {wrong}"] if wrong else []
         shutil.rmtree(place)
     return faults
@@ -117,5 +112,5 @@ def kill_often(folder: Path, seeds: range) -> list[str]:
 if __name__ == "__main__":
     first, n = int(sys.argv[1]), int(sys.argv[2])
     found = kill_often(Path(sys.argv[3]), range(first, first + n))
-    print(f"{len(found)} faults", *found, sep="\n")
+    sys.stdout.write("\n".join([f"{len(found)} faults", *found]) + "\n")
     sys.exit(bool(found))

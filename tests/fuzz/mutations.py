@@ -276,6 +276,7 @@ def damage_json(value: Any, rng: np.random.Generator, depth: int = 0) -> Any:
 def damage_zarr(path: Path, rng: np.random.Generator) -> None:
     """Damage chunks and metadata of a zarr store."""
     files = sorted(file for file in path.rglob("*") if file.is_file())
+    damaged: set[Path] = set()
     for _ in range(rng.integers(1, 3)):
         file = files[int(rng.integers(0, len(files)))]
         if not file.exists():
@@ -284,9 +285,10 @@ def damage_zarr(path: Path, rng: np.random.Generator) -> None:
         is_metadata = file.name in {".zarray", ".zattrs", ".zgroup", ".zmetadata", "zarr.json"}
         if kind == 0:
             file.unlink()
-        elif is_metadata and kind < 3:
+        elif is_metadata and kind < 3 and file not in damaged:
             file.write_text(json.dumps(damage_json(json.loads(file.read_text()), rng)))
         else:
+            damaged.add(file)
             file.write_bytes(damage_bytes(file.read_bytes(), rng))
 
 
