@@ -17,8 +17,10 @@ def start(*arguments):
     return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("stage", ["Reading", "Preparing", "epoch 1/"])
+@pytest.mark.parametrize(
+    ("stage", "number"),
+    [("Reading", signal.SIGTERM), ("Preparing", signal.SIGHUP), ("epoch 1/", signal.SIGTERM)],
+)
 def test_nothing_is_left(files, tmp_path, number, stage):
     options = ("--preset", "fast", "--max-epochs", "2000")
     with start("run", files.reference, files.bulk, "-o", tmp_path / "out", *options) as process:

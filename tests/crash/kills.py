@@ -95,9 +95,9 @@ def kill(commands: Commands, seed: int, place: Path) -> tuple[str, str]:
     return what, "; ".join(wrong)
 
 
-def kill_often(folder: Path, seeds: range) -> list[str]:
+def kill_often(commands: Commands, folder: Path, seeds: range) -> list[str]:
     """Kill a command for each seed; returns the faults, and prints everything."""
-    commands, faults = Commands(folder / "commands"), []
+    faults = []
     for seed in seeds:
         place = folder / str(seed)
         place.mkdir()
@@ -111,6 +111,7 @@ def kill_often(folder: Path, seeds: range) -> list[str]:
 
 if __name__ == "__main__":
     first, n = int(sys.argv[1]), int(sys.argv[2])
-    found = kill_often(Path(sys.argv[3]), range(first, first + n))
+    where = Path(sys.argv[3])
+    found = kill_often(Commands(where / "commands"), where, range(first, first + n))
     sys.stdout.write("\n".join([f"{len(found)} faults", *found]) + "\n")
     sys.exit(bool(found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._files import write_h5ad
 from ._genes import (
     SYMBOL_COLUMNS,
     GeneMatch,
@@ -57,4 +58,5 @@ __all__ = [
     "representative_runs",
     "sha256",
     "strip_ensembl_version",
+    "write_h5ad",
 ]

@@ -6,7 +6,7 @@ import lzma
 import warnings
 import zipfile
 import zlib
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from ._codecs import check_codecs
 from ._matrices import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 # What anndata raises for an element of a later version, or of a library that is not installed.
@@ -259,3 +259,71 @@ def _mudata(group: Any) -> Any:  # noqa: ANN401
     import zarr  # noqa: PLC0415 - as above
 
     return zarr.open_group(group.store, path=str(modalities.parent).strip("/"), mode="r")
+
+
+class _Written:
+    """A file for HDF5 that keeps its first error: HDF5 crashes if it cannot close a file on a full disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w+b")
+        self.error: OSError | None = None
+
+    def write(self, content: Any) -> int:  # noqa: ANN401 - bytes or a buffer
+        """Write, or pretend to after an error."""
+        return self._try(self._file.write, content, instead=len(content))
+
+    def read(self, size: int = -1) -> bytes:
+        """Read."""
+        return self._try(self._file.read, size, instead=b"")
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401
+        """Read into a buffer."""
+        return self._try(self._file.readinto, buffer, instead=len(buffer))
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Move; this also writes what is buffered."""
+        return self._try(self._file.seek, offset, whence, instead=offset)
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._try(self._file.tell, instead=0)
+
+    def truncate(self, size: int) -> int:
+        """Change the size."""
+        return self._try(self._file.truncate, size, instead=size)
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        self._try(self._file.flush, instead=None)
+
+    def close(self) -> None:
+        """Close the file; raises the error that was kept."""
+        self._try(self._file.close, instead=None)
+        if self.error is not None:
+            with suppress(OSError):
+                self._file.close()
+            raise self.error
+
+    def _try(self, action: Callable[..., Any], *arguments: Any, instead: Any) -> Any:  # noqa: ANN401
+        if self.error is None:
+            try:
+                return action(*arguments)
+            except OSError as error:
+                self.error = error
+        return instead
+
+
+def write_h5ad(adata: AnnData, path: Path, *, compression: str | None = None) -> None:
+    """Write an AnnData; ``compression`` as for h5py.
+
+    Raises
+    ------
+    OSError
+        If the disk is full, or the file cannot be written for another reason.
+    """
+    file = _Written(path)
+    try:
+        with h5py.File(file, "w") as group:
+            ad.io.write_elem(group, "/", adata, dataset_kwargs={"compression": compression})
+    finally:
+        file.close()

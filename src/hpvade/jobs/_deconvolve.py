@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hpvade._errors import InputError, OutputError
 from hpvade.deconvolve import Deconvolution, check_coverage
-from hpvade.io import Unfinished, check_output_file, output_dir, output_file, real_path, sha256
+from hpvade.io import (
+    Unfinished,
+    check_output_file,
+    output_dir,
+    output_file,
+    real_path,
+    sha256,
+    write_h5ad,
+)
 from hpvade.jobs._bulk import BulkOptions
 from hpvade.jobs._report import write_report
 from hpvade.jobs._unknown import NO_WORLD, load_world, read_purity
@@ -336,17 +344,19 @@ def finish(
     options: OutputOptions,
 ) -> RunSummary:
     """Write expression, report and the record of the run, the last files of the output."""
-    if options.expression is not None:
-        with record.stage("expression"), output_file(options.expression, force=True) as file:
-            starts = (shard or Shard()).block_starts(bulk.n_obs)
-            samples = bulk.block(starts.start, starts.stop)
-            table = answer.deconvolver.expression(samples, answer.tables.fractions)
-            table.write_h5ad(file, compression="gzip")
-    results = Results.combine(answer.tables, run=record.to_dict(), model=model, groups=groups)
-    if options.report:
-        with record.stage("report"):
-            write_report(results, folder)
-    record.write(folder / RUN)
+    with ExitStack() as stack:
+        if options.expression is not None:
+            file = stack.enter_context(output_file(options.expression, force=True))
+            with record.stage("expression"):
+                starts = (shard or Shard()).block_starts(bulk.n_obs)
+                samples = bulk.block(starts.start, starts.stop)
+                table = answer.deconvolver.expression(samples, answer.tables.fractions)
+                write_h5ad(table, file, compression="gzip")
+        results = Results.combine(answer.tables, run=record.to_dict(), model=model, groups=groups)
+        if options.report:
+            with record.stage("report"):
+                write_report(results, folder)
+        record.write(folder / RUN)
     return RunSummary(
         results.fractions,
         results.half_widths,
