@@ -1,13 +1,14 @@
-"""Function calls in a separate process, whose peak memory is that of the call."""
+"""Function calls in a separate process, whose peak memory is that of the call; signals that end a process."""
 
 from __future__ import annotations
 
 import multiprocessing
 import signal
 import sys
+import threading
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
 
 from hpvade._errors import HPVADEError
 
@@ -85,3 +86,31 @@ def _send_result(
     except HPVADEError as error:
         result = error
     sender.send(result)
+
+
+class Terminated(SystemExit):
+    """The system asked the program to end; the exit code is 128 and the number of the signal."""
+
+
+@contextmanager
+def exit_on_signals() -> Iterator[None]:
+    """Let signals that end a program raise `Terminated`, so that it cleans up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def exit_(number: int, _frame: object) -> NoReturn:
+        raise Terminated(128 + number)
+
+    numbers = [signal.SIGTERM]
+    if sys.platform != "win32":
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, exit_)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -19,6 +19,7 @@ import pytest
 
 from hpvade._formats import BULK_FORMATS
 from hpvade.app import _uploads
+from hpvade.app._selection import list_sources
 
 TABLE = b"gene\ts1\ts2\nCD3E\t1\t2\n"
 
@@ -295,3 +296,15 @@ def test_files_of_the_folder_are_listed_by_kind(site):
     assert 'value="reference:reference.h5ad"' in page
     assert 'value="bulk:bulk.tsv"' in page
     assert "notes.pdf" not in page
+
+
+def test_links_out_of_the_folder_are_not_listed(tmp_path):
+    elsewhere, data = tmp_path / "elsewhere", tmp_path / "data"
+    elsewhere.mkdir()
+    data.mkdir()
+    (elsewhere / "secret.tsv").write_text("a\tb\n")
+    (data / "own.tsv").write_text("a\tb\n")
+    (data / "linked.tsv").symlink_to(data / "own.tsv")
+    (data / "out.tsv").symlink_to(elsewhere / "secret.tsv")
+    (data / "loop.tsv").symlink_to(data / "loop.tsv")
+    assert {source.name for source in list_sources(data)} == {"own.tsv", "linked.tsv", "loop.tsv"}

@@ -360,6 +360,17 @@ def test_interrupt_keeps_the_best_model_and_says_how_to_go_on(interrupted, tmp_p
     assert hpvade.HPVADE.load(tmp_path / "m").cell_types == ["B", "Monocyte", "T"]
 
 
+def test_the_same_command_replaces_an_interrupted_model_but_no_finished_one(
+    interrupted, hpv, files, tmp_path
+):
+    interrupted(times=1)
+    command = ("train", files.reference, "-o", tmp_path / "m", "--config", files.quick)
+    assert hpv(*command).code == 0
+    again = hpv(*command)
+    assert again.code == 2
+    assert "exists" in again.err
+
+
 def test_a_second_interrupt_ends_with_the_same_code(interrupted):
     _, code = interrupted(times=2)
     assert code == 130
@@ -460,17 +471,22 @@ class TestReport:
         assert result.code == 2
         assert "contains no fractions.tsv" in result.err
 
-    def test_interrupted_leaves_the_results_and_names_the_command_that_completes_them(
-        self, hpv, files, tmp_path, monkeypatch
+    def test_interrupted_leaves_nothing_and_the_same_command_goes_on(
+        self, hpv, files, results, tmp_path, monkeypatch
     ):
         def stop(_results, _folder):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("hpvade.jobs._report.write_report", stop)
-        result = hpv("run", files.reference, files.bulk, "-o", tmp_path / "out", "--config", files.quick)
+        command = ("deconvolve", results, files.bulk, "-o", tmp_path / "again")
+        with monkeypatch.context() as patch:
+            patch.setattr("hpvade.jobs._deconvolve.write_report", stop)
+            result = hpv(*command)
         assert result.code == 130
-        assert f"Run hpvade report {tmp_path / 'out'} to write it" in result.err
-        assert (tmp_path / "out" / "fractions.tsv").exists()
+        assert "Run the same command again to resume" in result.err
+        assert not (tmp_path / "again").exists()
+        assert hpv(*command).code == 0
+        assert (tmp_path / "again" / "report.html").exists()
+        assert {path.name for path in tmp_path.iterdir()} == {"again", results.name}
 
     def test_groups_of_a_shard_are_refused(self, hpv, files, results, tmp_path):
         (tmp_path / "groups.tsv").write_text("sample\tgroup\n")

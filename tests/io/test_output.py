@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import tempfile
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,10 +70,10 @@ def test_full_disk_or_no_permission_is_one_sentence(tmp_path, opened, number, re
 
 @pytest.mark.parametrize("opened", [output_file, output_folder])
 def test_a_folder_without_permission_is_refused_immediately(tmp_path, opened, monkeypatch):
-    def refuse(**_kwargs):
+    def refuse(*_args, **_kwargs):
         raise PermissionError(errno.EACCES, "simulated", str(tmp_path))
 
-    monkeypatch.setattr(tempfile, "mkdtemp", refuse)
+    monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(OutputError, match="permission denied"), opened(tmp_path / "new" / "out"):
         pytest.fail("no work may begin")
     assert everything(tmp_path) == []
@@ -191,3 +193,110 @@ def test_a_name_that_the_system_refuses(tmp_path):
 def test_a_parent_in_which_no_folder_can_be_created():
     with pytest.raises(OutputError, match="cannot be written"), output_folder("/proc/hpvade"):
         pytest.fail("no work may begin")
+
+
+# what a kill, another run or a full disk does
+
+
+def killed(call, *, at, tmp_path):
+    """Run Python code in a process that is killed when it calls a function."""
+    code = f"""
+import os, signal, sys
+from pathlib import Path
+import hpvade.io._output as output
+def stop(*_args, **_options):
+    os.kill(os.getpid(), signal.SIGKILL)
+{at}
+{call}
+"""
+    ended = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False)
+    assert ended.returncode == -signal.SIGKILL
+
+
+WRITE = """
+with output.output_dir("out", own_files={"run.json", "qc.tsv"}.intersection, force=FORCE) as folder:
+    for name in ("qc.tsv", "run.json"):
+        (folder / name).write_text("first")
+"""
+FIRST_RENAME_ONLY = """
+rename, done = Path.replace, []
+def replace(self, target):
+    if done: stop()
+    done.append(target)
+    return rename(self, target)
+Path.replace = replace
+"""
+
+
+def write_again(path, **options):
+    with output_dir(path, own_files={"run.json", "qc.tsv"}.intersection, **options) as folder:
+        for name in ("qc.tsv", "run.json"):
+            (folder / name).write_text("second")
+
+
+@pytest.mark.parametrize("at", ["Path.replace = stop", "output.shutil.rmtree = stop"])
+def test_what_a_killed_run_left_is_removed(tmp_path, at):
+    killed(WRITE.replace("FORCE", "False"), at=at, tmp_path=tmp_path)
+    finished = (tmp_path / "out").exists()
+    assert finished == ("rmtree" in at)
+    write_again(tmp_path / "out", force=finished)
+    assert everything(tmp_path) == ["out", "out/qc.tsv", "out/run.json"]
+
+
+def test_a_folder_of_other_things_that_got_half_of_an_output(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").write_text("precious")
+    killed(WRITE.replace("FORCE", "False"), at=FIRST_RENAME_ONLY, tmp_path=tmp_path)
+    assert (tmp_path / "out" / "qc.tsv").exists()
+    assert not (tmp_path / "out" / "run.json").exists()
+    write_again(tmp_path / "out")
+    assert everything(tmp_path / "out") == ["qc.tsv", "run.json", "thesis.tex"]
+    assert (tmp_path / "out" / "qc.tsv").read_text() == "second"
+
+
+def test_an_older_output_survives_a_kill_during_its_replacement(tmp_path):
+    write_again(tmp_path / "out")
+    killed(WRITE.replace("FORCE", "True"), at=FIRST_RENAME_ONLY, tmp_path=tmp_path)
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(OutputError, match="exists"):
+        write_again(tmp_path / "out")
+    assert everything(tmp_path) == ["out", "out/qc.tsv", "out/run.json"]
+    assert (tmp_path / "out" / "run.json").read_text() == "second"
+
+
+def write_while_another_program_does(out):
+    with output_folder(out) as folder:
+        (folder / "run.json").write_text("late")
+        out.mkdir()
+        (out / "run.json").write_text("early")
+
+
+def test_an_output_that_appeared_during_the_run_stays(tmp_path):
+    with pytest.raises(OutputError, match=r"results are in .*out-2"):
+        write_while_another_program_does(tmp_path / "out")
+    assert (tmp_path / "out" / "run.json").read_text() == "early"
+    assert (tmp_path / "out-2" / "run.json").read_text() == "late"
+    assert everything(tmp_path) == ["out", "out-2", "out-2/run.json", "out/run.json"]
+
+
+def test_two_runs_at_once(tmp_path):
+    with output_file(tmp_path / "out") as temporary:
+        temporary.write_text("first")
+        with pytest.raises(OutputError, match="Another run is writing"), output_file(tmp_path / "out"):
+            pytest.fail("no work may begin")
+    assert (tmp_path / "out").read_text() == "first"
+    assert everything(tmp_path) == ["out"]
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "ü" * 127])
+def test_long_names(tmp_path, name):
+    with output_file(tmp_path / name) as temporary:
+        temporary.write_text("done")
+    assert everything(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("error", [OSError("Can't write data (No space left on device)"), RuntimeError("x")])
+def test_full_disk_in_a_library_that_gives_no_number(tmp_path, error):
+    expected = OutputError if "space" in str(error) else RuntimeError
+    with pytest.raises(expected, match=r"disk is full|x"), output_file(tmp_path / "out"):
+        raise error

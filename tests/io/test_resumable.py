@@ -11,7 +11,7 @@ import pytest
 
 from hpvade._errors import InputError, OutputError
 from hpvade._warnings import DataWarning
-from hpvade.io import unfinished
+from hpvade.io import Unfinished, output_dir
 
 
 def test_resumes_what_was_saved(tmp_path):
@@ -22,7 +22,7 @@ def test_resumes_what_was_saved(tmp_path):
         run(tmp_path, ["one\n", "two\n", KeyboardInterrupt])
     done, text = run(tmp_path, ["three\n"])
     assert (done, text) == (2, "one\ntwo\nthree\n")
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_files_of_another_run_are_deleted(tmp_path):
@@ -41,7 +41,7 @@ def test_nothing_is_left_if_nothing_was_done(tmp_path):
 def test_damaged_files_are_not_resumed(tmp_path, damage):
     with pytest.warns(DataWarning), pytest.raises(KeyboardInterrupt):
         run(tmp_path, ["one\n", KeyboardInterrupt])
-    (workspace,) = tmp_path.iterdir()
+    workspace = next(tmp_path.iterdir()) / "unfinished"
     if damage == "missing":
         (workspace / "files" / "table.tsv").unlink()
     elif damage == "short":
@@ -53,9 +53,9 @@ def test_damaged_files_are_not_resumed(tmp_path, damage):
 
 def test_two_runs_at_once(tmp_path):
     with (
-        unfinished(tmp_path / "out", key="key"),
+        output_folder(tmp_path / "out"),
         pytest.raises(OutputError, match="Another run is writing"),
-        unfinished(tmp_path / "out", key="key"),
+        output_folder(tmp_path / "out"),
     ):
         pass
 
@@ -63,8 +63,9 @@ def test_two_runs_at_once(tmp_path):
 KILLED = """
 import sys
 from pathlib import Path
-from hpvade.io import unfinished
-with unfinished(Path(sys.argv[1]), key="key") as files:
+from hpvade.io import Unfinished, output_dir
+with output_dir(Path(sys.argv[1]), own_files=set) as folder:
+    files = Unfinished.beside(folder, key="key")
     (files.folder / "table.tsv").write_text("one\\n")
     files.save(1)
     print("saved", flush=True)
@@ -80,7 +81,7 @@ def test_a_run_is_refused_while_another_process_writes_and_resumed_after_it_was_
             run(tmp_path, ["two\n"])
         process.kill()
     assert run(tmp_path, ["two\n"]) == (1, "one\ntwo\n")
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_a_file_system_without_locks(tmp_path, monkeypatch):
@@ -88,14 +89,14 @@ def test_a_file_system_without_locks(tmp_path, monkeypatch):
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(filelock.FileLock, "_acquire", refuse)
-    with pytest.raises(OutputError, match=r"cannot be locked .*No locks available"):
+    with pytest.raises(OutputError, match=r"cannot be written: No locks available"):
         run(tmp_path, ["one\n"])
 
 
 def test_files_of_a_run_with_unusable_input_are_deleted(tmp_path):
     def unusable():
-        with unfinished(tmp_path / "out", key="key") as files:
-            files.save(1)
+        with output_folder(tmp_path / "out") as folder:
+            Unfinished.beside(folder, key="key").save(1)
             raise InputError
 
     with pytest.raises(InputError):
@@ -103,9 +104,14 @@ def test_files_of_a_run_with_unusable_input_are_deleted(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def output_folder(path):
+    return output_dir(path, own_files={"table.tsv"}.intersection)
+
+
 def run(folder, lines, key="key"):
     """Append lines; one is cut off by the exception."""
-    with unfinished(folder / "out", key=key) as files:
+    with output_folder(folder / "out") as complete:
+        files = Unfinished.beside(complete, key=key)
         earlier = files.done
         for line in lines:
             with (files.folder / "table.tsv").open("a") as table:
@@ -113,4 +119,5 @@ def run(folder, lines, key="key"):
             if line is KeyboardInterrupt:
                 raise line
             files.save(files.done + 1)
-        return earlier, (files.folder / "table.tsv").read_text()
+        files.copy_to(complete)
+    return earlier, (folder / "out" / "table.tsv").read_text()

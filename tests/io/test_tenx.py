@@ -194,3 +194,22 @@ def test_tenx_with_a_truncated_matrix(tenx):
     (folder / "matrix.mtx.gz").write_bytes(content[:-15])
     with pytest.raises(FileFormatError, match=r"matrix\.mtx\.gz cannot be read"):
         read_reference(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("%%MatrixMarket matrix coordinate integer general\n2 2 1\n3 1 5\n", "outside"),
+        ("%%MatrixMarket matrix coordinate integer general\n2 2 1\n0 1 5\n", "outside"),
+        ("%%MatrixMarket matrix coordinate integer general\n2 2 2\n1 1 5\n", "has 1 entries"),
+        ("%%MatrixMarket matrix coordinate integer general\n2 2 1\n1.5 1 5\n", "entries of three numbers"),
+        ("%%MatrixMarket matrix coordinate integer general\n2 2 1\n1 1\n", "entries of three numbers"),
+        ("%%MatrixMarket matrix coordinate integer general\n", "cannot be read"),
+        ("%%MatrixMarket matrix coordinate integer symmetric\n2 2 1\n1 1 5\n", "first line"),
+        ("%%MatrixMarket matrix array real general\n1 1\n5\n", "first line"),
+    ],
+)
+def test_damaged_matrix_market(tmp_path, text, reason):
+    (tmp_path / "matrix.mtx").write_text(text)
+    with pytest.raises(FileFormatError, match=reason):
+        read_reference(tmp_path)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import copy
+import dataclasses
 import json
 
 import pytest
+import torch
 
 from hpvade._errors import FileFormatError
-from hpvade.model import HPVADE, MODEL_FILES
+from hpvade.model import HPVADE, MODEL_FILES, save
 
 
 @pytest.fixture
@@ -79,3 +82,32 @@ def test_all_settings_survive(folder, trained):
     assert loaded.settings == model.settings
     assert loaded.trained.provenance == model.trained.provenance
     assert loaded.signature.equals(model.signature)
+
+
+def test_files_of_another_model(folder):
+    """Permuted genes, or other settings, would give wrong fractions without an error."""
+    genes = (folder / "genes.tsv").read_text().splitlines(keepends=True)
+    (folder / "genes.tsv").write_text("".join([genes[0], *sorted(genes[1:], reverse=True)]))
+    with pytest.raises(FileFormatError, match=r"genes.tsv was changed after it was written"):
+        HPVADE.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("cell_types", ["T", "B", "Monocyte"]), ("settings", {"seed": 1})]
+)
+def test_settings_that_were_changed(folder, key, value):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {key: value}))
+    with pytest.raises(FileFormatError, match=r"config.json was changed"):
+        HPVADE.load(folder)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite(trained, tmp_path, value):
+    model, _ = trained
+    network = copy.deepcopy(model.trained.network)
+    with torch.no_grad():
+        next(network.parameters()).view(-1)[0] = value
+    save(dataclasses.replace(model.trained, network=network), tmp_path)
+    with pytest.raises(FileFormatError, match="not finite"):
+        HPVADE.load(tmp_path)

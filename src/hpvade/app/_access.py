@@ -9,7 +9,7 @@ import socket
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -159,7 +159,7 @@ class AccessMiddleware:
         if origin == "null":
             is_ours = request.headers.get("sec-fetch-site") == "same-origin"
         else:
-            is_ours = urlsplit(origin).netloc == request.headers["host"]
+            is_ours = origin in {f"{scheme}://{request.headers['host']}" for scheme in ("http", "https")}
         if not is_ours:
             msg = "This request came from another page and was refused. Use the page of hpvade app itself."
             raise RequestError(msg, status=HTTPStatus.FORBIDDEN)

@@ -10,6 +10,7 @@ from hpvade._errors import InputError
 from hpvade._types import BulkUnit, Preset
 from hpvade.app._request_error import RequestError
 from hpvade.app._uploads import BULK_ENDINGS, REFERENCE_ENDINGS, SMALL_TABLE_ENDINGS
+from hpvade.io import real_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -140,11 +141,16 @@ DEMO: Final = Source("demo", "Built-in demo data")
 
 
 def list_sources(folder: Path) -> list[Source]:
-    """List the files of a folder that can be selected, by name; an AnnData file can be of either kind."""
+    """List the files of a folder that can be selected, by name; an AnnData file can be of either kind.
+
+    Links that lead out of the folder are left out: who opens the page may read the folder, and nothing else.
+    """
     found: list[Source] = []
+    inside = real_path(folder)
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name.lower()):
-        if not entry.name.startswith("."):
-            found += [Source(kind, entry.name, entry.resolve()) for kind in _kinds(entry)]
+        place = real_path(entry)
+        if not entry.name.startswith(".") and place.is_relative_to(inside):
+            found += [Source(kind, entry.name, place) for kind in _kinds(entry)]
     return found[:_MAX_LISTED]
 
 

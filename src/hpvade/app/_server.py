@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import signal
 import socket
-import sys
-import threading
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import uvicorn
 
 from hpvade._errors import InputError
+from hpvade._process import exit_on_signals
 from hpvade.app._access import Address
 from hpvade.app._routes import make_app
 from hpvade.app._session import Session
@@ -59,7 +57,7 @@ def serve(
     if not data.is_dir():
         msg = f"--data {data} is not a folder. Pass the folder with your files."
         raise InputError(msg)
-    with _listening(host, port) as listener, temporary_folder() as folder, _exit_on_signals():
+    with _listening(host, port) as listener, temporary_folder() as folder, exit_on_signals():
         address = Address(host, listener.getsockname()[1])
         token = secrets.token_urlsafe(24)
         session = Session(folder, data=data.resolve())
@@ -108,30 +106,6 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         raise InputError(msg) from error
     with listener:
         yield listener
-
-
-@contextlib.contextmanager
-def _exit_on_signals() -> Iterator[None]:
-    """Let signals that end a program raise an exception, so that it cleans up."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def exit_(number: int, _frame: object) -> NoReturn:
-        sys.exit(128 + number)
-
-    numbers = [signal.SIGTERM]
-    if sys.platform != "win32":
-        numbers.append(signal.SIGHUP)
-    before = {number: signal.getsignal(number) for number in numbers}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:  # as under nohup
-            signal.signal(number, exit_)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _url(address: Address) -> str:

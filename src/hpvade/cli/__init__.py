@@ -6,6 +6,7 @@ import typer
 
 from hpvade import __version__
 from hpvade._errors import HPVADEError, InputError
+from hpvade._process import exit_on_signals
 from hpvade.cli import (
     _app,
     _benchmark,
@@ -74,10 +75,16 @@ def train_embedded(arguments: list[str] | None = None) -> None:
 
 
 def _run_app(program: typer.Typer, name: str, arguments: list[str] | None) -> None:
-    """Run a program and exit: 0 done, 2 bad input or usage, 1 a fault of ours, 130 interrupted."""
+    """Run a program and exit: 0 done, 2 bad input or usage, 1 a fault of ours, 130 and 143 when stopped."""
     try:
-        program(args=arguments, prog_name=name)
+        with exit_on_signals():
+            program(args=arguments, prog_name=name)
     except InputError as error:
         fail(str(error), 2)
     except HPVADEError as error:
         fail(str(error), 1)
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "allocate memory" not in str(error):  # as torch says it
+            raise
+        reason = str(error).splitlines()[-1:] or ["no details"]
+        fail(f"The memory is too small for these inputs and settings ({reason[0]}). Reduce them.", 2)

@@ -42,9 +42,6 @@ def demo(
             force=force,
             on_stage=terminal.stage,
         )
-    if accuracy is None:
-        terminal.note(f"Interrupted. The best model so far is in {output}.")
-        raise typer.Exit(130)
     text = (
         "Accuracy on bulk samples simulated, with platform effects, from cells outside the reference:\n\n"
         f"{accuracy.round(3).to_string(na_rep='undefined')}\n\n"

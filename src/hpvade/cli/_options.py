@@ -11,6 +11,7 @@ import yaml
 
 from hpvade import _formats, _types
 from hpvade._errors import FileFormatError, InputError, suggest
+from hpvade._limits import MAX_THREADS
 
 SECTIONS = ("preprocess", "simulate", "network", "loss", "train", "deconvolve")
 _SECTION_OF: dict[str, str] = {}  # option that is a setting of the model → section of the setting
@@ -48,6 +49,9 @@ def record(kind: type[Record], given: dict[str, Any], **more: Any) -> Record:  #
     return kind(**{name: value for name, value in given.items() if name in names}, **more)
 
 
+_MAX_SETTINGS, _MAX_DEPTH = 1_000_000, 20  # bytes of a settings file, and its nesting
+
+
 def read_config(context: typer.Context, path: Path | None) -> Path | None:
     """Use the values of ``--config`` as defaults of the command's options.
 
@@ -56,8 +60,8 @@ def read_config(context: typer.Context, path: Path | None) -> Path | None:
     if path is None:
         return None
     try:
-        content = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = _parse_settings(path)
+    except (OSError, ValueError, OverflowError, yaml.YAMLError) as error:
         msg = f"The settings file {path} cannot be read: {error}."
         raise FileFormatError(msg) from error
     if not isinstance(content, dict):
@@ -86,6 +90,20 @@ def read_config(context: typer.Context, path: Path | None) -> Path | None:
             raise InputError(msg)
     context.obj, context.default_map = sections, defaults
     return path
+
+
+def _parse_settings(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
+    """Parse YAML, within limits: references to other parts may expand without end."""
+    if (path.exists() and not path.is_file()) or path.stat().st_size > _MAX_SETTINGS:
+        msg = f"it is no file, or larger than {_MAX_SETTINGS // 1_000_000} MB"
+        raise ValueError(msg)
+    text, depth = path.read_text(), 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent) or depth > _MAX_DEPTH:
+            msg = f"it refers to its own parts with '*', or is nested more than {_MAX_DEPTH} deep"
+            raise ValueError(msg)
+    return yaml.safe_load(text)
 
 
 class Names(tuple[str, ...]):
@@ -271,10 +289,14 @@ TensorBoard = Annotated[
 
 # Every command
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Random seed; the same seed gives the same result.")]
-Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Number of CPU threads. Default: all.")]
+Threads = Annotated[
+    int | None, typer.Option("--threads", min=1, max=MAX_THREADS, help="Number of CPU threads. Default: all.")
+]
 # Accepted by every command, so that scripts can pass them, but offered only where they have an effect.
 UnusedSeed = Annotated[int | None, typer.Option("--seed", min=0, hidden=True, callback=_without_effect)]
-UnusedThreads = Annotated[int | None, typer.Option("--threads", min=1, hidden=True, callback=_without_effect)]
+UnusedThreads = Annotated[
+    int | None, typer.Option("--threads", min=1, max=MAX_THREADS, hidden=True, callback=_without_effect)
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", is_eager=True, help="Print errors only.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]

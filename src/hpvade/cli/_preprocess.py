@@ -36,7 +36,7 @@ def preprocess(
     """Prepare a reference: counts, genes, held-out cells."""
     given = locals()
     terminal = Terminal(quiet=quiet)
-    from hpvade.io import output_file
+    from hpvade.io import output_file, write_h5ad
     from hpvade.jobs import ReferenceOptions, preprocess_files
 
     with output_file(output, force=force) as partial:
@@ -47,7 +47,7 @@ def preprocess(
             changes=o.setting_changes(context, given),
             seed=seed,
         )
-        prepared.write_h5ad(partial)
+        write_h5ad(prepared, partial)
     heldout = int((prepared.obs["split"] == "heldout").sum())
     terminal.note(
         f"{prepared.n_obs:,} cells ({heldout:,} held out), {int(prepared.var['selected'].sum())} of "

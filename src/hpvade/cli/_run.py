@@ -81,10 +81,4 @@ def run(
             force=force,
             on_stage=terminal.stage,
         )
-    if summary is None:
-        terminal.note(
-            f"Interrupted. The best model so far is in {output}. To use it as it is: "
-            f"hpvade deconvolve {output} {inputs[-1]} -o FOLDER"
-        )
-        raise typer.Exit(130)
     terminal.fractions(summary, output, as_json=as_json)

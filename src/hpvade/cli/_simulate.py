@@ -34,7 +34,7 @@ def simulate(
     """Simulate bulk samples with known fractions."""
     given = locals()
     terminal = Terminal(quiet=quiet, threads=threads)
-    from hpvade.io import output_file
+    from hpvade.io import output_file, write_h5ad
     from hpvade.jobs import simulate_mixtures
 
     changes = o.setting_changes(context, given)
@@ -45,5 +45,5 @@ def simulate(
         mixtures = simulate_mixtures(
             prepared, preset=preset, changes=changes, split=split, effects=effects, seed=seed
         )
-        mixtures.write_h5ad(partial)
+        write_h5ad(mixtures, partial)
     terminal.note(f"{mixtures.n_obs:,} mixtures of {mixtures.n_vars:,} genes: {output}")

@@ -11,6 +11,7 @@ from hpvade import _keys
 from hpvade._errors import FileFormatError, suggest
 from hpvade._types import BulkUnit  # noqa: TC001 - pydantic reads it at run time
 from hpvade._warnings import DataWarning, warn
+from hpvade.io import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -127,13 +128,16 @@ def read_manifest(path: str | Path) -> Manifest:
     path = Path(path)
     path = path / MANIFEST if path.is_dir() else path
     try:
-        manifest = Manifest.model_validate_json(path.read_bytes(), context={"folder": path.parent})
+        manifest = Manifest.model_validate_json(read_text(path), context={"folder": path.parent})
     except OSError as error:
         msg = f"The manifest {path} cannot be read: {error.strerror}. Pass a {MANIFEST} or its folder."
         raise FileFormatError(msg) from error
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}" for e in error.errors()]
         raise FileFormatError(_invalid(path, problems)) from error
+    except ValueError as error:
+        msg = f"The manifest {path} cannot be read: {error}. Pass a {MANIFEST} or its folder."
+        raise FileFormatError(msg) from error
     if problems := _contradictions(manifest):
         raise FileFormatError(_invalid(path, problems))
     if unknown := _unknown_names(manifest):

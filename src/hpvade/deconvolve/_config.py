@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
+from pydantic import BaseModel, ConfigDict, Field
 
+from hpvade import _limits as limits
 from hpvade.pp._spaces import NOISE_FLOOR
 
 
@@ -32,7 +33,7 @@ class DeconvolveConfig(BaseModel):
 
     subtract_background: bool = True
     fit: bool = True
-    prior_strength: float = Field(default=0.2, ge=0)
-    noise_floor: float = Field(default=NOISE_FLOOR, gt=0)
-    outlier: PositiveFloat | None = 2.0
-    n_calibration: int = Field(default=200, ge=1)
+    prior_strength: float = Field(default=0.2, ge=0, le=limits.MAX_WEIGHT)
+    noise_floor: float = Field(default=NOISE_FLOOR, gt=0, le=limits.MAX_WEIGHT)
+    outlier: float | None = Field(default=2.0, gt=0, le=limits.MAX_WEIGHT)
+    n_calibration: int = Field(default=200, ge=1, le=limits.MAX_MIXTURES)

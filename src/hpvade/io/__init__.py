@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._files import write_h5ad
 from ._genes import (
     SYMBOL_COLUMNS,
     GeneMatch,
@@ -12,9 +13,9 @@ from ._genes import (
     match_genes,
     strip_ensembl_version,
 )
-from ._output import check_output_file, is_added_to, output_dir, output_file, sha256
-from ._resumable import unfinished
-from ._small_table import read_text_table
+from ._output import check_output_file, is_workspace, output_dir, output_file, real_path, sha256
+from ._resumable import Unfinished
+from ._small_table import read_text, read_text_table
 from .bulk import BulkFile, bulk_problems, detect_unit, open_bulk, read_bulk, representative_runs
 from .reference import (
     ReferenceFile,
@@ -32,6 +33,7 @@ __all__ = [
     "GeneMatch",
     "ReferenceFile",
     "ReferenceRun",
+    "Unfinished",
     "alias_columns",
     "all_gene_names",
     "bulk_problems",
@@ -41,8 +43,8 @@ __all__ = [
     "detect_unit",
     "ensembl_share",
     "find_gene_match",
-    "is_added_to",
     "is_missing_label",
+    "is_workspace",
     "match_genes",
     "open_bulk",
     "open_reference",
@@ -50,9 +52,11 @@ __all__ = [
     "output_file",
     "read_bulk",
     "read_reference",
+    "read_text",
     "read_text_table",
+    "real_path",
     "representative_runs",
     "sha256",
     "strip_ensembl_version",
-    "unfinished",
+    "write_h5ad",
 ]

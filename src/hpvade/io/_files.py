@@ -6,7 +6,7 @@ import lzma
 import warnings
 import zipfile
 import zlib
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -18,18 +18,22 @@ from anndata._io.specs.registry import IORegistryError
 
 from hpvade._errors import FileFormatError, InputError
 
+from ._codecs import check_codecs
+from ._matrices import checked
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 # What anndata raises for an element of a later version, or of a library that is not installed.
 _UNKNOWN_ELEMENT = (IORegistryError, ImportError, KeyError, TypeError, ValueError, AttributeError)
 
-# What h5py, zarr, anndata, pandas, gzip, lzma, zipfile and scipy.io raise for files that are truncated or in
-# another format.
-_READER_ERRORS = (
-    *(OSError, EOFError, KeyError, IndexError, ValueError, TypeError, AttributeError),
-    *(zlib.error, lzma.LZMAError, zipfile.BadZipFile),
+# What h5py, zarr, anndata, pandas, gzip, lzma, zipfile and scipy.io raise for files that are truncated, in
+# another format, or declare sizes beyond the memory.
+READER_ERRORS = (
+    *(OSError, EOFError, KeyError, IndexError, ValueError, TypeError, AttributeError, NotImplementedError),
+    *(RuntimeError, RecursionError, MemoryError, OverflowError, AssertionError),
+    *(zlib.error, lzma.LZMAError, zipfile.BadZipFile, IORegistryError),
 )
 
 _ZARR_MARKERS = ("zarr.json", ".zgroup", ".zattrs")
@@ -65,12 +69,15 @@ def reader_errors(path: Path, *, expected: str) -> Iterator[None]:
     if not path.exists():
         msg = f"{path} does not exist; expected {expected}. Check the path."
         raise FileFormatError(msg)
+    if not path.is_file() and not path.is_dir():
+        msg = f"{path} is a pipe or a device; expected {expected}. Save it to a file first."
+        raise FileFormatError(msg)
     try:
         with ignore_anndata_warnings():
             yield
     except InputError:
         raise
-    except _READER_ERRORS as error:
+    except READER_ERRORS as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         msg = (
             f"{path} cannot be read as {expected} ({reason}). It may be truncated or in another format. "
@@ -97,6 +104,7 @@ def open_group(path: Path) -> Iterator[Any]:
 
         with ExitStack() as stack:
             with reader_errors(path, expected="an AnnData zarr store"):
+                check_codecs(path)
                 if path.is_dir():
                     file = zarr.open_group(path, mode="r")
                 else:
@@ -171,7 +179,9 @@ def read_known_parts(path: Path) -> tuple[AnnData, list[str]]:
     """
     with open_anndata(path) as group, reader_errors(path, expected="an AnnData file"):
         if hasattr(group["obs"], "dtype") or "raw.X" in group:  # anndata before 0.7: tables are arrays
-            return ad.read_h5ad(path) if isinstance(group, h5py.Group) else ad.read_zarr(group), []
+            old = ad.read_h5ad(path) if isinstance(group, h5py.Group) else ad.read_zarr(group)
+            checked([old.X, dict(old.layers), dict(old.obsm), dict(old.obsp), old.raw and old.raw.X])
+            return old, []
         left_out: list[str] = []
         parts = {name: read_known(group[name], name, left_out) for name in _PARTS if name in group}
         obs, var = read_obs(group, left_out), read_table(group["var"], "var", left_out)
@@ -188,11 +198,13 @@ def read_known(stored: Any, name: str, left_out: list[str]) -> Any:  # noqa: ANN
     Of a group of elements, those that are known are read.
     """
     try:
-        return ad.io.read_elem(stored)
+        element = ad.io.read_elem(stored)
     except _UNKNOWN_ELEMENT:
         if stored.attrs.get("encoding-type", "dict") != "dict" or hasattr(stored, "dtype"):
             left_out.append(name)
             return None
+    else:
+        return checked(element)
     elements = {key: read_known(stored[key], f"{name}/{key}", left_out) for key in stored}
     return {key: element for key, element in elements.items() if element is not None}
 
@@ -249,7 +261,69 @@ def _mudata(group: Any) -> Any:  # noqa: ANN401
     return zarr.open_group(group.store, path=str(modalities.parent).strip("/"), mode="r")
 
 
-def sliceable(stored: Any) -> Any:  # noqa: ANN401 - an array or a group of h5py or of zarr
-    """Return what can be sliced by rows: the array, or a view of a sparse matrix on disk."""
-    is_sparse = "matrix" in stored.attrs.get("encoding-type", "")
-    return ad.io.sparse_dataset(stored) if is_sparse else stored
+class _Written:
+    """A file for HDF5 that keeps its first error: HDF5 crashes if it cannot close a file on a full disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w+b")
+        self.error: OSError | None = None
+
+    def write(self, content: Any) -> int:  # noqa: ANN401 - bytes or a buffer
+        """Write, or pretend to after an error."""
+        return self._try(self._file.write, content, instead=len(content))
+
+    def read(self, size: int = -1) -> bytes:
+        """Read."""
+        return self._try(self._file.read, size, instead=b"")
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401
+        """Read into a buffer."""
+        return self._try(self._file.readinto, buffer, instead=len(buffer))
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Move; this also writes what is buffered."""
+        return self._try(self._file.seek, offset, whence, instead=offset)
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._try(self._file.tell, instead=0)
+
+    def truncate(self, size: int) -> int:
+        """Change the size."""
+        return self._try(self._file.truncate, size, instead=size)
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        self._try(self._file.flush, instead=None)
+
+    def close(self) -> None:
+        """Close the file; raises the error that was kept."""
+        self._try(self._file.close, instead=None)
+        if self.error is not None:
+            with suppress(OSError):
+                self._file.close()
+            raise self.error
+
+    def _try(self, action: Callable[..., Any], *arguments: Any, instead: Any) -> Any:  # noqa: ANN401
+        if self.error is None:
+            try:
+                return action(*arguments)
+            except OSError as error:
+                self.error = error
+        return instead
+
+
+def write_h5ad(adata: AnnData, path: Path, *, compression: str | None = None) -> None:
+    """Write an AnnData; ``compression`` as for h5py.
+
+    Raises
+    ------
+    OSError
+        If the disk is full, or the file cannot be written for another reason.
+    """
+    file = _Written(path)
+    try:
+        with h5py.File(file, "w") as group:
+            ad.io.write_elem(group, "/", adata, dataset_kwargs={"compression": compression})
+    finally:
+        file.close()

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
+import json
+import os
 import shutil
-import tempfile
+import sys
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpvade._errors import OutputError
+from filelock import FileLock, Timeout
+
+from hpvade._errors import InputError, OutputError
+from hpvade._warnings import DataWarning, warn
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
-_PREFIX = ".hpvade-"  # of the temporary folders beside an output
+WORKSPACE = ".hpvade"  # ending of the folders in which outputs are made
+UNFINISHED, PROGRESS = "unfinished", "progress.json"  # in such a folder: what a stopped run keeps
+_LOCK, _COMPLETE, _OLDER, _JOURNAL = "lock", "complete", "older", "moved.json"
+_MAX_NAME = 255  # bytes of a file name
 
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space or choose another output",
@@ -25,6 +34,8 @@ _REASONS = {
     errno.EACCES: "permission denied; choose an output that you may write to",
     errno.EPERM: "permission denied; choose an output that you may write to",
     errno.EROFS: "the file system is read-only; choose another output",
+    errno.EFBIG: "the file is larger than the system allows; choose another output",
+    errno.EIO: "the disk failed; choose another output",
 }
 
 
@@ -42,13 +53,17 @@ def output_file(path: str | os.PathLike[str], *, force: bool = False) -> Iterato
     Raises
     ------
     OutputError
-        If ``path`` exists and ``force`` is false, or if it cannot be written. Nothing partial is left.
+        If ``path`` exists and ``force`` is false, if another run is writing it, or if it cannot be written.
+        Nothing partial is left.
     """
     final = _resolved(path)
     check_output_file(final, force=force)
     with _workspace(final, inside=final.parent) as workspace:
-        yield workspace / final.name
-        (workspace / final.name).replace(final)
+        complete = workspace / _COMPLETE / final.name
+        complete.parent.mkdir()
+        yield complete
+        check_output_file(final, force=force)
+        complete.replace(final)
 
 
 @contextmanager
@@ -60,6 +75,9 @@ def output_dir(
     inputs: Iterable[Path] = (),
 ) -> Iterator[Path]:
     """Yield a temporary folder whose files are those of ``path`` when the block ends without an exception.
+
+    The output is locked meanwhile. What an earlier run left that was killed is removed, except for what it
+    keeps to be resumed.
 
     Parameters
     ----------
@@ -77,41 +95,71 @@ def output_dir(
     Raises
     ------
     OutputError
-        If ``path`` exists and may not be replaced, or if it cannot be written. Nothing partial is left.
+        If ``path`` exists and may not be replaced, if another run is writing it, or if it cannot be written.
+        Nothing partial is left.
     """
     final = _resolved(path)
-    if final.exists() and not final.is_dir():
-        msg = f"{path} is a file. Choose a folder for the output."
-        raise OutputError(msg)
-    if is_added_to(final, own_files=own_files):
-        with _workspace(final, inside=final) as workspace:
-            yield workspace
-            for entry in sorted(workspace.iterdir()):
-                entry.replace(final / entry.name)
-        return
-    _refuse_existing(final, force=force)
-    for given in inputs:
-        if given.resolve().is_relative_to(final):
-            msg = f"{path} contains the input {given}, so it is not replaced. Choose another output folder."
-            raise OutputError(msg)
-    present = {entry.name for entry in final.iterdir()} if final.is_dir() else set()
-    others = sorted(present - own_files(present))
-    if others:
-        msg = (
-            f"{path} contains '{others[0]}', which hpvade did not write, so it is not replaced. "
-            "Choose another output folder, or empty this one yourself."
-        )
-        raise OutputError(msg)
-    with _workspace(final, inside=final.parent) as workspace:
-        complete = workspace / final.name
+    place = _Place(final, own_files=own_files, force=force, inputs=[*inputs])
+    place.check()
+    is_added = place.is_added
+    with _workspace(final, inside=final if is_added else final.parent) as workspace:
+        _roll_back(workspace, final)
+        place.check()  # another run may have ended before the lock was acquired
+        complete = workspace / _COMPLETE
         complete.mkdir()
         yield complete
-        _swap(complete, final, workspace=workspace)
+        if place.is_added != is_added or (final.exists() and not (is_added or force)):
+            _keep_beside(complete, final)
+        if is_added:
+            _move_entries(complete, final, workspace=workspace)
+        else:
+            _swap(complete, final, workspace=workspace)
 
 
-def is_added_to(folder: Path, *, own_files: Callable[[AbstractSet[str]], AbstractSet[str]]) -> bool:
-    """Tell whether an output is added to a folder: it exists and holds none of our files."""
-    return folder.is_dir() and not own_files({entry.name for entry in folder.iterdir()})
+@dataclass(frozen=True)
+class _Place:
+    """Where an output folder will be; the parameters are those of `output_dir`."""
+
+    final: Path
+    own_files: Callable[[AbstractSet[str]], AbstractSet[str]]
+    force: bool
+    inputs: Sequence[Path]
+
+    @property
+    def is_added(self) -> bool:
+        """Whether files are added to a folder: it has none of ours, or those of a run that was killed."""
+        return self.final.is_dir() and (
+            not self.own_files(self._present()) or (self.final / workspace_name(self.final)).exists()
+        )
+
+    def _present(self) -> set[str]:
+        if not self.final.is_dir():
+            return set()
+        names = {entry.name for entry in self.final.iterdir()}
+        return {name for name in names if not is_workspace(name)}
+
+    def check(self) -> None:
+        """Refuse a place that may not be written; errors as for `output_dir`."""
+        if self.final.exists() and not self.final.is_dir():
+            msg = f"{self.final} is a file. Choose a folder for the output."
+            raise OutputError(msg)
+        if self.is_added:
+            return
+        _refuse_existing(self.final, force=self.force)
+        for given in self.inputs:
+            if real_path(given).is_relative_to(self.final):
+                msg = (
+                    f"{self.final} contains the input {given}, so it is not replaced. Choose another output "
+                    "folder."
+                )
+                raise OutputError(msg)
+        present = self._present()
+        if others := sorted(present - self.own_files(present)):
+            msg = (
+                f"{self.final} contains '{others[0]}', which hpvade did not write, so it is not replaced. "
+                "Choose another output folder, or empty this one yourself."
+            )
+            raise OutputError(msg)
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
@@ -126,9 +174,14 @@ def sha256(path: str | os.PathLike[str]) -> str:
     return digest.hexdigest()
 
 
+def real_path(path: str | os.PathLike[str]) -> Path:
+    """Return the absolute path without links; a loop of links stays, and is reported where it is opened."""
+    return Path(os.path.realpath(path))
+
+
 def _resolved(path: str | os.PathLike[str]) -> Path:
     """Return the absolute path of an output, after checking that the system accepts such a name."""
-    final = Path(path).resolve()
+    final = real_path(path)
     try:
         final.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -159,51 +212,114 @@ def _refuse_existing(final: Path, *, force: bool) -> None:
         raise OutputError(msg)
 
 
+def workspace_name(final: Path) -> str:
+    """Return the name of the folder in which a run works on an output, beside it or in it."""
+    name = os.fsencode(final.name)
+    fits = len(name) + len(WORKSPACE) < _MAX_NAME
+    return f".{final.name if fits else hashlib.sha256(name).hexdigest()}{WORKSPACE}"
+
+
+def is_workspace(name: str) -> bool:
+    """Whether a name is that of a folder in which a run works."""
+    return name.startswith(".") and name.endswith(WORKSPACE)
+
+
 @contextmanager
 def _workspace(final: Path, *, inside: Path) -> Iterator[Path]:
-    """Yield a temporary folder for an output; it is always deleted afterwards."""
+    """Yield a folder for an output, locked; afterwards it is deleted, except for what can be resumed."""
     created = [parent for parent in final.parents if not parent.exists()]  # the deepest first
     above = next(parent for parent in final.parents if parent.exists())
     if not above.is_dir():
         msg = f"{final} cannot be written: {above} is a file, not a folder. Choose another output."
         raise OutputError(msg)
-    workspace = None
+    workspace = inside / workspace_name(final)
     done = False
     try:
-        workspace = _make_workspace(final, inside=inside)
-        yield workspace
-        done = True
-    except OSError as error:
-        if error.errno not in _REASONS or not _is_about(error, above):
+        with _locked(workspace, final=final):
+            _remove(workspace, keep={_LOCK, UNFINISHED, _JOURNAL, _OLDER})
+            try:
+                yield workspace
+                done = True
+            finally:
+                _end(workspace, done=done)
+    except (OSError, RuntimeError) as error:
+        reason = _reason(error)
+        if not reason or not _is_about(error, above):
             raise
-        msg = f"{final} cannot be written: {_REASONS[error.errno]}. Nothing was written."
+        left = f"The finished part is kept in {workspace}." if workspace.exists() else "Nothing was written."
+        msg = f"{final} cannot be written: {reason}. {left}"
         raise OutputError(msg) from error
     finally:
-        if workspace is not None:
-            shutil.rmtree(workspace, ignore_errors=True)
         for parent in [] if done else created:
             with suppress(OSError):  # a folder that is used by now stays
                 parent.rmdir()
 
 
-def _make_workspace(final: Path, *, inside: Path) -> Path:
+def _end(workspace: Path, *, done: bool) -> None:
+    """Delete a workspace; if the run was stopped, keep what can be resumed, and say so."""
+    if done or not (workspace / UNFINISHED / PROGRESS).exists() or isinstance(sys.exception(), InputError):
+        shutil.rmtree(workspace, ignore_errors=True)  # with the lock in it, which is held until here
+        return
+    _remove(workspace, keep={_LOCK, UNFINISHED})
+    warn(
+        f"The finished part is kept in {workspace}. Run the same command again to resume.",
+        DataWarning,
+    )
+
+
+def _remove(folder: Path, *, keep: AbstractSet[str]) -> None:
+    """Delete what is in a folder."""
+    for entry in folder.iterdir():
+        if entry.name not in keep:
+            shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(workspace: Path, *, final: Path) -> Iterator[None]:
+    """Create a workspace and lock it; the system releases the lock when the process ends, even if killed."""
     try:
-        inside.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=inside))
+        workspace.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(workspace / _LOCK, timeout=0)
+        lock.acquire()
+        workspace.mkdir(exist_ok=True)  # a run that just ended may have deleted it
+    except Timeout as error:
+        msg = f"Another run is writing to {final}. Wait until it ends, or choose another output."
+        raise OutputError(msg) from error
+    except NotImplementedError as error:
+        msg = f"{workspace} cannot be locked ({error}). Choose an output on another file system."
+        raise OutputError(msg) from error
     except OSError as error:
-        reason = _REASONS.get(error.errno or 0, f"{error.strerror}; choose another output")
+        with suppress(OSError):
+            workspace.rmdir()
+        reason = _reason(error) or f"{error.strerror}; choose another output"
         msg = f"{final} cannot be written: {reason}. Nothing was written."
         raise OutputError(msg) from error
+    try:
+        yield
+    finally:
+        lock.release()
+        if not (workspace / UNFINISHED).exists():
+            shutil.rmtree(workspace, ignore_errors=True)  # Windows keeps a lock that is held
 
 
-def _is_about(error: OSError, folder: Path) -> bool:
+def _reason(error: Exception) -> str:
+    """Say why nothing can be written; empty if it is something else. HDF5 gives the reason as text only."""
+    number = getattr(error, "errno", None)
+    if number in _REASONS:
+        return _REASONS[number]
+    texts = {os.strerror(code): reason for code, reason in _REASONS.items()}
+    return next((reason for text, reason in texts.items() if text in str(error)), "")
+
+
+def _is_about(error: Exception, folder: Path) -> bool:
     """Whether the error concerns the folder, and not, for instance, an unreadable input."""
-    return error.filename is None or str(error.filename).startswith(str(folder))
+    named = getattr(error, "filename", None)
+    return named is None or str(named).startswith(str(folder))
 
 
 def _swap(complete: Path, final: Path, *, workspace: Path) -> None:
     """Move ``complete`` to ``final``; an older folder there is put back if that fails."""
-    older = workspace / f"{final.name}.older"
+    older = workspace / _OLDER
     if final.exists():
         final.replace(older)
     try:
@@ -212,3 +328,40 @@ def _swap(complete: Path, final: Path, *, workspace: Path) -> None:
         if older.exists():
             older.replace(final)
         raise
+
+
+def _move_entries(complete: Path, final: Path, *, workspace: Path) -> None:
+    """Move what is in ``complete`` into ``final``; a journal tells a later run what to undo after a kill."""
+    names = sorted(entry.name for entry in complete.iterdir())
+    journal = workspace / _JOURNAL
+    journal.write_text(json.dumps(names))
+    for name in names:
+        (complete / name).replace(final / name)
+    journal.unlink()
+
+
+def _roll_back(workspace: Path, final: Path) -> None:
+    """Undo the move of a run that was killed while it moved its output."""
+    if (older := workspace / _OLDER).exists() and not final.exists():
+        older.replace(final)
+    if (journal := workspace / _JOURNAL).exists():
+        with suppress(ValueError):  # killed before it was written
+            for name in json.loads(journal.read_text()):
+                entry = final / name
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink(missing_ok=True)
+    _remove(workspace, keep={_LOCK, UNFINISHED})
+
+
+def _keep_beside(complete: Path, final: Path) -> None:
+    """Keep an output whose place was taken during the run.
+
+    Raises
+    ------
+    OutputError
+        Always; says where it is.
+    """
+    names = (final.with_name(f"{final.name}-{number}") for number in itertools.count(2))
+    other = next(name for name in names if not name.exists())
+    complete.replace(other)
+    msg = f"{final} was written by something else during the run, so it stays. The results are in {other}."
+    raise OutputError(msg)

@@ -6,13 +6,16 @@ import csv
 from typing import TYPE_CHECKING, NamedTuple
 
 import h5py
+import numpy as np
 import pandas as pd
 from anndata import AnnData
-from scipy import io, sparse
+from scipy import sparse
 
 from hpvade._errors import FileFormatError, LabelError
 
-from ._files import ignore_anndata_warnings, reader_errors
+from ._compression import open_text
+from ._files import READER_ERRORS, ignore_anndata_warnings, reader_errors
+from ._matrices import checked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +40,7 @@ def is_tenx(path: Path) -> bool:
     try:
         with h5py.File(path, "r") as file:
             return bool(_matrix_groups(file))
-    except OSError:  # truncated
+    except READER_ERRORS:  # truncated or damaged: the reader of AnnData says so
         return False
 
 
@@ -88,7 +91,7 @@ def find_label_table(path: Path, *, labels_key: str) -> Path:
 def _read_folder(path: Path) -> _Matrix:
     matrix_file = _require(path, "matrix.mtx")
     with reader_errors(matrix_file, expected="a Matrix Market file"):
-        counts = sparse.csr_matrix(io.mmread(matrix_file).T)  # the file is genes × cells
+        counts = sparse.csr_matrix(_read_matrix_market(matrix_file).T)  # the file is genes × cells
     features = _read_features(_require(path, "features.tsv", "genes.tsv"))
     barcodes = _read_tsv(_require(path, "barcodes.tsv"))[0]
     if counts.shape != (len(barcodes), len(features)):
@@ -98,6 +101,34 @@ def _read_folder(path: Path) -> _Matrix:
         )
         raise FileFormatError(msg)
     return _Matrix(counts, pd.Index(list(barcodes)), features)
+
+
+def _read_matrix_market(file: Path) -> sparse.coo_matrix:
+    """Read a sparse matrix of numbers; SciPy's reader crashes where an index is outside of the matrix."""
+    with open_text(file) as handle:
+        kind = handle.readline().lower().split()
+        if kind[:3] != ["%%matrixmarket", "matrix", "coordinate"] or kind[4:] != ["general"]:
+            msg = "its first line is not '%%MatrixMarket matrix coordinate integer general'"
+            raise ValueError(msg)
+        sizes = next((line for line in handle if line.strip() and not line.startswith("%")), "")
+        n_rows, n_columns, n_entries = map(int, sizes.split())
+        entries = pd.read_csv(
+            handle,
+            sep=r"\s+",
+            header=None,
+            names=["row", "column", "value"],
+            dtype=np.float64,
+            index_col=False,
+        )
+    values = entries.to_numpy()
+    positions = values[:, :2].astype(np.int64) - 1
+    if len(values) != n_entries or not np.isfinite(values).all() or (positions + 1 != values[:, :2]).any():
+        msg = f"it has {len(values):,} entries of three numbers, but states {n_entries:,}"
+        raise ValueError(msg)
+    if len(values) and (positions.min() < 0 or (positions.max(0) >= (n_rows, n_columns)).any()):
+        msg = f"an entry is outside of its {n_rows:,} rows and {n_columns:,} columns"
+        raise ValueError(msg)
+    return sparse.coo_matrix((values[:, 2], positions.T), shape=(n_rows, n_columns))
 
 
 def _find(path: Path, *names: str) -> Path | None:
@@ -156,7 +187,7 @@ def _read_hdf5(path: Path) -> _Matrix:
         barcodes = pd.Index(_texts(group["barcodes"]))
         # Stored by columns as features × cells, which is cells × features by rows.
         parts = (group["data"][:], group["indices"][:], group["indptr"][:])
-        counts = sparse.csr_matrix(parts, shape=(len(barcodes), len(features)))
+        counts = checked(sparse.csr_matrix(parts, shape=(len(barcodes), len(features))))
     return _Matrix(counts, barcodes, features.set_index(pd.Index(symbols)))
 
 

@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hpvade._errors import InputError, OutputError
 from hpvade.deconvolve import Deconvolution, check_coverage
 from hpvade.io import (
+    Unfinished,
     check_output_file,
-    is_added_to,
     output_dir,
     output_file,
+    real_path,
     sha256,
-    unfinished,
+    write_h5ad,
 )
 from hpvade.jobs._bulk import BulkOptions
-from hpvade.jobs._report import add_report
+from hpvade.jobs._report import write_report
 from hpvade.jobs._unknown import NO_WORLD, load_world, read_purity
 from hpvade.model import COVERAGE, Deconvolver, load, model_folder, versions
 from hpvade.results import (
@@ -98,7 +99,7 @@ class OutputOptions:
             return
         check_output_file(self.expression, force=force)
         for place in (output, *inputs):
-            if self.expression.resolve().is_relative_to(place.resolve()):
+            if real_path(self.expression).is_relative_to(real_path(place)):
                 msg = f"The expression file {self.expression} is inside {place}. Choose another folder."
                 raise OutputError(msg)
 
@@ -201,33 +202,33 @@ def deconvolve_files(
         msg = f"Section '{other[0]}' of a trained model cannot change; only 'deconvolve' can."
         raise InputError(msg)
     trained = replace(trained, config=trained.config.updated(changes or {}))
-    place = model_folder(model_path).resolve()
+    place = real_path(model_folder(model_path))
     record = RunRecord(trained.settings["seed"], on_stage)
-    with ExitStack() as stack:
-        with output_dir(output, own_files=own_files, force=force, inputs=[model_path, bulk]) as folder:
-            with record.stage("read"):
-                table = (bulk_options or BulkOptions()).open(bulk, var=trained.gene_names)
-                samples = stack.enter_context(table)
-                groups = read_sample_groups(options, folder, samples)
-            with record.stage("checksums"):
-                record.inputs[str(model_path)] = sha256(place)
-                record.add_input(bulk)
-                record.decisions["model"] = str(place)
-            answer = deconvolve_table(
-                trained,
-                samples,
-                folder,
-                output=output,
-                model_sha256=record.inputs[str(model_path)],
-                record=record,
-                options=options,
-                shard=shard,
-                on_block=on_block,
-            )
-            record.write(folder / RUN)
+    with (
+        ExitStack() as stack,
+        output_dir(output, own_files=own_files, force=force, inputs=[model_path, bulk]) as folder,
+    ):
+        with record.stage("read"):
+            table = (bulk_options or BulkOptions()).open(bulk, var=trained.gene_names)
+            samples = stack.enter_context(table)
+            groups = read_sample_groups(options, folder, samples)
+        with record.stage("checksums"):
+            record.inputs[str(model_path)] = sha256(place)
+            record.add_input(bulk)
+            record.decisions["model"] = str(place)
+        answer = deconvolve_table(
+            trained,
+            samples,
+            folder,
+            model_sha256=record.inputs[str(model_path)],
+            record=record,
+            options=options,
+            shard=shard,
+            on_block=on_block,
+        )
         return finish(
             answer,
-            output,
+            folder,
             bulk=samples,
             shard=shard,
             model=FoundModel(trained, history_beside(place)),
@@ -242,7 +243,6 @@ def deconvolve_table(
     bulk: BulkFile,
     folder: Path,
     *,
-    output: Path,
     model_sha256: str,
     record: RunRecord,
     options: OutputOptions,
@@ -256,9 +256,7 @@ def deconvolve_table(
     trained, bulk
         The model, and the open table.
     folder
-        Where to write.
-    output
-        Where ``folder`` will be in the end. The finished part of an interrupted run is kept beside it.
+        Where to write, as `output_dir` yields it. The finished part of an interrupted run is kept.
     model_sha256
         Checksum of the model's folder. Together with the inputs in the record it decides whether a finished
         part belongs to the same run.
@@ -296,9 +294,9 @@ def deconvolve_table(
         options.world,
         shard,
     )
-    inside = is_added_to(output, own_files=own_files)
-    with record.stage("deconvolve"), unfinished(output, key=key, inside=inside) as files:
-        n_earlier = record.decisions["blocks_of_an_earlier_run"] = files.done
+    files = Unfinished.beside(folder, key=key)
+    n_earlier = record.decisions["blocks_of_an_earlier_run"] = files.done
+    with record.stage("deconvolve"):
         blocks = (bulk.block(start, min(start + BLOCK, starts.stop)) for start in starts[n_earlier:])
         answers = []
         deconvolver = Deconvolver(
@@ -318,7 +316,7 @@ def deconvolve_table(
                 files.save(done + 1)
                 # Covariances would take the most memory, and are not written.
                 answers.append(replace(answer, covariance=answer.covariance[:, :0, :0]))
-        files.move_to(folder)
+        files.copy_to(folder)
     if n_earlier:  # an earlier run wrote the first samples
         tables = ResultTables.read(folder)
     else:
@@ -336,7 +334,7 @@ def deconvolve_table(
 
 def finish(
     answer: TableAnswer,
-    output: Path,
+    folder: Path,
     *,
     bulk: BulkFile,
     shard: Shard | None = None,
@@ -345,16 +343,20 @@ def finish(
     record: RunRecord,
     options: OutputOptions,
 ) -> RunSummary:
-    """Write expression and report once the output is in place: whatever happens, the fractions are there."""
-    if options.expression is not None:
-        with record.stage("expression"), output_file(options.expression, force=True) as file:
-            starts = (shard or Shard()).block_starts(bulk.n_obs)
-            samples = bulk.block(starts.start, starts.stop)
-            table = answer.deconvolver.expression(samples, answer.tables.fractions)
-            table.write_h5ad(file, compression="gzip")
-    results = Results.combine(answer.tables, run=record.to_dict(), model=model, groups=groups)
-    if options.report:
-        add_report(results, output, record=record)
+    """Write expression, report and the record of the run, the last files of the output."""
+    with ExitStack() as stack:
+        if options.expression is not None:
+            file = stack.enter_context(output_file(options.expression, force=True))
+            with record.stage("expression"):
+                starts = (shard or Shard()).block_starts(bulk.n_obs)
+                samples = bulk.block(starts.start, starts.stop)
+                table = answer.deconvolver.expression(samples, answer.tables.fractions)
+                write_h5ad(table, file, compression="gzip")
+        results = Results.combine(answer.tables, run=record.to_dict(), model=model, groups=groups)
+        if options.report:
+            with record.stage("report"):
+                write_report(results, folder)
+        record.write(folder / RUN)
     return RunSummary(
         results.fractions,
         results.half_widths,

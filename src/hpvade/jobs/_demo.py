@@ -9,7 +9,7 @@ from hpvade import _keys
 from hpvade.datasets import pbmc68k_reduced
 from hpvade.io import output_dir, sha256
 from hpvade.jobs._compare import compare_with_baselines
-from hpvade.jobs._report import add_report
+from hpvade.jobs._report import write_report
 from hpvade.jobs._train import TrainOptions, train_model, write_model
 from hpvade.model import COVERAGE, HPVADE, deconvolve
 from hpvade.model._prepare import prepare, reference_settings
@@ -76,12 +76,12 @@ def demo_files(
     seed: int = 0,
     force: bool = False,
     on_stage: Callable[[str], None] = lambda _name: None,
-) -> pd.DataFrame | None:
+) -> pd.DataFrame:
     """Run the main job on embedded data.
 
     Returns
     -------
-    Methods × metrics on the demo's truth, also written to ``accuracy.tsv``; None after Ctrl-C.
+    Methods × metrics on the demo's truth, also written to ``accuracy.tsv``.
     """
     record = RunRecord(seed, on_stage)
     with output_dir(output, own_files=own_files, force=force) as folder:
@@ -90,10 +90,9 @@ def demo_files(
         model, finished = train_model(
             data.reference, bulk=data.bulk, options=train or TrainOptions(), record=record, folder=folder
         )
-        write_model(model, folder)
         if not finished or model.trained is None:
-            record.write(folder / RUN)
-            return None
+            raise KeyboardInterrupt
+        write_model(model, folder)
         with record.stage("deconvolve"):
             answer = deconvolve(model.trained, data.bulk)
         record.decisions |= {
@@ -110,12 +109,13 @@ def demo_files(
         write_fractions(truth, folder / TRUTH)
         accuracy = compare_with_baselines(answer.fractions, truth, model=model, bulk=data.bulk)
         accuracy.to_csv(folder / ACCURACY, sep="\t", index_label="method", float_format="%.4f")
+        results = Results.combine(
+            ResultTables.from_deconvolution(answer),
+            run=record.to_dict(),
+            model=FoundModel(model.trained, model.history),
+            groups=None,
+        )
+        with record.stage("report"):
+            write_report(results, folder)
         record.write(folder / RUN)
-    results = Results.combine(
-        ResultTables.from_deconvolution(answer),
-        run=record.to_dict(),
-        model=FoundModel(model.trained, model.history),
-        groups=None,
-    )
-    add_report(results, output, record=record)
     return accuracy

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
 from hpvade._errors import FileFormatError
-from hpvade.io import output_file
+from hpvade.io import output_file, read_text
 from hpvade.metrics import Evaluation, evaluate
 from hpvade.results import read_fractions
 
@@ -47,8 +47,8 @@ def evaluate_files(
 def _read_map(path: Path) -> dict[str, Any]:
     """Read coarse type → list of columns, or one such map for each side."""
     try:
-        return _MAP.validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
+        return _MAP.validate_json(read_text(path))
+    except (OSError, ValueError) as error:
         msg = (
             f'The map {path} cannot be read. Expected JSON like {{"coarse type": ["column", …]}}, or one '
             'such map for each side: {"estimate": …, "truth": …}.'

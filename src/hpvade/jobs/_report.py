@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpvade._warnings import DataWarning, warn
 from hpvade.io import output_file
 from hpvade.report import render, write_multiqc
 from hpvade.results import keep_groups, read_fractions, read_results
-from hpvade.results._files import FRACTIONS, GROUP_TESTS, REPORT, RUN
+from hpvade.results._files import FRACTIONS, GROUP_TESTS, REPORT
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from hpvade.results import Results, RunRecord
+    from hpvade.results import Results
 
 
 def report_folder(folder: Path, *, model: Path | None = None, groups: Path | None = None) -> Path:
@@ -39,32 +40,20 @@ def report_folder(folder: Path, *, model: Path | None = None, groups: Path | Non
     """
     if groups is not None:
         keep_groups(groups, folder, samples=read_fractions(folder / FRACTIONS).index)
-    return write_report(read_results(folder, model=model), folder)
-
-
-def write_report(results: Results, folder: Path) -> Path:
-    """Write the report, the comparison of groups, and the files for MultiQC; returns the page."""
-    if results.no_model:
-        warn(f"The report lacks the sections about the model. {results.no_model}", DataWarning)
-    if results.group_tests is not None:
-        with output_file(folder / GROUP_TESTS, force=True) as file:
-            results.group_tests.to_csv(file, sep="\t", float_format="%.6g")
-    with output_file(folder / REPORT, force=True) as file:
-        file.write_text(render(results), encoding="utf-8")
-    write_multiqc(results, folder)
+    results = read_results(folder, model=model)
+    with tempfile.TemporaryDirectory() as place:
+        write_report(results, Path(place))
+        for file in sorted(Path(place).iterdir()):
+            with output_file(folder / file.name, force=True) as partial:
+                shutil.copyfile(file, partial)
     return folder / REPORT
 
 
-def add_report(results: Results, folder: Path, *, record: RunRecord) -> None:
-    """Write the report of a finished run, and record how long it took; Ctrl-C leaves the results whole."""
-    try:
-        with record.stage("report"):
-            write_report(results, folder)
-    except KeyboardInterrupt:
-        warn(
-            f"All results except the report are in {folder}. Run hpvade report {folder} to write it.",
-            DataWarning,
-        )
-        raise
-    with output_file(folder / RUN, force=True) as file:
-        record.write(file)
+def write_report(results: Results, folder: Path) -> None:
+    """Write the report, the comparison of groups, and the files for MultiQC into a new folder."""
+    if results.no_model:
+        warn(f"The report lacks the sections about the model. {results.no_model}", DataWarning)
+    if results.group_tests is not None:
+        results.group_tests.to_csv(folder / GROUP_TESTS, sep="\t", float_format="%.6g")
+    (folder / REPORT).write_text(render(results), encoding="utf-8")
+    write_multiqc(results, folder)

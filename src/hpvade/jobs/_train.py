@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
     from hpvade._types import Preset
     from hpvade.train import Row
+
+_FINISHED = "finished"  # among the decisions of a run
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,8 @@ def train_files(
 ) -> bool:
     """Train a model on reference files and write it.
 
-    With ``resume`` the model in ``output`` is trained further and replaced.
+    With ``resume`` the model in ``output`` is trained further and replaced. A model whose training was
+    stopped is replaced in any case.
 
     Returns
     -------
@@ -99,7 +103,8 @@ def train_files(
     record = RunRecord(seed, on_stage)
     options = options or ReferenceOptions()
     inputs = [*references, *options.tables, *([] if bulk is None else [bulk])]
-    with output_dir(output, own_files=own_files, force=force or resume, inputs=inputs) as folder:
+    replaced = force or resume or _was_stopped(output)
+    with output_dir(output, own_files=own_files, force=replaced, inputs=inputs) as folder:
         with record.stage("read"):
             reference = load_references(references, options=options)
             record.decisions["reference"] = reference_facts(reference)
@@ -119,8 +124,17 @@ def train_files(
             resume_from=output if resume else None,
         )
         write_model(model, folder)
+        record.decisions[_FINISHED] = finished
         record.write(folder / RUN)
     return finished
+
+
+def _was_stopped(output: Path) -> bool:
+    """Whether a folder holds a model whose training was stopped, by Ctrl-C."""
+    try:
+        return json.loads((output / RUN).read_text())["decisions"][_FINISHED] is False
+    except (OSError, ValueError, KeyError, TypeError):  # no such folder, or of something else
+        return False
 
 
 def train_model(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +20,7 @@ from safetensors.torch import save as serialise
 from hpvade import _keys
 from hpvade._errors import FileFormatError
 from hpvade.deconvolve import Calibration
+from hpvade.io import sha256
 from hpvade.model._config import HPVADEConfig
 from hpvade.model._train import build_network
 from hpvade.model._trained import TrainedModel
@@ -25,7 +29,7 @@ from hpvade.pp import CellStates, Hierarchy, ReferenceSignature, Signature
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FORMAT_VERSION = 10
+FORMAT_VERSION = 11
 WEIGHTS, CONFIG, GENES, VALIDATION, PROVENANCE = MODEL_FILES = (
     "weights.safetensors",
     "config.json",
@@ -33,12 +37,17 @@ WEIGHTS, CONFIG, GENES, VALIDATION, PROVENANCE = MODEL_FILES = (
     "validation.tsv",
     "provenance.json",
 )
+# What damaged or foreign files raise.
+_DAMAGE = (
+    *(OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, IndexError, OverflowError),
+    *(RecursionError, MemoryError, SafetensorError, ValidationError),
+)
 # Prefixes of the arrays that are stored beside the network's own weights.
 _SIGNATURE, _STATES, _CALIBRATION = "reference.", "states.", "calibration."
 
 
 def save(trained: TrainedModel, folder: str | Path) -> None:
-    """Write a model into a folder; see `load`."""
+    """Write a model into a folder; see `load`. The settings contain a checksum of every file."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     signature = trained.reference_signature
@@ -53,6 +62,10 @@ def save(trained: TrainedModel, folder: str | Path) -> None:
     }
     tensors |= {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
     (folder / WEIGHTS).write_bytes(serialise(tensors))  # save_file would make it private to the user
+    genes = trained.gene_names.assign(**{_keys.SELECTED: signature.selected.astype(int)})
+    genes.to_csv(folder / GENES, sep="\t", index_label="gene")
+    trained.validation.to_csv(folder / VALIDATION, sep="\t", index=False, float_format="%.6f")
+    (folder / PROVENANCE).write_text(json.dumps(trained.provenance, indent=1) + "\n")
     config = {
         "format_version": FORMAT_VERSION,
         "cell_types": trained.cell_types,
@@ -60,12 +73,16 @@ def save(trained: TrainedModel, folder: str | Path) -> None:
         "levels": trained.hierarchy.table.to_dict(orient="list"),
         "settings": trained.settings,
         "config": trained.config.model_dump(mode="json"),
+        "files": {name: sha256(folder / name) for name in MODEL_FILES if name != CONFIG},
     }
+    config["checksum"] = _checksum(config)
     (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n")
-    genes = trained.gene_names.assign(**{_keys.SELECTED: signature.selected.astype(int)})
-    genes.to_csv(folder / GENES, sep="\t", index_label="gene")
-    trained.validation.to_csv(folder / VALIDATION, sep="\t", index=False, float_format="%.6f")
-    (folder / PROVENANCE).write_text(json.dumps(trained.provenance, indent=1) + "\n")
+
+
+def _checksum(config: dict[str, Any]) -> str:
+    """Return the SHA-256 of settings, without the checksum in them."""
+    rest = {name: value for name, value in config.items() if name != "checksum"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def model_folder(folder: Path) -> Path:
@@ -88,23 +105,16 @@ def load(folder: str | Path) -> TrainedModel:
     try:
         stored = json.loads((folder / CONFIG).read_text())
         _check_version(int(stored["format_version"]), folder)
+        _check_files(stored, folder)
         return _read(folder, stored)
     except FileNotFoundError as error:
         missing = error.filename or WEIGHTS  # safetensors does not say which file it missed
         msg = f"{folder} is not a model: {missing} is missing. Pass a folder written by hpvade train."
         raise FileFormatError(msg) from error
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        RuntimeError,
-        SafetensorError,
-        ValidationError,
-    ) as error:
+    except _DAMAGE as error:
         if isinstance(error, FileFormatError):
             raise
-        reason = str(error).splitlines()[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         msg = f"The model in {folder} is damaged ({reason}). Train it again, or restore the folder."
         raise FileFormatError(msg) from error
 
@@ -121,11 +131,27 @@ def _check_version(version: int, folder: Path) -> None:
     raise FileFormatError(msg)
 
 
+def _check_files(stored: dict[str, Any], folder: Path) -> None:
+    """Check that the files were written together: with a file of another model, answers would be wrong."""
+    if stored["checksum"] != _checksum(stored):
+        msg = f"{CONFIG} was changed after it was written"
+        raise ValueError(msg)
+    for name in MODEL_FILES:
+        if not (folder / name).is_file():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder / name))
+        if name != CONFIG and sha256(folder / name) != stored["files"][name]:
+            msg = f"{name} was changed after it was written, or belongs to another model"
+            raise ValueError(msg)
+
+
 def _read(folder: Path, stored: dict[str, Any]) -> TrainedModel:
     """Read all files but the settings, which are ``stored``."""
     config = HPVADEConfig.model_validate(stored["config"])
     genes = pd.read_csv(folder / GENES, sep="\t", index_col="gene", keep_default_na=False, dtype=str)
     tensors = load_file(folder / WEIGHTS)
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
+        msg = f"{WEIGHTS} contains values that are not finite"
+        raise ValueError(msg)
     signature_arrays, state_arrays, calibration_arrays = (
         _take(tensors, prefix) for prefix in (_SIGNATURE, _STATES, _CALIBRATION)
     )

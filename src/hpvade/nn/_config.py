@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from typing import Annotated
 
+from pydantic import BaseModel, ConfigDict, Field
+
+from hpvade import _limits as limits
 from hpvade._types import Space  # noqa: TC001 - pydantic reads it at run time
 
 
@@ -36,10 +39,12 @@ class NetworkConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    n_latent: int = Field(default=16, ge=1)
-    vae_hidden: int = Field(default=128, ge=1)
-    hidden: tuple[PositiveInt, ...] = (256, 128)
-    members: int = Field(default=1, ge=1)
+    n_latent: int = Field(default=16, ge=1, le=limits.MAX_WIDTH)
+    vae_hidden: int = Field(default=128, ge=1, le=limits.MAX_WIDTH)
+    hidden: tuple[Annotated[int, Field(ge=1, le=limits.MAX_WIDTH)], ...] = Field(
+        default=(256, 128), max_length=limits.MAX_LAYERS
+    )
+    members: int = Field(default=1, ge=1, le=limits.MAX_MEMBERS)
     dropout: float = Field(default=0.1, ge=0, lt=1)
     input_dropout: float = Field(default=0.1, ge=0, lt=1)
     layer_norm: bool = True

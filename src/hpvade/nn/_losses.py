@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
+from hpvade import _limits as limits
 from hpvade.pp import cpm_to_log
 
 if TYPE_CHECKING:
@@ -31,10 +32,10 @@ class LossWeights(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    kl: float = Field(default=0.01, ge=0)
-    proto: float = Field(default=0.1, ge=0)
-    bulk: float = Field(default=5.0, ge=0)
-    bulk_recon: float = Field(default=10.0, ge=0)
+    kl: float = Field(default=0.01, ge=0, le=limits.MAX_WEIGHT)
+    proto: float = Field(default=0.1, ge=0, le=limits.MAX_WEIGHT)
+    bulk: float = Field(default=5.0, ge=0, le=limits.MAX_WEIGHT)
+    bulk_recon: float = Field(default=10.0, ge=0, le=limits.MAX_WEIGHT)
 
 
 class LossTerms(NamedTuple):

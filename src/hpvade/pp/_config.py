@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hpvade import _limits as limits
+
 
 class PreprocessConfig(BaseModel):
     """How a reference is prepared: genes, cell states and split.
@@ -26,9 +28,9 @@ class PreprocessConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    n_genes: int = Field(default=0, ge=0)
-    n_markers: int = Field(default=240, ge=0)
-    n_states: int = Field(default=5, ge=1)
+    n_genes: int = Field(default=0, ge=0, le=limits.MAX_GENES)
+    n_markers: int = Field(default=240, ge=0, le=limits.MAX_GENES)
+    n_states: int = Field(default=5, ge=1, le=limits.MAX_STATES)
     drop_ribosomal_mitochondrial: bool = True
     heldout: float = Field(default=0.2, gt=0, le=0.5)
     min_cells: int = Field(default=10, ge=4)

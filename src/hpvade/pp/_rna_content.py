@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,11 +10,12 @@ import pandas as pd
 
 from hpvade import _keys
 from hpvade._errors import FileFormatError, LabelError
+from hpvade._limits import MAX_CONTENT_RATIO
+from hpvade.io import read_text_table
 from hpvade.pp._pool import label_sums
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from anndata import AnnData
     from numpy.typing import NDArray
@@ -89,7 +91,7 @@ def read_rna_content(path: str | Path) -> dict[str, float]:
         The file cannot be read, lacks a column, lists a type twice, or contains a value that is not a number.
     """
     try:
-        table = pd.read_csv(path, sep="\t", dtype={"cell_type": str}, keep_default_na=False)
+        table = read_text_table(Path(path))
         missing = [name for name in ("cell_type", "rna_content") if name not in table]
         if missing:
             msg = f"column '{missing[0]}' is missing; the columns are: {', '.join(map(str, table.columns))}"
@@ -122,7 +124,7 @@ def apply_rna_content(reference: AnnData, content: Mapping[str, float], *, label
     Raises
     ------
     LabelError
-        A type of the reference is missing, or its content is not positive.
+        A type of the reference is missing, its content is not positive, or far from that of another type.
     """
     labels = reference.obs[labels_key].astype(str)
     for cell_type in sorted(labels.unique()):
@@ -130,6 +132,13 @@ def apply_rna_content(reference: AnnData, content: Mapping[str, float], *, label
             found = f"the RNA content {content[cell_type]!r}" if cell_type in content else "no RNA content"
             msg = f"Cell type '{cell_type}' has {found}. Give a positive number for every cell type."
             raise LabelError(msg)
+    low, high = (extreme((content[name], name) for name in labels.unique()) for extreme in (min, max))
+    if high[0] > MAX_CONTENT_RATIO * low[0]:
+        msg = (
+            f"The RNA content of '{high[1]}' is {high[0] / low[0]:.3g} times that of '{low[1]}'; at most "
+            f"{MAX_CONTENT_RATIO:,} is possible. Check the numbers."
+        )
+        raise LabelError(msg)
     if (pooled := label_sums(reference)) is not None:
         measured = labels.map(pooled.counts.sum() / pooled.n_cells).to_numpy(np.float64)
     else:

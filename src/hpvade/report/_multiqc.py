@@ -9,7 +9,6 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from hpvade.io import output_file
 from hpvade.pl import cell_type_colors
 
 if TYPE_CHECKING:
@@ -70,5 +69,4 @@ def write_multiqc(results: Results, folder: Path) -> None:
         },
     }
     for name, content in ((_FRACTIONS, fractions), (_QUALITY, quality)):
-        with output_file(folder / name, force=True) as file:
-            file.write_text(json.dumps(content, indent=1) + "\n")
+        (folder / name).write_text(json.dumps(content, indent=1) + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import pandas as pd
 
 from hpvade._errors import FileFormatError
 from hpvade.deconvolve import FLAGS, QC_COLUMNS
+from hpvade.io import read_text
 from hpvade.results._files import FRACTIONS, LOWER, QC, RNA_FRACTIONS, UPPER, level_file
 
 if TYPE_CHECKING:
@@ -129,8 +131,11 @@ def read_fractions(path: Path) -> pd.DataFrame:
         The file is missing, is not such a table, or holds something that is not a number.
     """
     try:
-        header = pd.read_csv(path, sep="\t", header=None, nrows=1, dtype=str, keep_default_na=False)
-        table = pd.read_csv(path, sep="\t", converters={0: str})  # 001 and NA are names
+        content = read_text(path)
+        header = pd.read_csv(
+            io.StringIO(content), sep="\t", header=None, nrows=1, dtype=str, keep_default_na=False
+        )
+        table = pd.read_csv(io.StringIO(content), sep="\t", converters={0: str})  # 001 and NA are names
         names = list(header.iloc[0])
         if isinstance(table.index, pd.RangeIndex):  # else R's layout: no heading over the samples
             table, names = table.set_index(table.columns[0]), names[1:]

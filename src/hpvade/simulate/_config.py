@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat
+
+from hpvade import _limits as limits
+
+_Reads = Annotated[float, Field(gt=0, le=limits.MAX_READS)]
 
 
 class SimulateConfig(BaseModel):
@@ -34,13 +40,13 @@ class SimulateConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    n_mixtures: int = Field(default=2_000, ge=1)
-    n_heldout: int = Field(default=500, ge=2)
-    n_cells: int = Field(default=300, ge=1)
-    concentration: float = Field(default=1.0, ge=1e-3)
+    n_mixtures: int = Field(default=2_000, ge=1, le=limits.MAX_MIXTURES)
+    n_heldout: int = Field(default=500, ge=2, le=limits.MAX_MIXTURES)
+    n_cells: int = Field(default=300, ge=1, le=limits.MAX_CELLS_PER_MIXTURE)
+    concentration: float = Field(default=1.0, ge=1e-3, le=limits.MAX_WEIGHT)
     prior: dict[str, NonNegativeFloat] | None = None
     sparse: float = Field(default=0.5, ge=0, le=1)
     one_source: bool = True
-    platform_width: float = Field(default=1.0, ge=0)
-    platform_tail: float = Field(default=0.7, ge=0)
-    depth: tuple[PositiveFloat, PositiveFloat] | None = None
+    platform_width: float = Field(default=1.0, ge=0, le=10)
+    platform_tail: float = Field(default=0.7, ge=0, le=10)
+    depth: tuple[_Reads, _Reads] | None = None

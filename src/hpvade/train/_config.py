@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hpvade import _limits as limits
 from hpvade._errors import InputError
 
 if TYPE_CHECKING:
@@ -36,12 +37,12 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    max_epochs: int = Field(default=6, ge=1)
-    patience: int = Field(default=5, ge=1)
-    batch_size: int = Field(default=128, ge=2)
-    learning_rate: float = Field(default=3e-3, gt=0)
-    signature_rate: float = Field(default=0.01, ge=0)
-    weight_decay: float = Field(default=1e-4, ge=0)
+    max_epochs: int = Field(default=6, ge=1, le=limits.MAX_EPOCHS)
+    patience: int = Field(default=5, ge=1, le=limits.MAX_EPOCHS)
+    batch_size: int = Field(default=128, ge=2, le=limits.MAX_BATCH)
+    learning_rate: float = Field(default=3e-3, gt=0, le=limits.MAX_RATE)
+    signature_rate: float = Field(default=0.01, ge=0, le=limits.MAX_RATE)
+    weight_decay: float = Field(default=1e-4, ge=0, le=limits.MAX_WEIGHT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from hpvade._errors import InputError
+from hpvade._process import Terminated
+from hpvade._threads import one_thread_each
 from hpvade.train._callbacks import BestWeights, HandOver, HistoryCallback, StopOnRequest
 from hpvade.train._config import TrainerOptions
 from hpvade.train._history import HISTORY_COLUMNS, MONITOR, Row, tensorboard_logger
@@ -104,6 +106,7 @@ def fit(
     with (
         _quiet_lightning(),
         _first_interrupt_sets(stop),
+        one_thread_each(),  # of small operations, which wait for each other on a busy machine otherwise
         torch.random.fork_rng(),
         nullcontext("") if single else tempfile.TemporaryDirectory() as folder,
     ):
@@ -117,6 +120,8 @@ def fit(
         )
         try:
             trainer.fit(TrainingPlan(network, config=config, weights=weights), datamodule=data)
+        except Terminated:
+            raise
         except SystemExit as error:  # Lightning converts a second Ctrl-C to this
             raise KeyboardInterrupt from error
         if not single:

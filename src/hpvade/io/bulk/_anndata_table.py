@@ -10,7 +10,8 @@ import pandas as pd
 
 from hpvade import _keys as keys
 from hpvade._errors import FileFormatError
-from hpvade.io._files import open_group, read_anndata, reader_errors, sliceable
+from hpvade.io._files import open_group, read_anndata, reader_errors
+from hpvade.io._matrices import StoredRows
 
 from ._orientation import count_housekeeping, find_orientation
 from ._source import Table, dense_table
@@ -52,17 +53,21 @@ def open_anndata(source: BulkSource) -> Table:
 def _on_disk(source: BulkSource, file: Any) -> Table | None:  # noqa: ANN401 - a group of h5py or of zarr
     """Open X by samples; None if it is stored by genes, transposed, old, empty or not AnnData."""
     index = file["obs"].attrs.get("_index") if "obs" in file and "X" in file else None
-    x = None if index is None else sliceable(file["X"])
-    if x is None or getattr(x, "format", "csr") != "csr" or 0 in x.shape:
+    x = None if index is None else StoredRows(file["X"])
+    if x is None or x.format == "csc" or 0 in x.shape:
         return None
     var = ad.io.read_elem(file["var"])
     samples = pd.Index(ad.io.read_elem(file["obs"][index]))
+    if x.shape != (len(samples), len(var)):
+        msg = f"X has the shape {x.shape}, but there are {len(samples)} samples and {len(var)} genes"
+        raise ValueError(msg)
+    _require_numbers(x.dtype, source)
     if _are_genes(samples, var.index, source):
         return None
     known: dict[str, Any] = {}
     if _COUNTS in file and _is_not_expression(x[:_EXAMINED]):
-        x, known = sliceable(file[_COUNTS]), _INSTEAD_OF_X
-        if getattr(x, "format", "csr") != "csr":
+        x, known = StoredRows(file[_COUNTS]), _INSTEAD_OF_X
+        if x.format == "csc":
             return None
     return Table(x, samples, var.index, gene_names=_gene_names(var), orientation="samples x genes", **known)
 
@@ -72,6 +77,7 @@ def _in_memory(source: BulkSource) -> Table:
     if adata.X is None or 0 in adata.shape:
         msg = f"{source.path} has no matrix X of samples and genes. Store the bulk expression there."
         raise FileFormatError(msg)
+    _require_numbers(adata.X.dtype, source)
     values, known = adata.to_df(), dict[str, Any]()
     is_transposed = _are_genes(adata.obs_names, adata.var_names, source)
     if keys.COUNTS in adata.layers and _is_not_expression(values.T if is_transposed else values):
@@ -82,6 +88,12 @@ def _in_memory(source: BulkSource) -> Table:
         return dense_table(values, gene_names=gene_names, orientation="samples x genes", **known)
     notes = ("The file has genes in obs and samples in var, so it was transposed.", *known.get("notes", ()))
     return dense_table(values, gene_names=_gene_names(adata.obs), **{**known, "notes": notes})
+
+
+def _require_numbers(dtype: np.dtype, source: BulkSource) -> None:
+    if dtype.kind not in "iuf":
+        msg = f"X of {source.path} contains values of type {dtype}, not numbers. Store the expression there."
+        raise FileFormatError(msg)
 
 
 def _is_not_expression(x: Any) -> bool:  # noqa: ANN401 - a sparse matrix, an array or a table

@@ -6,6 +6,8 @@ import os
 import re
 from typing import TYPE_CHECKING, Final
 
+from hpvade.io._output import real_path
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -31,14 +33,14 @@ _ENDING: Final = re.compile(r"\.(txt|tsv|csv|tab|out|counts?|sf|gct|xlsx|xlsm|pa
 
 def sample_name(path: Path) -> str:
     """Return the name of the sample in a file: that of the file, or of its folder if the file has none."""
-    return _own_name(path) or path.resolve().parent.name
+    return _own_name(path) or real_path(path).parent.name
 
 
 def sample_names(paths: Sequence[Path]) -> list[str]:
     """Return the names of the samples in several files: what distinguishes the files, or their folders."""
     own = [_own_name(path) for path in paths]
     if "" in own or len(set(own)) < len(own):
-        own = [path.resolve().parent.name for path in paths]
+        own = [real_path(path).parent.name for path in paths]
     return _without_shared_end(own)
 
 

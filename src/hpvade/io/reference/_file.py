@@ -22,9 +22,10 @@ from hpvade.io._files import (
     read_obs,
     read_table,
     reader_errors,
-    sliceable,
     stored_notes,
 )
+from hpvade.io._matrices import StoredRows
+from hpvade.io._output import real_path
 from hpvade.io._tenx import find_label_table, is_tenx, read_tenx
 
 from ._counts import Candidate, require_counts, to_csr
@@ -177,7 +178,7 @@ class ReferenceFile:
     genes: ReferenceGenes
     counts_found_in: str
     corrected: bool
-    _matrix: Any
+    _matrix: StoredRows
     notes: Sequence[str] = ()
     _first: int = 0  # position in the file of the first of these cells
 
@@ -221,7 +222,7 @@ class ReferenceFile:
     def run(self, start: int, stop: int) -> ReferenceRun:
         """Describe a run of cells, for another process."""
         return ReferenceRun(
-            self.path.resolve(),
+            real_path(self.path),
             self.obs.iloc[start:stop, :0],
             self.genes,
             self.counts_found_in,
@@ -275,7 +276,7 @@ def count_cells(path: str | os.PathLike[str]) -> int | None:
     if is_tenx(path):
         return None
     refuse_foreign(path)
-    with open_anndata(path) as file:
+    with open_anndata(path) as file, reader_errors(path, expected="an AnnData file"):
         index = file["obs"].attrs.get("_index")
         return None if index is None else int(file["obs"][index].shape[0])
 
@@ -313,8 +314,9 @@ def open_reference(
             first = _first_cells(file, names=obs.index[:_EXAMINED_CELLS], left_out=left_out)
         obs, label_notes = _labelled(obs, labels_key=labels_key, donor_key=donor_key, table=labels, path=path)
         found = find_counts(first, layer=layer, path=path)
-        matrix = _stored_matrix(file, found.candidate.name)
-        if getattr(matrix, "format", "csr") != "csr":
+        with reader_errors(path, expected="an AnnData file"):
+            matrix = _stored_matrix(file, found.candidate.name)
+        if matrix.format == "csc":
             msg = (
                 f"{path} stores its counts by gene (CSC) and cannot be read in blocks. Store them by cell "
                 f"(CSR), or read the file as a whole with --max-cells {len(obs)}."
@@ -335,8 +337,8 @@ def _report(notes: Sequence[str], *, path: Path) -> None:
         warn(f"{path.name}: {note}", DataWarning, stacklevel=3)
 
 
-def _stored_matrix(file: Any, name: str) -> Any:  # noqa: ANN401 - a group, and what can be sliced by cells
-    return sliceable(file[_FILE_KEYS.get(name, name.replace("['", "/").removesuffix("']"))])
+def _stored_matrix(file: Any, name: str) -> StoredRows:  # noqa: ANN401 - a group of h5py or of zarr
+    return StoredRows(file[_FILE_KEYS.get(name, name.replace("['", "/").removesuffix("']"))])
 
 
 def _first_cells(file: Any, *, names: pd.Index, left_out: list[str]) -> AnnData:  # noqa: ANN401
@@ -348,7 +350,7 @@ def _first_cells(file: Any, *, names: pd.Index, left_out: list[str]) -> AnnData:
         if file[key].attrs.get("encoding-type", "array") not in _MATRICES:
             left_out.append(key)
             return None
-        return sliceable(file[key])[: len(names)]
+        return StoredRows(file[key])[: len(names)]
 
     obs = pd.DataFrame(index=names)
     layers = {name: rows(f"layers/{name}") for name in file.get("layers", {})}

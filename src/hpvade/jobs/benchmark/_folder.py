@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hpvade._errors import FileFormatError, OutputError
-from hpvade.io import output_file
+from hpvade.io import is_workspace, output_file
 from hpvade.jobs.benchmark._estimate import Estimate
 from hpvade.jobs.benchmark._intervals import read_intervals
 from hpvade.model import preset_config, versions
@@ -26,7 +26,6 @@ SETTINGS = "settings.json"
 RESULTS = ("results.tsv", "results.json", "results.md", "results.png", "results.svg", "run.json")
 _OWN = {ESTIMATES, SETTINGS, *RESULTS}
 _EXTENSIBLE = ("references", "bulk")  # parts of the settings that may hold more or less in another call
-_LEFT_BY_A_KILL = ".hpvade-"  # what `output_file` works in
 _SHOWN = 5
 
 
@@ -147,7 +146,7 @@ def open_folder(output: Path, settings: dict[str, Any], *, force: bool) -> Bench
         msg = f"{output} is a file. Choose a folder for the output."
         raise OutputError(msg)
     present = {entry.name for entry in output.iterdir()} if output.exists() else set()
-    present = {name for name in present if not name.startswith(_LEFT_BY_A_KILL)}
+    present = {name for name in present if not is_workspace(name)}
     if foreign := sorted(present - _OWN) or (present and SETTINGS not in present):
         found = f"'{foreign[0]}'" if isinstance(foreign, list) else f"no {SETTINGS}"
         msg = f"{output} has {found}: it is not the output of hpvade benchmark. Choose another place."
