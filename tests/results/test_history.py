@@ -21,7 +21,7 @@ def test_it_grows_during_training_and_has_the_bytes_of_the_whole_table(tmp_path)
 
     def on_epoch(row, last):
         rows.append(dict(row))
-        (growing,) = tmp_path.glob(".hpvade-*/model/history.csv")  # beside the output until it is complete
+        (growing,) = tmp_path.glob(".model.hpvade/*/history.csv")  # beside the output until it is complete
         seen.append((growing.read_bytes(), last))
 
     def train(epochs, **how):

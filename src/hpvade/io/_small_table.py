@@ -27,7 +27,7 @@ def read_text(path: Path) -> str:
     Raises
     ------
     OSError, ValueError
-        If it cannot be opened or unpacked, is no file, or has more than `MAX_TEXT` characters.
+        If it cannot be opened or unpacked, is no text file, or has more than `MAX_TEXT` characters.
     """
     if path.exists() and not path.is_file():
         msg = "it is a folder" if path.is_dir() else "it is a pipe or a device; save it to a file"
@@ -38,6 +38,9 @@ def read_text(path: Path) -> str:
     except (*_UNPACKING_ERRORS, FileFormatError) as error:
         msg = f"it cannot be unpacked: {error}"
         raise ValueError(msg) from error
+    if "\0" in text:
+        msg = "it is not a text"
+        raise ValueError(msg)
     if len(text) > MAX_TEXT:
         msg = f"it has more than {MAX_TEXT // 2**20} million characters"
         raise ValueError(msg)

@@ -169,7 +169,7 @@ class TestGoingOn:
     def test_what_a_killed_process_left_does_not_matter(self, run, calls, tmp_path):
         run(methods=["nnls"], datasets=["flow"])
         for folder in (tmp_path / "out", tmp_path / "out" / "estimates"):
-            (folder / ".hpvade-abc").mkdir()
+            (folder / ".results.tsv.hpvade").mkdir()
         run(methods=["nnls"], datasets=["flow"])
         assert len(calls) == 1
 
