@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 import pytest
-
 from tests.crash.kills import Commands, kill_often
 
 if sys.platform != "win32":
