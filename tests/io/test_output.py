@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import signal
 import subprocess
 import sys
@@ -178,7 +179,7 @@ def test_an_output_that_contains_an_input_is_refused(tmp_path, inside):
     out = tmp_path / "out"
     (out / "model").mkdir(parents=True)
     with (
-        pytest.raises(OutputError, match="contains the input"),
+        pytest.raises(OutputError, match=r"contains the input|inside the input"),
         output_folder(out, force=True, inputs=[out / inside]),
     ):
         pytest.fail("no work may begin")
@@ -300,3 +301,79 @@ def test_full_disk_in_a_library_that_gives_no_number(tmp_path, error):
     expected = OutputError if "space" in str(error) else RuntimeError
     with pytest.raises(expected, match=r"disk is full|x"), output_file(tmp_path / "out"):
         raise error
+
+
+@pytest.mark.parametrize(
+    "names", [["../victim", "thesis.tex", "qc.tsv"], ["/etc/passwd"], 5, "x", {"a": 1}, [[1]]]
+)
+def test_a_journal_of_others_deletes_nothing_but_our_files(tmp_path, names):
+    out = tmp_path / "out"
+    out.mkdir()
+    (tmp_path / "victim").mkdir()
+    (out / "thesis.tex").write_text("precious")
+    (tmp_path / ".out.hpvade").mkdir()
+    (tmp_path / ".out.hpvade" / "moved.json").write_text(json.dumps(names))
+    write_again(out)
+    assert everything(tmp_path) == ["out", "out/qc.tsv", "out/run.json", "out/thesis.tex", "victim"]
+
+
+def stop_after(n_renames, monkeypatch):
+    rename, done = Path.replace, []
+
+    def replace(self, target):
+        done.append(target)
+        if len(done) == n_renames + 1:
+            raise SystemExit(143)
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+
+
+def test_a_signal_during_the_move_restores_what_was_there(tmp_path, monkeypatch):
+    write_again(tmp_path / "out")
+    (tmp_path / "other").mkdir()
+    for name, n_renames in (("out", 1), ("other", 1)):
+        with monkeypatch.context() as patch:
+            stop_after(n_renames, patch)
+            with pytest.raises(SystemExit):
+                write_again(tmp_path / name, force=True)
+    assert everything(tmp_path) == ["other", "out", "out/qc.tsv", "out/run.json"]
+
+
+def test_force_does_not_delete_a_file_that_appeared_during_the_run(tmp_path):
+    write_again(tmp_path / "out")
+
+    def write_beside():
+        with output_folder(tmp_path / "out", force=True) as folder:
+            (folder / "run.json").write_text("new")
+            (tmp_path / "out" / "thesis.tex").write_text("precious")
+
+    with pytest.raises(OutputError, match="out-2"):
+        write_beside()
+    assert (tmp_path / "out" / "thesis.tex").read_text() == "precious"
+    assert (tmp_path / "out-2" / "run.json").read_text() == "new"
+
+
+def test_a_file_that_appeared_in_an_empty_folder_stays(tmp_path):
+    (tmp_path / "out").mkdir()
+
+    def write_beside():
+        with output_folder(tmp_path / "out") as folder:
+            (folder / "run.json").write_text("new")
+            (tmp_path / "out" / "run.json").write_text("precious")
+
+    with pytest.raises(OutputError, match="out-2"):
+        write_beside()
+    assert (tmp_path / "out" / "run.json").read_text() == "precious"
+
+
+def test_places_that_cannot_be_an_output(tmp_path, monkeypatch):
+    store = tmp_path / "reference.zarr"
+    store.mkdir()
+    for place, options in (("/", {}), (store, {"inputs": [store]}), (store / "new", {"inputs": [store]})):
+        with pytest.raises(OutputError, match=r"root of the file system|inside the input"):
+            write_again(place, **options)
+    write_again(tmp_path / "out")
+    monkeypatch.chdir(tmp_path / "out")
+    with pytest.raises(OutputError, match="contains the current folder"):
+        write_again(Path(), force=True)

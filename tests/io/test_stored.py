@@ -177,3 +177,21 @@ def test_a_file_of_anndata_before_0_7(tmp_path):
     np.testing.assert_array_equal(found.layers["counts"].toarray(), counts)
     assert list(found.obs["cell_type"]) == ["T", "B", "B"]
     assert list(found.var_names) == ["CD3E", "LYZ", "ACTB", "CD19"]
+
+
+@pytest.mark.parametrize("kind", ["link", "storage", "virtual"])
+def test_parts_of_other_files_are_not_shown(cells, tmp_path, kind):
+    path = tmp_path / "reference.h5ad"
+    cells.write_h5ad(path)
+    with h5py.File(path, "r+") as file:
+        del file["X"]
+        if kind == "link":
+            file["X"] = h5py.ExternalLink("/etc/passwd", "/X")
+        elif kind == "storage":
+            file.create_dataset("X", shape=(10,), dtype="S1", external=[("/etc/passwd", 0, 10)])
+        else:
+            layout = h5py.VirtualLayout(shape=(2, 2), dtype="f8")
+            layout[:] = h5py.VirtualSource("/elsewhere.h5", "X", shape=(2, 2))
+            file.create_virtual_dataset("X", layout)
+    with pytest.raises(FileFormatError, match="is in another file"):
+        read_reference(path)

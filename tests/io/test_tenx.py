@@ -201,9 +201,9 @@ def test_tenx_with_a_truncated_matrix(tenx):
     [
         ("%%MatrixMarket matrix coordinate integer general\n2 2 1\n3 1 5\n", "outside"),
         ("%%MatrixMarket matrix coordinate integer general\n2 2 1\n0 1 5\n", "outside"),
-        ("%%MatrixMarket matrix coordinate integer general\n2 2 2\n1 1 5\n", "has 1 entries"),
-        ("%%MatrixMarket matrix coordinate integer general\n2 2 1\n1.5 1 5\n", "entries of three numbers"),
-        ("%%MatrixMarket matrix coordinate integer general\n2 2 1\n1 1\n", "entries of three numbers"),
+        ("%%MatrixMarket matrix coordinate integer general\n2 2 2\n1 1 5\n", "has 1 of 2 entries"),
+        ("%%MatrixMarket matrix coordinate integer general\n2 2 1\n1.5 1 5\n", "not three numbers"),
+        ("%%MatrixMarket matrix coordinate integer general\n2 2 1\n1 1\n", "not three numbers"),
         ("%%MatrixMarket matrix coordinate integer general\n", "cannot be read"),
         ("%%MatrixMarket matrix coordinate integer symmetric\n2 2 1\n1 1 5\n", "first line"),
         ("%%MatrixMarket matrix array real general\n1 1\n5\n", "first line"),

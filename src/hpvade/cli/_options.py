@@ -134,7 +134,8 @@ def seeds(value: object) -> Names:
     return parts
 
 
-def _preset(value: str) -> _types.Preset:
+def _preset(given: object) -> _types.Preset:
+    value = str(given)  # a settings file may contain a number
     name = _types.OLD_PRESETS.get(value, value)
     if name not in _PRESETS:
         msg = f"'{value}' is not a preset. Presets: {', '.join(_PRESETS)}.{suggest(value, _PRESETS)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._files import write_h5ad
+from ._files import read_anndata, write_h5ad
 from ._genes import (
     SYMBOL_COLUMNS,
     GeneMatch,
@@ -50,6 +50,7 @@ __all__ = [
     "open_reference",
     "output_dir",
     "output_file",
+    "read_anndata",
     "read_bulk",
     "read_reference",
     "read_text",

@@ -28,12 +28,15 @@ _HARMLESS = frozenset(
             "packbits",
             "astype",
         ),
-        *("cast_value", "categorize", "n5_wrapper", "bytes", "endian", "transpose", "sharding_indexed"),
+        *("cast_value", "categorize", "bytes", "endian", "transpose", "sharding_indexed"),
         *("crc32", "crc32c", "adler32", "fletcher32", "jenkins_lookup3"),
         *("vlen-utf8", "vlen-bytes", "vlen-array", "base64", "reshape", "squeeze"),
     )
 )
 _METADATA = (".zarray", ".zmetadata", "zarr.json")
+# Where metadata name codecs → the key of the name.
+_CODEC_KEYS = {"compressor": "id", "filters": "id", "codecs": "name", "index_codecs": "name"}
+_FREE = ("attributes", ".zattrs")  # what the user wrote
 _MAX_BYTES = 2**28  # of one file of metadata
 
 
@@ -68,7 +71,12 @@ def _metadata(store: Path) -> Iterator[tuple[str, bytes]]:
     seen: set[str] = set()
     for folder, folders, files in os.walk(store, followlinks=True):
         seen.add(os.path.realpath(folder))
-        folders[:] = [name for name in folders if os.path.realpath(Path(folder, name)) not in seen]
+        places = {name: os.path.realpath(Path(folder, name)) for name in folders}
+        for name, place in places.items():
+            if not Path(place).is_relative_to(os.path.realpath(store)):
+                msg = f"{store}: '{name}' is a link to {place}, outside of the store, so it was not read."
+                raise FileFormatError(msg)
+        folders[:] = [name for name, place in places.items() if place not in seen]
         for name in sorted(set(files).intersection(_METADATA)):
             path = Path(folder, name)
             with path.open("rb") as handle:
@@ -91,13 +99,13 @@ def _codecs(metadata: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
         if isinstance(value, list):
             pending += value
         elif isinstance(value, dict):
-            named = [value.get("compressor"), *_list(value.get("filters"))]
-            yield from (codec["id"] for codec in named if isinstance(codec, dict) and "id" in codec)
-            for key in ("codecs", "index_codecs"):
+            for key, name in _CODEC_KEYS.items():
                 for codec in _list(value.get(key)):
-                    yield codec["name"] if isinstance(codec, dict) and "name" in codec else str(codec)
-            pending += value.values()
+                    yield codec[name] if isinstance(codec, dict) and name in codec else str(codec)
+            pending += [part for key, part in value.items() if not key.endswith(_FREE)]
 
 
 def _list(value: Any) -> list[Any]:  # noqa: ANN401 - JSON
-    return value if isinstance(value, list) else []
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]

@@ -115,7 +115,28 @@ def open_group(path: Path) -> Iterator[Any]:
     with reader_errors(path, expected="an h5ad file"):
         file = h5py.File(path, "r")
     with file:
+        with reader_errors(path, expected="an h5ad file"):
+            refuse_other_files(file)
         yield file
+
+
+def refuse_other_files(file: h5py.File) -> None:
+    """Refuse an HDF5 file that shows parts of other files as its own.
+
+    Raises
+    ------
+    ValueError
+        If it has a link to another file, or an array that is stored in one.
+    """
+
+    def find(name: str, link: object) -> str | None:
+        stored = file[name] if isinstance(link, h5py.HardLink) else None
+        is_stored_elsewhere = isinstance(stored, h5py.Dataset) and bool(stored.external or stored.is_virtual)
+        return name if isinstance(link, h5py.ExternalLink) or is_stored_elsewhere else None
+
+    if (name := file.visititems_links(find)) is not None:
+        msg = f"'{name}' is in another file"
+        raise ValueError(msg)
 
 
 @contextmanager

@@ -24,7 +24,11 @@ def checked(element: Any) -> Any:  # noqa: ANN401 - what anndata or SciPy read f
         for part in element.values() if isinstance(element, Mapping) else element:
             checked(part)
     elif isinstance(element, _COMPRESSED):
-        element.check_format(full_check=True)
+        try:
+            element.check_format(full_check=True)
+        except ValueError as error:
+            msg = f"the positions of the values in a sparse matrix are wrong: {error}"
+            raise ValueError(msg) from error
     if getattr(getattr(element, "dtype", None), "kind", "") == "c":
         msg = "it contains complex numbers"
         raise ValueError(msg)

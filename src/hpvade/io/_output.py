@@ -36,6 +36,7 @@ _REASONS = {
     errno.EROFS: "the file system is read-only; choose another output",
     errno.EFBIG: "the file is larger than the system allows; choose another output",
     errno.EIO: "the disk failed; choose another output",
+    errno.EBUSY: "it is in use, perhaps as a mount; choose a folder in it",
 }
 
 
@@ -98,20 +99,20 @@ def output_dir(
         If ``path`` exists and may not be replaced, if another run is writing it, or if it cannot be written.
         Nothing partial is left.
     """
-    final = _resolved(path)
-    place = _Place(final, own_files=own_files, force=force, inputs=[*inputs])
-    place.check()
-    is_added = place.is_added
-    with _workspace(final, inside=final if is_added else final.parent) as workspace:
-        _roll_back(workspace, final)
-        place.check()  # another run may have ended before the lock was acquired
+    place = _Place(_resolved(path), own_files=own_files, force=force, inputs=[*inputs])
+    final = place.final
+    place.refuse_file()
+    with _workspace(final, inside=_where_to_work(final), own_files=own_files) as workspace:
+        place.check()
         complete = workspace / _COMPLETE
         complete.mkdir()
         yield complete
-        if place.is_added != is_added or (final.exists() and not (is_added or force)):
+        names = sorted(entry.name for entry in complete.iterdir())
+        if place.was_taken(names):
+            shutil.rmtree(workspace / UNFINISHED, ignore_errors=True)  # nothing is left to resume
             _keep_beside(complete, final)
-        if is_added:
-            _move_entries(complete, final, workspace=workspace)
+        if final.is_dir() and not place.is_replaced:
+            _move_entries(names, complete, final, workspace=workspace)
         else:
             _swap(complete, final, workspace=workspace)
 
@@ -125,34 +126,44 @@ class _Place:
     force: bool
     inputs: Sequence[Path]
 
-    @property
-    def is_added(self) -> bool:
-        """Whether files are added to a folder: it has none of ours, or those of a run that was killed."""
-        return self.final.is_dir() and (
-            not self.own_files(self._present()) or (self.final / workspace_name(self.final)).exists()
-        )
-
     def _present(self) -> set[str]:
         if not self.final.is_dir():
             return set()
         names = {entry.name for entry in self.final.iterdir()}
         return {name for name in names if not is_workspace(name)}
 
-    def check(self) -> None:
-        """Refuse a place that may not be written; errors as for `output_dir`."""
+    @property
+    def is_replaced(self) -> bool:
+        """Whether there is an earlier output, which is replaced; files are added to a folder without one."""
+        return bool(self.own_files(self._present()))
+
+    def refuse_file(self) -> None:
+        """Refuse a file as the place of a folder."""
         if self.final.exists() and not self.final.is_dir():
             msg = f"{self.final} is a file. Choose a folder for the output."
             raise OutputError(msg)
-        if self.is_added:
-            return
-        _refuse_existing(self.final, force=self.force)
-        for given in self.inputs:
-            if real_path(given).is_relative_to(self.final):
+
+    def check(self) -> None:
+        """Refuse a place that may not be written; errors as for `output_dir`."""
+        self.refuse_file()
+        if self.is_replaced:
+            _refuse_existing(self.final, force=self.force)
+            if Path.cwd().is_relative_to(self.final):
+                msg = f"{self.final} contains the current folder, so it is not replaced. Run from elsewhere."
+                raise OutputError(msg)
+            self._check_others()
+        for given in map(real_path, self.inputs):
+            if given.is_dir() and self.final.is_relative_to(given):
+                msg = f"{self.final} is inside the input {given}. Choose another output folder."
+                raise OutputError(msg)
+            if self.is_replaced and given.is_relative_to(self.final):
                 msg = (
                     f"{self.final} contains the input {given}, so it is not replaced. Choose another output "
                     "folder."
                 )
                 raise OutputError(msg)
+
+    def _check_others(self) -> None:
         present = self._present()
         if others := sorted(present - self.own_files(present)):
             msg = (
@@ -160,6 +171,14 @@ class _Place:
                 "Choose another output folder, or empty this one yourself."
             )
             raise OutputError(msg)
+
+    def was_taken(self, names: Iterable[str]) -> bool:
+        """Whether something that would be overwritten appeared during the run; ``names``: what is written."""
+        try:
+            self.check()
+        except OutputError:
+            return True
+        return not self.is_replaced and any((self.final / name).exists() for name in names)
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
@@ -182,6 +201,9 @@ def real_path(path: str | os.PathLike[str]) -> Path:
 def _resolved(path: str | os.PathLike[str]) -> Path:
     """Return the absolute path of an output, after checking that the system accepts such a name."""
     final = real_path(path)
+    if not final.name:
+        msg = f"{path} is the root of the file system. Choose a folder in it for the output."
+        raise OutputError(msg)
     try:
         final.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -224,11 +246,24 @@ def is_workspace(name: str) -> bool:
     return name.startswith(".") and name.endswith(WORKSPACE)
 
 
+def _where_to_work(final: Path) -> Path:
+    """Return the folder for a workspace: beside an output, or in it if files cannot be moved from there."""
+    parent = final.parent
+    if not final.is_dir() or (os.access(parent, os.W_OK) and final.stat().st_dev == parent.stat().st_dev):
+        return parent
+    return final
+
+
 @contextmanager
-def _workspace(final: Path, *, inside: Path) -> Iterator[Path]:
+def _workspace(
+    final: Path,
+    *,
+    inside: Path,
+    own_files: Callable[[AbstractSet[str]], AbstractSet[str]] = set,
+) -> Iterator[Path]:
     """Yield a folder for an output, locked; afterwards it is deleted, except for what can be resumed."""
     created = [parent for parent in final.parents if not parent.exists()]  # the deepest first
-    above = next(parent for parent in final.parents if parent.exists())
+    above = next((parent for parent in final.parents if parent.exists()), final)
     if not above.is_dir():
         msg = f"{final} cannot be written: {above} is a file, not a folder. Choose another output."
         raise OutputError(msg)
@@ -236,11 +271,13 @@ def _workspace(final: Path, *, inside: Path) -> Iterator[Path]:
     done = False
     try:
         with _locked(workspace, final=final):
-            _remove(workspace, keep={_LOCK, UNFINISHED, _JOURNAL, _OLDER})
+            _roll_back(workspace, final, own_files=own_files)
             try:
                 yield workspace
                 done = True
             finally:
+                if not done:  # perhaps in the middle of a move
+                    _roll_back(workspace, final, own_files=own_files)
                 _end(workspace, done=done)
     except (OSError, RuntimeError) as error:
         reason = _reason(error)
@@ -257,10 +294,11 @@ def _workspace(final: Path, *, inside: Path) -> Iterator[Path]:
 
 def _end(workspace: Path, *, done: bool) -> None:
     """Delete a workspace; if the run was stopped, keep what can be resumed, and say so."""
-    if done or not (workspace / UNFINISHED / PROGRESS).exists() or isinstance(sys.exception(), InputError):
+    error = sys.exception()
+    other_input = isinstance(error, InputError) and not isinstance(error, OutputError)  # makes another run
+    if done or other_input or not (workspace / UNFINISHED / PROGRESS).exists():
         shutil.rmtree(workspace, ignore_errors=True)  # with the lock in it, which is held until here
         return
-    _remove(workspace, keep={_LOCK, UNFINISHED})
     warn(
         f"The finished part is kept in {workspace}. Run the same command again to resume.",
         DataWarning,
@@ -298,8 +336,8 @@ def _locked(workspace: Path, *, final: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-        if not (workspace / UNFINISHED).exists():
-            shutil.rmtree(workspace, ignore_errors=True)  # Windows keeps a lock that is held
+        if sys.platform == "win32" and not (workspace / UNFINISHED).exists():  # it keeps a lock that is held
+            shutil.rmtree(workspace, ignore_errors=True)
 
 
 def _reason(error: Exception) -> str:
@@ -330,9 +368,8 @@ def _swap(complete: Path, final: Path, *, workspace: Path) -> None:
         raise
 
 
-def _move_entries(complete: Path, final: Path, *, workspace: Path) -> None:
+def _move_entries(names: Sequence[str], complete: Path, final: Path, *, workspace: Path) -> None:
     """Move what is in ``complete`` into ``final``; a journal tells a later run what to undo after a kill."""
-    names = sorted(entry.name for entry in complete.iterdir())
     journal = workspace / _JOURNAL
     journal.write_text(json.dumps(names))
     for name in names:
@@ -340,16 +377,31 @@ def _move_entries(complete: Path, final: Path, *, workspace: Path) -> None:
     journal.unlink()
 
 
-def _roll_back(workspace: Path, final: Path) -> None:
-    """Undo the move of a run that was killed while it moved its output."""
+def _roll_back(
+    workspace: Path, final: Path, *, own_files: Callable[[AbstractSet[str]], AbstractSet[str]]
+) -> None:
+    """Undo a move that was not finished, and delete what a run left except for what can be resumed."""
     if (older := workspace / _OLDER).exists() and not final.exists():
         older.replace(final)
     if (journal := workspace / _JOURNAL).exists():
-        with suppress(ValueError):  # killed before it was written
-            for name in json.loads(journal.read_text()):
-                entry = final / name
-                shutil.rmtree(entry) if entry.is_dir() else entry.unlink(missing_ok=True)
+        for name in _own_names(journal, own_files=own_files):
+            entry = final / name
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink(missing_ok=True)
     _remove(workspace, keep={_LOCK, UNFINISHED})
+
+
+def _own_names(
+    journal: Path, *, own_files: Callable[[AbstractSet[str]], AbstractSet[str]]
+) -> AbstractSet[str]:
+    """Read the names in a journal that are names of files of ours: anybody may have written the journal."""
+    try:
+        names = json.loads(journal.read_text())
+        return own_files({name for name in names if name == Path(name).name})
+    except (ValueError, TypeError):  # killed before it was written
+        return set()
 
 
 def _keep_beside(complete: Path, final: Path) -> None:
@@ -363,5 +415,5 @@ def _keep_beside(complete: Path, final: Path) -> None:
     names = (final.with_name(f"{final.name}-{number}") for number in itertools.count(2))
     other = next(name for name in names if not name.exists())
     complete.replace(other)
-    msg = f"{final} was written by something else during the run, so it stays. The results are in {other}."
+    msg = f"{final} changed during the run, so it stays as it is. The results are in {other}."
     raise OutputError(msg)

@@ -71,8 +71,12 @@ def _resume(workspace: Path, *, key: str) -> int:
     try:
         progress = json.loads((workspace / PROGRESS).read_text())
         sizes = {workspace / _FILES / name: size for name, size in progress["sizes"].items()}
-        usable = progress["key"] == key and all(file.stat().st_size >= size for file, size in sizes.items())
-    except (FileNotFoundError, ValueError, KeyError):
+        usable = (
+            progress["key"] == key
+            and all(file.parent.name == _FILES for file in sizes)
+            and all(file.stat().st_size >= size for file, size in sizes.items())
+        )
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         usable = False
     if not usable:
         shutil.rmtree(workspace, ignore_errors=True)

@@ -14,7 +14,7 @@ from scipy import sparse
 from hpvade._errors import FileFormatError, LabelError
 
 from ._compression import open_text
-from ._files import READER_ERRORS, ignore_anndata_warnings, reader_errors
+from ._files import READER_ERRORS, ignore_anndata_warnings, reader_errors, refuse_other_files
 from ._matrices import checked
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _read_matrix_market(file: Path) -> sparse.coo_matrix:
     values = entries.to_numpy()
     positions = values[:, :2].astype(np.int64) - 1
     if len(values) != n_entries or not np.isfinite(values).all() or (positions + 1 != values[:, :2]).any():
-        msg = f"it has {len(values):,} entries of three numbers, but states {n_entries:,}"
+        msg = f"it has {len(values):,} of {n_entries:,} entries, or one is not three numbers"
         raise ValueError(msg)
     if len(values) and (positions.min() < 0 or (positions.max(0) >= (n_rows, n_columns)).any()):
         msg = f"an entry is outside of its {n_rows:,} rows and {n_columns:,} columns"
@@ -170,6 +170,7 @@ def _matrix_groups(file: h5py.File) -> list[h5py.Group]:
 
 def _read_hdf5(path: Path) -> _Matrix:
     with reader_errors(path, expected="a 10x HDF5 file"), h5py.File(path, "r") as file:
+        refuse_other_files(file)
         groups = _matrix_groups(file)
         if len(groups) > 1:
             names = ", ".join(group.name.strip("/") for group in groups)

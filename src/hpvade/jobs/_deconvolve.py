@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -41,7 +41,7 @@ from hpvade.results import (
 from hpvade.results._files import RUN, UNKNOWN_PROFILES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
@@ -98,10 +98,22 @@ class OutputOptions:
         if self.expression is None:
             return
         check_output_file(self.expression, force=force)
+        if real_path(output).is_relative_to(real_path(self.expression)):
+            msg = f"The output {output} is inside the expression file {self.expression}. Choose another name."
+            raise OutputError(msg)
         for place in (output, *inputs):
             if real_path(self.expression).is_relative_to(real_path(place)):
                 msg = f"The expression file {self.expression} is inside {place}. Choose another folder."
                 raise OutputError(msg)
+
+    @contextmanager
+    def expression_file(self, *, force: bool) -> Iterator[Path | None]:
+        """Yield a temporary name for the expression; another run cannot write that file meanwhile."""
+        if self.expression is None:
+            yield None
+            return
+        with output_file(self.expression, force=force) as file:
+            yield file
 
 
 class RunSummary(NamedTuple):
@@ -207,6 +219,7 @@ def deconvolve_files(
     with (
         ExitStack() as stack,
         output_dir(output, own_files=own_files, force=force, inputs=[model_path, bulk]) as folder,
+        options.expression_file(force=force) as expression,
     ):
         with record.stage("read"):
             table = (bulk_options or BulkOptions()).open(bulk, var=trained.gene_names)
@@ -229,6 +242,7 @@ def deconvolve_files(
         return finish(
             answer,
             folder,
+            expression=expression,
             bulk=samples,
             shard=shard,
             model=FoundModel(trained, history_beside(place)),
@@ -336,6 +350,7 @@ def finish(
     answer: TableAnswer,
     folder: Path,
     *,
+    expression: Path | None,
     bulk: BulkFile,
     shard: Shard | None = None,
     model: FoundModel,
@@ -344,19 +359,17 @@ def finish(
     options: OutputOptions,
 ) -> RunSummary:
     """Write expression, report and the record of the run, the last files of the output."""
-    with ExitStack() as stack:
-        if options.expression is not None:
-            file = stack.enter_context(output_file(options.expression, force=True))
-            with record.stage("expression"):
-                starts = (shard or Shard()).block_starts(bulk.n_obs)
-                samples = bulk.block(starts.start, starts.stop)
-                table = answer.deconvolver.expression(samples, answer.tables.fractions)
-                write_h5ad(table, file, compression="gzip")
-        results = Results.combine(answer.tables, run=record.to_dict(), model=model, groups=groups)
-        if options.report:
-            with record.stage("report"):
-                write_report(results, folder)
-        record.write(folder / RUN)
+    if expression is not None:
+        with record.stage("expression"):
+            starts = (shard or Shard()).block_starts(bulk.n_obs)
+            samples = bulk.block(starts.start, starts.stop)
+            table = answer.deconvolver.expression(samples, answer.tables.fractions)
+            write_h5ad(table, expression, compression="gzip")
+    results = Results.combine(answer.tables, run=record.to_dict(), model=model, groups=groups)
+    if options.report:
+        with record.stage("report"):
+            write_report(results, folder)
+    record.write(folder / RUN)
     return RunSummary(
         results.fractions,
         results.half_widths,

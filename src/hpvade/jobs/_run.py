@@ -58,6 +58,7 @@ def run_files(
     with (
         ExitStack() as stack,
         output_dir(output, own_files=own_files, force=force, inputs=inputs) as folder,
+        options.expression_file(force=force) as expression,
     ):
         with record.stage("read"):
             reference = load_references(references, options=reference_options)
@@ -98,6 +99,7 @@ def run_files(
         return finish(
             answer,
             folder,
+            expression=expression,
             bulk=samples,
             model=FoundModel(model.trained, model.history),
             groups=groups,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import anndata
-
 from hpvade._errors import FileFormatError
+from hpvade.io import read_anndata
 from hpvade.model import preset_config
 from hpvade.simulate import simulate
 
@@ -35,9 +34,9 @@ def simulate_mixtures(
         The file is not a prepared reference.
     """
     try:
-        reference = anndata.read_h5ad(prepared)
-    except (OSError, KeyError, ValueError) as error:
-        msg = f"{prepared} cannot be read as h5ad: {error}. Give the file that hpvade preprocess wrote."
+        reference = read_anndata(prepared)
+    except FileFormatError as error:
+        msg = f"{error} Give the file that hpvade preprocess wrote."
         raise FileFormatError(msg) from error
     config = preset_config(preset).updated(changes).simulate
     return simulate(reference, config=config, split=split, effects=effects, seed=seed)

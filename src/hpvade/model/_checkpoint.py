@@ -108,8 +108,7 @@ def load(folder: str | Path) -> TrainedModel:
         _check_files(stored, folder)
         return _read(folder, stored)
     except FileNotFoundError as error:
-        missing = error.filename or WEIGHTS  # safetensors does not say which file it missed
-        msg = f"{folder} is not a model: {missing} is missing. Pass a folder written by hpvade train."
+        msg = f"{folder} is not a model: {error.filename} is missing. Pass a folder written by hpvade train."
         raise FileFormatError(msg) from error
     except _DAMAGE as error:
         if isinstance(error, FileFormatError):
