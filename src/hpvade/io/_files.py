@@ -128,15 +128,14 @@ def refuse_other_files(file: h5py.File) -> None:
     ValueError
         If it has a link to another file, or an array that is stored in one.
     """
-
-    def find(name: str, link: object) -> str | None:
+    links: list[tuple[str, Any]] = []
+    file.visititems_links(lambda name, link: links.append((name, link)))  # which must not raise
+    for name, link in links:
         stored = file[name] if isinstance(link, h5py.HardLink) else None
         is_stored_elsewhere = isinstance(stored, h5py.Dataset) and bool(stored.external or stored.is_virtual)
-        return name if isinstance(link, h5py.ExternalLink) or is_stored_elsewhere else None
-
-    if (name := file.visititems_links(find)) is not None:
-        msg = f"'{name}' is in another file"
-        raise ValueError(msg)
+        if isinstance(link, h5py.ExternalLink) or is_stored_elsewhere:
+            msg = f"'{name}' is in another file"
+            raise ValueError(msg)
 
 
 @contextmanager
