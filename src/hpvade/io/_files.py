@@ -15,6 +15,7 @@ import h5py
 import pandas as pd
 from anndata import AnnData
 from anndata._io.specs.registry import IORegistryError
+from pandas.api.types import is_hashable
 
 from hpvade._errors import FileFormatError, InputError
 
@@ -232,9 +233,16 @@ def read_known(stored: Any, name: str, left_out: list[str]) -> Any:  # noqa: ANN
 def read_table(stored: Any, name: str, left_out: list[str]) -> pd.DataFrame:  # noqa: ANN401
     """Read a table of cells or genes; the names of columns that anndata does not know go to ``left_out``."""
     try:
-        return ad.io.read_elem(stored)
+        table = ad.io.read_elem(stored)
     except _UNKNOWN_ELEMENT:
-        index = pd.Index(ad.io.read_elem(stored[stored.attrs["_index"]]))
+        pass
+    else:
+        wrong = [key for key, column in table.items() if len(column) and not is_hashable(column.iloc[0])]
+        if wrong:
+            msg = f"{name}['{wrong[0]}'] is not a column of names or numbers"
+            raise ValueError(msg)
+        return table
+    index = pd.Index(ad.io.read_elem(stored[stored.attrs["_index"]]))
     columns = {
         key: read_known(stored[key], f"{name}/{key}", left_out) for key in stored.attrs["column-order"]
     }
