@@ -14,6 +14,7 @@ from hpvade._errors import FileFormatError, InputError, suggest
 from hpvade._limits import MAX_THREADS
 
 SECTIONS = ("preprocess", "simulate", "network", "loss", "train", "deconvolve")
+_MAX_SETTINGS, _MAX_DEPTH = 1_000_000, 20  # bytes of a settings file, and its nesting
 _SECTION_OF: dict[str, str] = {}  # option that is a setting of the model → section of the setting
 _PRESETS = _types.PRESETS
 
@@ -47,9 +48,6 @@ def record(kind: type[Record], given: dict[str, Any], **more: Any) -> Record:  #
     """Make an options record of the options that bear the names of its fields."""
     names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     return kind(**{name: value for name, value in given.items() if name in names}, **more)
-
-
-_MAX_SETTINGS, _MAX_DEPTH = 1_000_000, 20  # bytes of a settings file, and its nesting
 
 
 def read_config(context: typer.Context, path: Path | None) -> Path | None:

@@ -18,17 +18,8 @@ if TYPE_CHECKING:
 _HARMLESS = frozenset(
     (
         *("blosc", "zstd", "zlib", "gzip", "bz2", "lzma", "lz4", "lzf", "snappy", "zfpy", "pcodec"),
-        *(
-            "shuffle",
-            "delta",
-            "fixedscaleoffset",
-            "scale_offset",
-            "quantize",
-            "bitround",
-            "packbits",
-            "astype",
-        ),
-        *("cast_value", "categorize", "bytes", "endian", "transpose", "sharding_indexed"),
+        *("shuffle", "delta", "fixedscaleoffset", "scale_offset", "quantize", "bitround", "packbits"),
+        *("astype", "cast_value", "categorize", "bytes", "endian", "transpose", "sharding_indexed"),
         *("crc32", "crc32c", "adler32", "fletcher32", "jenkins_lookup3"),
         *("vlen-utf8", "vlen-bytes", "vlen-array", "base64", "reshape", "squeeze"),
     )

@@ -32,8 +32,8 @@ _UNKNOWN_ELEMENT = (IORegistryError, ImportError, KeyError, TypeError, ValueErro
 # What h5py, zarr, anndata, pandas, gzip, lzma, zipfile and scipy.io raise for files that are truncated, in
 # another format, or declare sizes beyond the memory.
 READER_ERRORS = (
-    *(OSError, EOFError, KeyError, IndexError, ValueError, TypeError, AttributeError, NotImplementedError),
-    *(RuntimeError, RecursionError, MemoryError, OverflowError, AssertionError),
+    *(OSError, EOFError, KeyError, IndexError, ValueError, TypeError, AttributeError),
+    *(RuntimeError, MemoryError, OverflowError, AssertionError),
     *(zlib.error, lzma.LZMAError, zipfile.BadZipFile, IORegistryError),
 )
 
@@ -201,7 +201,8 @@ def read_known_parts(path: Path) -> tuple[AnnData, list[str]]:
     with open_anndata(path) as group, reader_errors(path, expected="an AnnData file"):
         if hasattr(group["obs"], "dtype") or "raw.X" in group:  # anndata before 0.7: tables are arrays
             old = ad.read_h5ad(path) if isinstance(group, h5py.Group) else ad.read_zarr(group)
-            checked([old.X, dict(old.layers), dict(old.obsm), dict(old.obsp), old.raw and old.raw.X])
+            raw = old.raw and old.raw.X
+            checked({"X": old.X, "raw": raw, "layers": old.layers, "obsm": old.obsm, "obsp": old.obsp})
             return old, []
         left_out: list[str] = []
         parts = {name: read_known(group[name], name, left_out) for name in _PARTS if name in group}
@@ -235,18 +236,16 @@ def read_table(stored: Any, name: str, left_out: list[str]) -> pd.DataFrame:  # 
     try:
         table = ad.io.read_elem(stored)
     except _UNKNOWN_ELEMENT:
-        pass
-    else:
-        wrong = [key for key, column in table.items() if len(column) and not is_hashable(column.iloc[0])]
-        if wrong:
-            msg = f"{name}['{wrong[0]}'] is not a column of names or numbers"
-            raise ValueError(msg)
-        return table
-    index = pd.Index(ad.io.read_elem(stored[stored.attrs["_index"]]))
-    columns = {
-        key: read_known(stored[key], f"{name}/{key}", left_out) for key in stored.attrs["column-order"]
-    }
-    return pd.DataFrame({key: column for key, column in columns.items() if column is not None}, index=index)
+        index = pd.Index(ad.io.read_elem(stored[stored.attrs["_index"]]))
+        names = stored.attrs["column-order"]
+        columns = {key: read_known(stored[key], f"{name}/{key}", left_out) for key in names}
+        known = {key: column for key, column in columns.items() if column is not None}
+        table = pd.DataFrame(known, index=index)
+    wrong = [key for key, column in table.items() if len(column) and not is_hashable(column.iloc[0])]
+    if wrong:
+        msg = f"{name}['{wrong[0]}'] is not a column of names or numbers"
+        raise ValueError(msg)
+    return table
 
 
 def read_obs(group: Any, left_out: list[str]) -> pd.DataFrame:  # noqa: ANN401

@@ -20,8 +20,8 @@ def checked(element: Any) -> Any:  # noqa: ANN401 - what anndata or SciPy read f
         If a matrix has complex numbers; if an index of a sparse matrix is outside of it, or its rows or
         columns do not follow one another.
     """
-    if isinstance(element, Mapping | list):
-        for part in element.values() if isinstance(element, Mapping) else element:
+    if isinstance(element, Mapping):
+        for part in element.values():
             checked(part)
     elif isinstance(element, _COMPRESSED):
         try:

@@ -259,7 +259,7 @@ def _workspace(
     final: Path,
     *,
     inside: Path,
-    own_files: Callable[[AbstractSet[str]], AbstractSet[str]] = set,
+    own_files: Callable[[AbstractSet[str]], AbstractSet[str]] = frozenset[str]().intersection,
 ) -> Iterator[Path]:
     """Yield a folder for an output, locked; afterwards it is deleted, except for what can be resumed."""
     created = [parent for parent in final.parents if not parent.exists()]  # the deepest first
@@ -356,16 +356,10 @@ def _is_about(error: Exception, folder: Path) -> bool:
 
 
 def _swap(complete: Path, final: Path, *, workspace: Path) -> None:
-    """Move ``complete`` to ``final``; an older folder there is put back if that fails."""
-    older = workspace / _OLDER
+    """Move ``complete`` to ``final``; if that fails, `_roll_back` puts an older folder back."""
     if final.exists():
-        final.replace(older)
-    try:
-        complete.replace(final)
-    except OSError:
-        if older.exists():
-            older.replace(final)
-        raise
+        final.replace(workspace / _OLDER)
+    complete.replace(final)
 
 
 def _move_entries(names: Sequence[str], complete: Path, final: Path, *, workspace: Path) -> None:

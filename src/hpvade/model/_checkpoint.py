@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import torch
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as serialise
@@ -21,6 +20,7 @@ from hpvade import _keys
 from hpvade._errors import FileFormatError
 from hpvade.deconvolve import Calibration
 from hpvade.io import sha256
+from hpvade.io._files import READER_ERRORS
 from hpvade.model._config import HPVADEConfig
 from hpvade.model._train import build_network
 from hpvade.model._trained import TrainedModel
@@ -36,11 +36,6 @@ WEIGHTS, CONFIG, GENES, VALIDATION, PROVENANCE = MODEL_FILES = (
     "genes.tsv",
     "validation.tsv",
     "provenance.json",
-)
-# What damaged or foreign files raise.
-_DAMAGE = (
-    *(OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, IndexError, OverflowError),
-    *(RecursionError, MemoryError, SafetensorError, ValidationError),
 )
 # Prefixes of the arrays that are stored beside the network's own weights.
 _SIGNATURE, _STATES, _CALIBRATION = "reference.", "states.", "calibration."
@@ -110,7 +105,7 @@ def load(folder: str | Path) -> TrainedModel:
     except FileNotFoundError as error:
         msg = f"{folder} is not a model: {error.filename} is missing. Pass a folder written by hpvade train."
         raise FileFormatError(msg) from error
-    except _DAMAGE as error:
+    except (*READER_ERRORS, SafetensorError) as error:
         if isinstance(error, FileFormatError):
             raise
         reason = (str(error).splitlines() or [type(error).__name__])[0]
